@@ -1,0 +1,25 @@
+package runner
+
+import "errors"
+
+// Errors of a Runner, compared by errors.Is.
+var (
+	ErrUnavailable       = errors.New("runner: the engine does not answer")
+	ErrNotFound          = errors.New("runner: no such container")
+	ErrImageNotFound     = errors.New("runner: no such image")
+	ErrImageUnauthorized = errors.New("runner: the registry refuses access to the image")
+	ErrImageUnsupported  = errors.New("runner: the image does not fit this runner")
+	ErrRegistry          = errors.New("runner: the registry does not answer")
+	ErrNetworkRange      = errors.New("runner: no free subnet is left in the configured range")
+	ErrDiskFull          = errors.New("runner: no space left on the engine's disk")
+	ErrUnsupported       = errors.New("runner: this backend cannot do that")
+)
+
+// StartError is a container whose command cannot be executed: not found, not
+// executable, of another architecture. Retrying cannot help.
+type StartError struct {
+	ExitCode int    // 126 or 127, as a shell would report it
+	Message  string // what the engine says, one line
+}
+
+func (e *StartError) Error() string { return "runner: cannot start: " + e.Message }
