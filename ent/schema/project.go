@@ -1,0 +1,175 @@
+package schema
+
+import (
+	"entgo.io/contrib/entgql"
+	"entgo.io/ent"
+	"entgo.io/ent/schema"
+	"entgo.io/ent/schema/edge"
+	"entgo.io/ent/schema/field"
+	"entgo.io/ent/schema/index"
+
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+)
+
+// Project holds environments and services. Everything below it carries its id,
+// which is what the tenant filter reads.
+type Project struct{ ent.Schema }
+
+func (Project) Mixin() []ent.Mixin {
+	return []ent.Mixin{ID{Kind: ident.Project}, Timed{}, Versioned{}}
+}
+
+func (Project) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("workspace_id"),
+		field.String("slug"),
+		field.String("name").Annotations(entgql.OrderField("NAME")),
+		field.String("description").Optional().Nillable(),
+		field.Bool("deleting").Default(false),
+		field.String("created_by_id").Optional().Nillable().Immutable(),
+	}
+}
+
+func (Project) Edges() []ent.Edge {
+	return []ent.Edge{
+		edge.From("workspace", Workspace.Type).Ref("projects").Field("workspace_id").Unique().Required(),
+		edge.To("created_by", User.Type).Field("created_by_id").Unique().Immutable().Annotations(setNull()),
+		edge.To("environments", Environment.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("services", Service.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("instances", ServiceInstance.Type).Annotations(cascade()),
+		edge.To("deployments", Deployment.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("builds", Build.Type).Annotations(cascade()),
+		edge.To("replicas", Replica.Type).Annotations(cascade()),
+		edge.To("variables", Variable.Type).Annotations(cascade()),
+		edge.To("variable_versions", VariableVersion.Type).Annotations(cascade()),
+		edge.To("domains", Domain.Type).Annotations(cascade()),
+		edge.To("routes", Route.Type).Annotations(cascade()),
+		edge.To("artifacts", Artifact.Type).Annotations(cascade()),
+	}
+}
+
+func (Project) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("workspace_id", "slug").Unique(), index.Fields("workspace_id", "updated_at")}
+}
+
+func (Project) Annotations() []schema.Annotation {
+	return []schema.Annotation{entgql.RelayConnection()}
+}
+
+// Environment is one place in which a project's services run.
+type Environment struct{ ent.Schema }
+
+func (Environment) Mixin() []ent.Mixin {
+	return []ent.Mixin{ID{Kind: ident.Environment}, Timed{}, Versioned{}}
+}
+
+func (Environment) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("project_id").Immutable(),
+		field.String("slug"),
+		field.String("name"),
+		field.Enum("kind").Values("PRODUCTION", "STAGING", "DEVELOPMENT", "PREVIEW").Annotations(entgql.Type("EnvironmentKind")),
+		field.Enum("concurrency").GoType(lifecycle.Policy("")).Default(string(lifecycle.Supersede)),
+		field.String("color").Optional().Nillable(),
+		field.Bool("deleting").Default(false),
+	}
+}
+
+func (Environment) Edges() []ent.Edge {
+	return []ent.Edge{
+		inProject("environments"),
+		edge.To("instances", ServiceInstance.Type).Annotations(cascade()),
+		edge.To("variables", Variable.Type).Annotations(cascade()),
+		edge.To("routes", Route.Type).Annotations(cascade()),
+	}
+}
+
+func (Environment) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("project_id", "slug").Unique()}
+}
+
+func (Environment) Annotations() []schema.Annotation {
+	return []schema.Annotation{entgql.RelayConnection()}
+}
+
+// Service is one deployable thing of a project.
+type Service struct{ ent.Schema }
+
+func (Service) Mixin() []ent.Mixin {
+	return []ent.Mixin{ID{Kind: ident.Service}, Timed{}, Versioned{}}
+}
+
+func (Service) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("project_id").Immutable(),
+		field.String("slug").Immutable().Comment("its name inside the project's network"),
+		field.String("name"),
+		field.Enum("kind").GoType(spec.Kind("")).Immutable(),
+		field.JSON("source", spec.Source{}),
+		field.Bool("deleting").Default(false),
+	}
+}
+
+func (Service) Edges() []ent.Edge {
+	return []ent.Edge{
+		inProject("services"),
+		edge.To("instances", ServiceInstance.Type).Annotations(cascade()),
+		edge.To("artifacts", Artifact.Type).Annotations(cascade()),
+	}
+}
+
+func (Service) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("project_id", "slug").Unique()}
+}
+
+func (Service) Annotations() []schema.Annotation {
+	return []schema.Annotation{entgql.RelayConnection()}
+}
+
+// ServiceInstance is a service in one environment: the settings in force, what
+// should run and, through its replicas, what does.
+type ServiceInstance struct{ ent.Schema }
+
+func (ServiceInstance) Mixin() []ent.Mixin {
+	return []ent.Mixin{ID{Kind: ident.Instance}, Timed{}, Versioned{}, Claimed{}}
+}
+
+func (ServiceInstance) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("project_id").Immutable(),
+		field.String("service_id").Immutable(),
+		field.String("environment_id").Immutable(),
+		field.JSON("settings", spec.Settings{}),
+		field.Int("replica_count").Default(1).Comment("replicas that should run"),
+		field.Int("generation").Default(1).Comment("raised by a restart: replicas of an older one are replaced"),
+		field.Bool("stopped").Default(false).Comment("a person stopped it"),
+		field.Bool("deleting").Default(false),
+		field.Int("last_number").Default(0).Comment("number of the newest deployment"),
+		field.Enum("status").GoType(lifecycle.InstanceStatus("")).Default(string(lifecycle.NotDeployed)),
+		field.Enum("health").GoType(lifecycle.Health("")).Default(string(lifecycle.HealthUnknown)),
+		field.String("state_reason").Optional().Nillable(),
+		field.Bool("dirty").Default(false).Comment("wanted and running may differ: to be converged"),
+	}
+}
+
+func (ServiceInstance) Edges() []ent.Edge {
+	return []ent.Edge{
+		inProject("instances"),
+		edge.From("service", Service.Type).Ref("instances").Field("service_id").Unique().Required().Immutable(),
+		edge.From("environment", Environment.Type).Ref("instances").Field("environment_id").Unique().Required().Immutable(),
+		edge.To("deployments", Deployment.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("replicas", Replica.Type).Annotations(cascade()),
+		edge.To("routes", Route.Type).Annotations(cascade()),
+		edge.To("variables", Variable.Type).Annotations(cascade()),
+	}
+}
+
+func (ServiceInstance) Indexes() []ent.Index {
+	return []ent.Index{index.Fields("service_id", "environment_id").Unique(), index.Fields("environment_id"), index.Fields("project_id")}
+}
+
+func (ServiceInstance) Annotations() []schema.Annotation {
+	return []schema.Annotation{entgql.RelayConnection()}
+}

@@ -1,0 +1,128 @@
+// Package access decides who may do what. Its loaders are the first line of
+// each verb: they return the row the verb is about, NOT_FOUND if the caller
+// may not know of it, and FORBIDDEN if the caller may see it but not do that.
+package access
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/membership"
+	"github.com/davitdev/davit/internal/enum"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/principal"
+)
+
+// Action is what somebody wants to do.
+type Action string
+
+// The actions.
+const (
+	Read               Action = "READ"
+	ReadLogs           Action = "READ_LOGS"
+	Write              Action = "WRITE"
+	Deploy             Action = "DEPLOY"
+	Rollback           Action = "ROLLBACK"
+	Delete             Action = "DELETE"
+	AdministerPlatform Action = "ADMINISTER_PLATFORM"
+)
+
+var actions = []Action{Read, ReadLogs, Write, Deploy, Rollback, Delete, AdministerPlatform}
+
+// Role is what somebody is in a workspace, in rising order of power.
+type Role = membership.Role
+
+// may lists what each role may do; a higher role may do what a lower one may.
+var may = []struct {
+	role    Role
+	actions []Action
+}{
+	{membership.RoleVIEWER, []Action{Read, ReadLogs}},
+	{membership.RoleEDITOR, []Action{Write, Deploy, Rollback}},
+	{membership.RoleADMIN, []Action{Delete}},
+	{membership.RoleOWNER, nil},
+}
+
+// needs is the scope an API token must have for an action.
+var needs = map[Action]principal.Scope{
+	Read: principal.Read, ReadLogs: principal.Logs, Write: principal.Write, Deploy: principal.Deploy,
+	Rollback: principal.Deploy, Delete: principal.Write, AdministerPlatform: principal.Admin,
+}
+
+// Can reports, as nil or an error, whether the principal of ctx may do a in
+// the workspace. What is in a workspace the caller is no member of does not
+// exist for the caller.
+func Can(ctx context.Context, c *ent.Client, a Action, workspaceID string) error {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return err
+	}
+	if !p.Allows(needs[a]) {
+		return fault.New(fault.Forbidden, "This token lacks the scope %s.", needs[a])
+	}
+	if p.Kind == principal.System || p.PlatformAdmin {
+		return nil
+	}
+	if a == AdministerPlatform {
+		return fault.New(fault.Forbidden, "Only platform administrators may do this.")
+	}
+	m, err := c.Membership.Query().Where(membership.WorkspaceID(workspaceID), membership.UserID(p.UserID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return Missing()
+	}
+	if err != nil {
+		return fmt.Errorf("load membership: %w", err)
+	}
+	if allows(m.Role, a) {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "Your role %s does not allow this: ask an owner of the workspace.", m.Role)
+}
+
+// allows reports whether role or one below it may do a.
+func allows(role Role, a Action) bool {
+	for _, m := range may {
+		if slices.Contains(m.actions, a) {
+			return true
+		}
+		if m.role == role {
+			return false
+		}
+	}
+	return false
+}
+
+// Missing is the answer for what is absent and for what the caller may not
+// know of: the two cannot be told apart.
+func Missing() error { return fault.New(fault.NotFound, "There is no such object.") }
+
+// Rule says whether somebody may do something, and why not.
+type Rule struct {
+	Action  Action
+	Allowed bool
+	Reason  *string // a sentence, if not allowed
+}
+
+// Rules answers Can for each action, in the order asked.
+func Rules(ctx context.Context, c *ent.Client, workspaceID string, asked []Action) ([]*Rule, error) {
+	out := make([]*Rule, len(asked))
+	for i, a := range asked {
+		err := Can(ctx, c, a, workspaceID)
+		switch fault.CodeOf(err) {
+		case "":
+			out[i] = &Rule{Action: a, Allowed: true}
+		case fault.Forbidden, fault.NotFound:
+			reason := err.Error()
+			out[i] = &Rule{Action: a, Reason: &reason}
+		default:
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (a Action) MarshalGQL(w io.Writer)    { enum.Write(w, a) }
+func (a *Action) UnmarshalGQL(v any) error { return enum.Read(a, v, actions) }

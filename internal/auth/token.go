@@ -1,0 +1,81 @@
+// Package auth knows who somebody is: it makes and checks API tokens, and
+// prepares a new installation with its operator.
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// TokenPrefix begins every API token, so that scanners for leaked secrets can
+// know one.
+const TokenPrefix = "davit_"
+
+// usedEvery is how precise last_used_at is: it is not written more often.
+const usedEvery = time.Minute
+
+// Service knows the people and tokens of an installation. All fields are
+// required.
+type Service struct {
+	DB *store.DB
+}
+
+// NewToken returns a fresh secret: 160 random bits.
+func NewToken() string {
+	b := make([]byte, 20)
+	_, _ = rand.Read(b) // never fails
+	return TokenPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(b))
+}
+
+// hash is what is kept of a token. A token has enough entropy to need no salt
+// and no slow function.
+func hash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+// Authenticate returns whom a token speaks for. An unknown, expired or
+// malformed token fails with UNAUTHENTICATED, always with the same words.
+func (s *Service) Authenticate(ctx context.Context, token string) (principal.Principal, error) {
+	refused := fault.New(fault.Unauthenticated, "This API token is not valid or has expired.")
+	if len(token) < 16 || len(token) > 256 {
+		return principal.Principal{}, refused
+	}
+	ctx = principal.AsSystem(ctx)
+	t, err := s.DB.APIToken.Query().Where(apitoken.Hash(hash(token))).WithUser().Only(ctx)
+	if ent.IsNotFound(err) {
+		return principal.Principal{}, refused
+	}
+	if err != nil {
+		return principal.Principal{}, fmt.Errorf("find token: %w", err)
+	}
+	now := time.Now().UTC()
+	if t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
+		return principal.Principal{}, refused
+	}
+	if t.LastUsedAt == nil || now.Sub(*t.LastUsedAt) > usedEvery {
+		if err := s.DB.APIToken.Update().Where(apitoken.ID(t.ID)).SetLastUsedAt(now).Exec(ctx); err != nil {
+			return principal.Principal{}, fmt.Errorf("note use of token: %w", err)
+		}
+	}
+	p := principal.Principal{
+		Kind: principal.User, UserID: t.UserID, TokenID: t.ID,
+		Name: t.Edges.User.DisplayName, PlatformAdmin: t.Edges.User.IsPlatformAdmin,
+	}
+	for _, scope := range t.Scopes {
+		p.Scopes = append(p.Scopes, principal.Scope(scope))
+	}
+	return p, nil
+}

@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	"github.com/lib/pq"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// nowMillis is the database's clock in Unix milliseconds. Leases and deadlines
+// are judged by it alone, so that processes with different clocks agree.
+var nowMillis = map[string]string{
+	dialect.SQLite:   "CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER)",
+	dialect.Postgres: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+}
+
+// querier is what DB and Tx have of the execquery feature.
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// Exec runs a statement and returns how many rows it touched. Arguments are
+// marked ?, and {now} stands for the database's clock.
+func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return exec(ctx, db.Client, db.dialect, query, args)
+}
+
+// Exec is DB.Exec inside the transaction.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	return exec(ctx, tx.Tx, tx.dialect, query, args)
+}
+
+// Int64s runs a query of one column, as Exec does, and returns its rows.
+func (db *DB) Int64s(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return scan[int64](ctx, db.Client, db.dialect, query, args)
+}
+
+// Int64s is DB.Int64s inside the transaction.
+func (tx *Tx) Int64s(ctx context.Context, query string, args ...any) ([]int64, error) {
+	return scan[int64](ctx, tx.Tx, tx.dialect, query, args)
+}
+
+// Strings runs a query of one column, as Exec does, and returns its rows.
+func (db *DB) Strings(ctx context.Context, query string, args ...any) ([]string, error) {
+	return scan[string](ctx, db.Client, db.dialect, query, args)
+}
+
+// NowMillis returns the database's clock.
+func (db *DB) NowMillis(ctx context.Context) (int64, error) {
+	rows, err := db.Int64s(ctx, "SELECT {now}")
+	if err != nil {
+		return 0, err
+	}
+	return rows[0], nil
+}
+
+func exec(ctx context.Context, q querier, name, query string, args []any) (int64, error) {
+	res, err := q.ExecContext(ctx, bind(name, query), args...)
+	if err != nil {
+		return 0, away(err)
+	}
+	return res.RowsAffected()
+}
+
+func scan[T any](ctx context.Context, q querier, name, query string, args []any) ([]T, error) {
+	rows, err := q.QueryContext(ctx, bind(name, query), args...)
+	if err != nil {
+		return nil, away(err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		var v T
+		if err := rows.Scan(&v); err != nil {
+			return nil, fmt.Errorf("scan: %w", err)
+		}
+		out = append(out, v)
+	}
+	return out, rows.Err()
+}
+
+// bind writes a query in the words of the dialect.
+func bind(name, query string) string {
+	query = strings.ReplaceAll(query, "{now}", nowMillis[name])
+	if name != dialect.Postgres {
+		return query
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range query {
+		if r == '?' {
+			n++
+			b.WriteString("$" + strconv.Itoa(n))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// lostRace reports whether the transaction may succeed when it is run again.
+func lostRace(err error) bool {
+	if errors.Is(err, errRace) {
+		return true
+	}
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		return e.Code == "40001" || e.Code == "40P01" // serialization failure, deadlock
+	}
+	return false
+}
+
+// away marks an error that means the database does not answer, is locked or
+// full; others are returned as they are.
+func away(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		switch e.Code() & 0xff {
+		case sqlite3.SQLITE_FULL:
+			return fault.Wrap(err, fault.DiskFull, "The disk of the database is full.")
+		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+			return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+		}
+	}
+	if e, ok := errors.AsType[*pq.Error](err); ok {
+		switch e.Code.Class() {
+		case "53", "57", "08": // out of resources, shut down, connection
+			return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+		}
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+	}
+	return err
+}
