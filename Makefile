@@ -1,0 +1,34 @@
+# What one can type here. CI runs "make check".
+
+PKG ?= ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help check generate lint test unchanged
+
+help: ## list what one can type
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
+
+check: ## all that CI wants: generate, lint, test, unchanged
+	@for phase in generate lint test unchanged; do \
+		start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$phase || exit 1; \
+		echo "$$phase took $$(($$(date +%s) - start)) s"; \
+	done
+
+generate: ## write the generated code anew
+	go generate ./...
+
+lint: bin/golangci-lint ## check style and format
+	bin/golangci-lint run ./...
+
+test: ## run the tests on real services: make test PKG=./runner/... RUN=TestName
+	test/services run go run ./test/report $(if $(CI),-no-skip) -- -race -shuffle=on $(if $(RUN),-run '$(RUN)') $(PKG)
+
+unchanged: # generated code is committed as the generators write it
+	git diff --exit-code
+	@new=$$(git ls-files --others --exclude-standard); \
+	test -z "$$new" || { echo "these files are not committed:" $$new; exit 1; }
+
+bin/golangci-lint: tools/go.mod tools/go.sum
+	go -C tools build -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@touch $@

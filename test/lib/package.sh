@@ -1,0 +1,74 @@
+# Sourced by test/services: the Debian packages the services and tests need.
+# shellcheck shell=bash disable=SC2154 # state is set there
+
+postgres_bin() {
+	local dir
+	for dir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -rV) "$(dirname "$(command -v postgres || true)")"; do
+		if [[ -x $dir/initdb && -x $dir/postgres ]]; then
+			echo "$dir"
+			return
+		fi
+	done
+	return 1
+}
+
+# missing_packages prints the packages whose programs are not here.
+missing_packages() {
+	local program package
+	while read -r program package; do
+		command -v "$program" >/dev/null || echo "$package"
+	done <<-PROGRAMS
+		gcc gcc libc6-dev
+		git git
+		make make
+		pg_isready postgresql-client
+		redis-server redis-server
+		redis-cli redis-tools
+		docker docker.io
+		docker-registry docker-registry
+		mmdebstrap mmdebstrap
+	PROGRAMS
+	postgres_bin >/dev/null || echo postgresql
+	own_engine || return 0
+	command -v dockerd >/dev/null || echo docker.io
+	command -v ip >/dev/null || echo iproute2
+	command -v iptables >/dev/null || echo iptables
+	# An engine on a kernel with AppArmor starts nothing without its parser.
+	if [[ -f /sys/module/apparmor/parameters/enabled && $(</sys/module/apparmor/parameters/enabled) == Y ]]; then
+		command -v apparmor_parser >/dev/null || echo apparmor
+	fi
+	has_cgroups || echo cgroupfs-mount
+}
+
+install_packages() {
+	local names sudo=()
+	read -ra names < <(missing_packages | sort -u | tr '\n' ' ') || true
+	((${#names[@]})) || return 0
+	((EUID == 0)) || sudo=(sudo -n)
+	if [[ ${CI-} != true ]] && ! { ((EUID == 0)) && [[ -f /etc/debian_version ]]; }; then
+		die "these packages are missing: ${names[*]}
+Install them with: sudo apt-get install --no-install-recommends ${names[*]}"
+	fi
+	say "installing ${names[*]}"
+	{
+		"${sudo[@]}" apt-get update &&
+			without_autostart "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
+				apt-get install -y --no-install-recommends "${names[@]}"
+	} >"$state/install.log" 2>&1 </dev/null 9>&- || die_with_log install "apt-get did not succeed"
+	hash -r
+}
+
+# without_autostart runs an installation during which packages start no
+# services of their own: the tests' are enough.
+without_autostart() { # COMMAND…
+	local policy=/usr/sbin/policy-rc.d code=0
+	if [[ -e $policy || ! -w /usr/sbin ]]; then
+		"$@"
+		return
+	fi
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	"$@" || code=$?
+	rm -f "$policy"
+	return "$code"
+}

@@ -1,0 +1,152 @@
+// Command report runs "go test" with its arguments, prints what failed, and
+// ends with a line "N passed, N failed". With -no-skip a skipped test fails
+// the run, because a test that did not run has not passed.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+)
+
+func main() {
+	noSkip := flag.Bool("no-skip", false, "fail if a test is skipped")
+	flag.Parse()
+	if !run(context.Background(), os.Stdout, *noSkip, flag.Args()) {
+		os.Exit(1)
+	}
+}
+
+// run reports whether go test succeeded, something ran, and nothing was
+// skipped if noSkip.
+func run(ctx context.Context, w io.Writer, noSkip bool, args []string) bool {
+	r := newReport(w)
+	err := r.goTest(ctx, args)
+	return r.end(err, noSkip)
+}
+
+func (r *report) goTest(ctx context.Context, args []string) error {
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"test", "-json"}, args)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	readErr := r.read(out)
+	return errors.Join(readErr, cmd.Wait())
+}
+
+// event is a line of "go test -json"; see "go doc test2json".
+type event struct {
+	Action, Package, ImportPath, Test, Output string
+	Elapsed                                   float64
+}
+
+type test struct{ pkg, name string }
+
+type report struct {
+	w              io.Writer
+	output         map[test][]string // of what has not ended; a name of "" is the package
+	broken         map[string]bool   // packages in which a test failed
+	passed, failed int
+	skipped        []test
+}
+
+func newReport(w io.Writer) *report {
+	return &report{w: w, output: map[test][]string{}, broken: map[string]bool{}}
+}
+
+// read follows the events until the last one.
+func (r *report) read(events io.Reader) error {
+	lines := bufio.NewReader(events)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 0 {
+			r.line(line)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *report) line(line []byte) {
+	var e event
+	if json.Unmarshal(line, &e) != nil {
+		fmt.Fprint(r.w, string(line)) // not every tool below go test knows of -json
+		return
+	}
+	t := test{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(r.w, e.Output)
+	case "output":
+		r.output[t] = append(r.output[t], e.Output)
+	case "pass", "fail", "skip":
+		r.ended(t, e)
+		delete(r.output, t)
+	}
+}
+
+func (r *report) ended(t test, e event) {
+	switch {
+	case t.name == "" && e.Action == "skip": // a package without tests
+	case t.name == "" && e.Action == "pass":
+		fmt.Fprintf(r.w, "ok    %s  %.1f s\n", t.pkg, e.Elapsed)
+	case t.name == "":
+		if !r.broken[t.pkg] { // it did not build, or ended outside a test
+			r.failed++
+		}
+		r.dump(t)
+		fmt.Fprintf(r.w, "FAIL  %s  %.1f s\n", t.pkg, e.Elapsed)
+	case e.Action == "pass":
+		r.passed++
+	case e.Action == "skip":
+		r.skipped = append(r.skipped, t)
+		r.dump(t)
+	default:
+		r.failed++
+		r.broken[t.pkg] = true
+		r.dump(t)
+	}
+}
+
+func (r *report) dump(t test) {
+	for _, line := range r.output[t] {
+		fmt.Fprint(r.w, line)
+	}
+}
+
+// end prints the verdict; err is what go test said.
+func (r *report) end(err error, noSkip bool) bool {
+	ok := false
+	switch {
+	case r.failed > 0: // all said
+	case err != nil:
+		fmt.Fprintln(r.w, "go test:", err)
+	case r.passed == 0:
+		fmt.Fprintln(r.w, "no test ran")
+	case noSkip && len(r.skipped) > 0:
+		fmt.Fprintln(r.w, "a skipped test is a failure here:")
+	default:
+		ok = true
+	}
+	for _, t := range r.skipped {
+		fmt.Fprintf(r.w, "skip  %s %s\n", t.pkg, t.name)
+	}
+	fmt.Fprintf(r.w, "%d passed, %d failed\n", r.passed, r.failed)
+	return ok
+}

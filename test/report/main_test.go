@@ -1,0 +1,56 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Each case is the test file of a module of its own.
+func TestVerdict(t *testing.T) {
+	tests := []struct {
+		name    string
+		body    string
+		noSkip  bool
+		ok      bool
+		says    string
+		closing string
+	}{
+		{"a pass", `func TestA(t *testing.T) { t.Run("b", func(t *testing.T) {}) }`, true, true, "ok    sample", "2 passed, 0 failed"},
+		{"a failure", `func TestA(t *testing.T) { t.Error("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed"},
+		{"a panic", `func TestA(t *testing.T) { panic("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed"},
+		{"what does not build", `func TestA(t *testing.T) { mast() }`, false, false, "undefined: mast", "0 passed, 1 failed"},
+		{"an exit outside of tests", `func TestMain(m *testing.M) { println("broken mast"); os.Exit(3) }`, false, false, "broken mast", "0 passed, 1 failed"},
+		{"a skip that is allowed", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, false, true, "no wind", "1 passed, 0 failed"},
+		{"a skip that is not", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, true, false, "skip  sample TestB", "1 passed, 0 failed"},
+		{"no test", ``, false, false, "no test ran", "0 passed, 0 failed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "go.mod", "module sample\n\ngo 1.26\n")
+			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\nvar _ testing.TB\n\n"+tt.body+"\n")
+			var out strings.Builder
+			if ok := run(t.Context(), &out, tt.noSkip, []string{"./..."}); ok != tt.ok {
+				t.Errorf("verdict %v, want %v", ok, tt.ok)
+			}
+			if !strings.Contains(out.String(), tt.says) {
+				t.Errorf("it does not say %q", tt.says)
+			}
+			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
+				t.Errorf("the last line is not %q", tt.closing)
+			}
+			if t.Failed() {
+				t.Log(out.String())
+			}
+		})
+	}
+}
+
+func write(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Clean(name), []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
