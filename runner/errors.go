@@ -5,11 +5,17 @@ import "errors"
 // Errors of a Runner, compared by errors.Is.
 var (
 	ErrUnavailable       = errors.New("runner: the engine does not answer")
+	ErrSpec              = errors.New("runner: not a valid container")
+	ErrStale             = errors.New("runner: a later epoch made the container of that name")
+	ErrNameTaken         = errors.New("runner: the name belongs to something that is not ours")
 	ErrNotFound          = errors.New("runner: no such container")
+	ErrNotRunning        = errors.New("runner: the container does not run")
+	ErrInUse             = errors.New("runner: still in use")
 	ErrImageNotFound     = errors.New("runner: no such image")
 	ErrImageUnauthorized = errors.New("runner: the registry refuses access to the image")
 	ErrImageUnsupported  = errors.New("runner: the image does not fit this runner")
 	ErrRegistry          = errors.New("runner: the registry does not answer")
+	ErrNetworkNotFound   = errors.New("runner: no such network")
 	ErrNetworkRange      = errors.New("runner: no free subnet is left in the configured range")
 	ErrDiskFull          = errors.New("runner: no space left on the engine's disk")
 	ErrUnsupported       = errors.New("runner: this backend cannot do that")

@@ -28,55 +28,75 @@ const (
 // Everything that changes something is idempotent, because whoever calls it
 // may be killed and call again. A Runner sees only what carries the label of
 // its own installation; anything else on the same engine does not exist for
-// it. A lost engine is ErrUnavailable from every method.
+// it, except that a name it holds is taken: ErrNameTaken. A lost engine is
+// ErrUnavailable from every method, and the first call that finds it back
+// works again. A container's name that could not be one is ErrNotFound.
 type Runner interface {
 	// Info says what the runner is and whether it can work right now.
 	Info(ctx context.Context) (Info, error)
 
 	// Pull makes sure that the image ref names is present and current and
 	// returns it. cred may be nil. progress, if not nil, is called from one
-	// goroutine, at most ten times a second, with what came so far. It fails
-	// with ErrImageNotFound, ErrImageUnauthorized, ErrImageUnsupported or
-	// ErrRegistry.
+	// goroutine, at most ten times a second, with what came so far. Where the
+	// registry does not have the image or does not answer, one of that name
+	// that was made on the engine's machine by somebody else is taken as it
+	// is, and Image.Local says so. It fails with ErrImageNotFound (also for
+	// what is no reference), ErrImageUnauthorized, ErrImageUnsupported,
+	// ErrRegistry or ErrDiskFull.
 	Pull(ctx context.Context, ref string, cred *Credential, progress func(Progress)) (Image, error)
 
 	// Image returns a present image by ID, digest or reference, or
 	// ErrImageNotFound.
 	Image(ctx context.Context, id string) (Image, error)
 
+	// RemoveImage deletes the image with this Image.ID. One that a container
+	// needs, running or not, is ErrInUse; an absent one is no error. Whose
+	// image it is, the caller knows: pass only what was pulled or built for
+	// this installation.
+	RemoveImage(ctx context.Context, id string) error
+
 	// EnsureNetwork creates the network name, with a subnet of its own from
-	// the configured range, or finds it.
+	// the configured range, or finds it. A full range is ErrNetworkRange.
 	EnsureNetwork(ctx context.Context, name string) (Network, error)
 
 	// Networks lists the networks of this installation.
 	Networks(ctx context.Context) ([]Network, error)
 
-	// RemoveNetwork deletes a network that has no containers left. Removing
-	// an absent one is no error.
+	// RemoveNetwork deletes a network that has no containers left; with some
+	// it is ErrInUse. Removing an absent one is no error.
 	RemoveNetwork(ctx context.Context, name string) error
 
 	// Create makes a container for spec without starting it. A container of
 	// that name with the same spec.Hash is adopted in whatever state it is;
-	// one with another hash is removed and made anew.
+	// one with another hash is removed and made anew, unless a later epoch
+	// made it: then the caller is late, and gets ErrStale. It fails with
+	// ErrSpec, ErrImageNotFound, ErrImageUnsupported or ErrNetworkNotFound.
 	Create(ctx context.Context, spec Spec) (Container, error)
 
 	// Start starts a created or exited container. Starting a running one is
-	// no error. A command that cannot be executed is a *StartError.
+	// no error. A command that cannot be executed is a *StartError; a backend
+	// whose containers have an init process does not learn of it in time, and
+	// the container exits at once with 126 or 127, as a shell would.
 	Start(ctx context.Context, name string) error
 
 	// Attach follows what the container writes from now on. Attached before
-	// Start, nothing is missed. The caller closes the stream.
+	// Start, nothing is missed. The caller closes the stream, which ends with
+	// ctx as well, and reads without pause: an engine holds back the
+	// application itself once about 1 MB is unread.
 	Attach(ctx context.Context, name string) (Stream, error)
 
 	// Logs reads the runner's own copy of what the container wrote, from the
 	// position on. With follow it goes on with what comes later. A copy that
-	// no longer reaches back to the position begins with what is left: its
-	// first frames carry a time after what the caller has. The caller closes
-	// the stream.
+	// no longer reaches back to the position begins with what is left after
+	// Position.Time, and its first frame has Gap. The caller closes the
+	// stream, which ends with ctx as well.
 	Logs(ctx context.Context, name string, from Position, follow bool) (Stream, error)
 
 	// Exec runs argv inside a running container and waits for it. Its output
-	// is cut at 64 KiB.
+	// is cut at MaxExecOutput. A command that cannot be executed ends with
+	// 126 or 127. One that still runs when ctx ends is killed where the
+	// backend can do that, and else left to the container's end. A container
+	// that does not run is ErrNotRunning.
 	Exec(ctx context.Context, name string, argv []string) (ExecResult, error)
 
 	// Inspect returns the container's present state, or ErrNotFound.
@@ -95,11 +115,14 @@ type Runner interface {
 	Remove(ctx context.Context, name string) error
 
 	// Events streams changes of containers of this installation from now on.
-	// The channel is closed when ctx ends or the engine goes away; then the
-	// caller subscribes again and compares with List. Reading slowly delays
-	// nobody else.
+	// The channel is closed when ctx ends, when the engine goes away and when
+	// the caller falls far behind; then the caller subscribes again and
+	// compares with List. Reading slowly delays nobody else.
 	Events(ctx context.Context) (<-chan Event, error)
 }
+
+// MaxExecOutput is how much of a command's output Exec keeps, in bytes.
+const MaxExecOutput = 64 << 10
 
 // Info describes a runner.
 type Info struct {
@@ -127,6 +150,9 @@ type Image struct {
 	Ports  []int    // TCP ports it declares, ascending
 	User   string   // user it runs as; "" means root
 	Cmd    []string // what it starts: entrypoint and command
+	// Local says why Pull settled for an image that it found on the machine,
+	// a sentence; "" if the registry was asked and answered.
+	Local string
 }
 
 // Network is a network of its own for one environment.
@@ -142,10 +168,10 @@ type Network struct {
 type Spec struct {
 	Name      string            // unique per runner; decides what Create adopts
 	ReplicaID string            // row the container belongs to
-	Epoch     int64             // of the claim that creates it
+	Epoch     int64             // of the claim that creates it; 0: none
 	Image     string            // Image.ID
 	Command   []string          // replaces what the image starts; nil keeps it
-	Env       map[string]string // complete; the runner adds only PORT
+	Env       map[string]string // complete; the runner adds PORT and what the image sets
 	Port      int               // TCP port the application listens on; 0: none
 	Network   string            // an ensured network
 	Names     []netip.Addr      // name servers, first one first; nil: the engine's
@@ -175,8 +201,8 @@ type Container struct {
 	Addr      netip.AddrPort // where the application is dialled; invalid unless Running with a port
 	ExitCode  int            // meaningful once Exited
 	OOMKilled bool
-	StartedAt time.Time
-	EndedAt   time.Time
+	StartedAt time.Time // zero before the first start
+	EndedAt   time.Time // zero unless Exited, and where nobody saw it
 }
 
 // ExecResult is how a command inside a container ended.
@@ -211,29 +237,42 @@ const (
 	Stderr Descriptor = 2
 )
 
-// Position counts complete lines per descriptor since the container was
-// created, over all its starts.
-type Position struct{ Stdout, Stderr int64 }
+// Position is how far a reader has come in a container's output.
+type Position struct {
+	// Complete lines per descriptor, which is newlines, since the container
+	// was created, over all its starts.
+	Stdout, Stderr int64
+
+	// Time is when the reader got the last of them, or the Frame.Time of the
+	// last, by the engine's clock. It is how a runner that lost the beginning
+	// of its copy notices: a line that counts as read, but was written later,
+	// is another line. Zero means not to check.
+	Time time.Time
+}
 
 // Frame is a piece of output.
 type Frame struct {
 	Descriptor Descriptor
 	// Time is when the runner's own copy says it was written; zero for an
-	// attachment, which carries none.
+	// attachment whose engine says none.
 	Time time.Time
-	// Data is any run of bytes for an attachment, and one line without its
-	// newline (or its unfinished rest) for Logs. It is valid until the next
+	// Data is any run of bytes for an attachment. For Logs it is a line
+	// without its newline, or a part of a long one. It is valid until the next
 	// call of Next.
 	Data []byte
-	// Line reports that Data is a complete line (Logs only).
+	// Line reports that Data completes a line (Logs only).
 	Line bool
+	// Gap reports that output before this frame is lost: at least one line
+	// between it and the frame before, or the position asked for.
+	Gap bool
 }
 
 // Stream is output under way. It is not safe for concurrent use, except that
 // Close may come at any time and ends a waiting Next.
 type Stream interface {
-	// Next returns the next frame, io.EOF after the last. The end of a stream
-	// is not the end of the container: Inspect is.
+	// Next returns the next frame, and io.EOF after the last and after Close;
+	// it may wait. The end of a stream is not the end of the container:
+	// Inspect is.
 	Next() (Frame, error)
 	Close() error
 }
