@@ -2400,6 +2400,11 @@ func (_q *ReplicaQuery) collectField(ctx context.Context, oneNode bool, opCtx *g
 				selectedFields = append(selectedFields, replica.FieldGeneration)
 				fieldSeen[replica.FieldGeneration] = struct{}{}
 			}
+		case "replace":
+			if _, ok := fieldSeen[replica.FieldReplace]; !ok {
+				selectedFields = append(selectedFields, replica.FieldReplace)
+				fieldSeen[replica.FieldReplace] = struct{}{}
+			}
 		case "containerName":
 			if _, ok := fieldSeen[replica.FieldContainerName]; !ok {
 				selectedFields = append(selectedFields, replica.FieldContainerName)
@@ -2454,11 +2459,6 @@ func (_q *ReplicaQuery) collectField(ctx context.Context, oneNode bool, opCtx *g
 			if _, ok := fieldSeen[replica.FieldEndedAt]; !ok {
 				selectedFields = append(selectedFields, replica.FieldEndedAt)
 				fieldSeen[replica.FieldEndedAt] = struct{}{}
-			}
-		case "epoch":
-			if _, ok := fieldSeen[replica.FieldEpoch]; !ok {
-				selectedFields = append(selectedFields, replica.FieldEpoch)
-				fieldSeen[replica.FieldEpoch] = struct{}{}
 			}
 		case "dueAt":
 			if _, ok := fieldSeen[replica.FieldDueAt]; !ok {
@@ -3131,11 +3131,6 @@ func (_q *ServiceInstanceQuery) collectField(ctx context.Context, oneNode bool, 
 			if _, ok := fieldSeen[serviceinstance.FieldReplicaCount]; !ok {
 				selectedFields = append(selectedFields, serviceinstance.FieldReplicaCount)
 				fieldSeen[serviceinstance.FieldReplicaCount] = struct{}{}
-			}
-		case "generation":
-			if _, ok := fieldSeen[serviceinstance.FieldGeneration]; !ok {
-				selectedFields = append(selectedFields, serviceinstance.FieldGeneration)
-				fieldSeen[serviceinstance.FieldGeneration] = struct{}{}
 			}
 		case "stopped":
 			if _, ok := fieldSeen[serviceinstance.FieldStopped]; !ok {

@@ -16339,6 +16339,7 @@ type ReplicaMutation struct {
 	addslot           *int
 	generation        *int
 	addgeneration     *int
+	replace           *bool
 	container_name    *string
 	container_id      *string
 	addr              *string
@@ -16353,8 +16354,6 @@ type ReplicaMutation struct {
 	oom_killed        *bool
 	started_at        *time.Time
 	ended_at          *time.Time
-	epoch             *int64
-	addepoch          *int64
 	due_at            *int64
 	adddue_at         *int64
 	clearedFields     map[string]struct{}
@@ -16763,6 +16762,42 @@ func (m *ReplicaMutation) AddedGeneration() (r int, exists bool) {
 func (m *ReplicaMutation) ResetGeneration() {
 	m.generation = nil
 	m.addgeneration = nil
+}
+
+// SetReplace sets the "replace" field.
+func (m *ReplicaMutation) SetReplace(b bool) {
+	m.replace = &b
+}
+
+// Replace returns the value of the "replace" field in the mutation.
+func (m *ReplicaMutation) Replace() (r bool, exists bool) {
+	v := m.replace
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldReplace returns the old "replace" field's value of the Replica entity.
+// If the Replica object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReplicaMutation) OldReplace(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldReplace is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldReplace requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldReplace: %w", err)
+	}
+	return oldValue.Replace, nil
+}
+
+// ResetReplace resets all changes to the "replace" field.
+func (m *ReplicaMutation) ResetReplace() {
+	m.replace = nil
 }
 
 // SetContainerName sets the "container_name" field.
@@ -17287,62 +17322,6 @@ func (m *ReplicaMutation) ResetEndedAt() {
 	delete(m.clearedFields, replica.FieldEndedAt)
 }
 
-// SetEpoch sets the "epoch" field.
-func (m *ReplicaMutation) SetEpoch(i int64) {
-	m.epoch = &i
-	m.addepoch = nil
-}
-
-// Epoch returns the value of the "epoch" field in the mutation.
-func (m *ReplicaMutation) Epoch() (r int64, exists bool) {
-	v := m.epoch
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldEpoch returns the old "epoch" field's value of the Replica entity.
-// If the Replica object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ReplicaMutation) OldEpoch(ctx context.Context) (v int64, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldEpoch is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldEpoch requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldEpoch: %w", err)
-	}
-	return oldValue.Epoch, nil
-}
-
-// AddEpoch adds i to the "epoch" field.
-func (m *ReplicaMutation) AddEpoch(i int64) {
-	if m.addepoch != nil {
-		*m.addepoch += i
-	} else {
-		m.addepoch = &i
-	}
-}
-
-// AddedEpoch returns the value that was added to the "epoch" field in this mutation.
-func (m *ReplicaMutation) AddedEpoch() (r int64, exists bool) {
-	v := m.addepoch
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetEpoch resets all changes to the "epoch" field.
-func (m *ReplicaMutation) ResetEpoch() {
-	m.epoch = nil
-	m.addepoch = nil
-}
-
 // SetDueAt sets the "due_at" field.
 func (m *ReplicaMutation) SetDueAt(i int64) {
 	m.due_at = &i
@@ -17536,6 +17515,9 @@ func (m *ReplicaMutation) Fields() []string {
 	if m.generation != nil {
 		fields = append(fields, replica.FieldGeneration)
 	}
+	if m.replace != nil {
+		fields = append(fields, replica.FieldReplace)
+	}
 	if m.container_name != nil {
 		fields = append(fields, replica.FieldContainerName)
 	}
@@ -17569,9 +17551,6 @@ func (m *ReplicaMutation) Fields() []string {
 	if m.ended_at != nil {
 		fields = append(fields, replica.FieldEndedAt)
 	}
-	if m.epoch != nil {
-		fields = append(fields, replica.FieldEpoch)
-	}
 	if m.due_at != nil {
 		fields = append(fields, replica.FieldDueAt)
 	}
@@ -17597,6 +17576,8 @@ func (m *ReplicaMutation) Field(name string) (ent.Value, bool) {
 		return m.Slot()
 	case replica.FieldGeneration:
 		return m.Generation()
+	case replica.FieldReplace:
+		return m.Replace()
 	case replica.FieldContainerName:
 		return m.ContainerName()
 	case replica.FieldContainerID:
@@ -17619,8 +17600,6 @@ func (m *ReplicaMutation) Field(name string) (ent.Value, bool) {
 		return m.StartedAt()
 	case replica.FieldEndedAt:
 		return m.EndedAt()
-	case replica.FieldEpoch:
-		return m.Epoch()
 	case replica.FieldDueAt:
 		return m.DueAt()
 	}
@@ -17646,6 +17625,8 @@ func (m *ReplicaMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldSlot(ctx)
 	case replica.FieldGeneration:
 		return m.OldGeneration(ctx)
+	case replica.FieldReplace:
+		return m.OldReplace(ctx)
 	case replica.FieldContainerName:
 		return m.OldContainerName(ctx)
 	case replica.FieldContainerID:
@@ -17668,8 +17649,6 @@ func (m *ReplicaMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldStartedAt(ctx)
 	case replica.FieldEndedAt:
 		return m.OldEndedAt(ctx)
-	case replica.FieldEpoch:
-		return m.OldEpoch(ctx)
 	case replica.FieldDueAt:
 		return m.OldDueAt(ctx)
 	}
@@ -17729,6 +17708,13 @@ func (m *ReplicaMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetGeneration(v)
+		return nil
+	case replica.FieldReplace:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetReplace(v)
 		return nil
 	case replica.FieldContainerName:
 		v, ok := value.(string)
@@ -17807,13 +17793,6 @@ func (m *ReplicaMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetEndedAt(v)
 		return nil
-	case replica.FieldEpoch:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetEpoch(v)
-		return nil
 	case replica.FieldDueAt:
 		v, ok := value.(int64)
 		if !ok {
@@ -17844,9 +17823,6 @@ func (m *ReplicaMutation) AddedFields() []string {
 	if m.addlast_exit_code != nil {
 		fields = append(fields, replica.FieldLastExitCode)
 	}
-	if m.addepoch != nil {
-		fields = append(fields, replica.FieldEpoch)
-	}
 	if m.adddue_at != nil {
 		fields = append(fields, replica.FieldDueAt)
 	}
@@ -17868,8 +17844,6 @@ func (m *ReplicaMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedFailures()
 	case replica.FieldLastExitCode:
 		return m.AddedLastExitCode()
-	case replica.FieldEpoch:
-		return m.AddedEpoch()
 	case replica.FieldDueAt:
 		return m.AddedDueAt()
 	}
@@ -17915,13 +17889,6 @@ func (m *ReplicaMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddLastExitCode(v)
-		return nil
-	case replica.FieldEpoch:
-		v, ok := value.(int64)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddEpoch(v)
 		return nil
 	case replica.FieldDueAt:
 		v, ok := value.(int64)
@@ -18011,6 +17978,9 @@ func (m *ReplicaMutation) ResetField(name string) error {
 	case replica.FieldGeneration:
 		m.ResetGeneration()
 		return nil
+	case replica.FieldReplace:
+		m.ResetReplace()
+		return nil
 	case replica.FieldContainerName:
 		m.ResetContainerName()
 		return nil
@@ -18043,9 +18013,6 @@ func (m *ReplicaMutation) ResetField(name string) error {
 		return nil
 	case replica.FieldEndedAt:
 		m.ResetEndedAt()
-		return nil
-	case replica.FieldEpoch:
-		m.ResetEpoch()
 		return nil
 	case replica.FieldDueAt:
 		m.ResetDueAt()
@@ -20146,8 +20113,6 @@ type ServiceInstanceMutation struct {
 	settings           *spec.Settings
 	replica_count      *int
 	addreplica_count   *int
-	generation         *int
-	addgeneration      *int
 	stopped            *bool
 	deleting           *bool
 	last_number        *int
@@ -20872,62 +20837,6 @@ func (m *ServiceInstanceMutation) ResetReplicaCount() {
 	m.addreplica_count = nil
 }
 
-// SetGeneration sets the "generation" field.
-func (m *ServiceInstanceMutation) SetGeneration(i int) {
-	m.generation = &i
-	m.addgeneration = nil
-}
-
-// Generation returns the value of the "generation" field in the mutation.
-func (m *ServiceInstanceMutation) Generation() (r int, exists bool) {
-	v := m.generation
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// OldGeneration returns the old "generation" field's value of the ServiceInstance entity.
-// If the ServiceInstance object wasn't provided to the builder, the object is fetched from the database.
-// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *ServiceInstanceMutation) OldGeneration(ctx context.Context) (v int, err error) {
-	if !m.op.Is(OpUpdateOne) {
-		return v, errors.New("OldGeneration is only allowed on UpdateOne operations")
-	}
-	if m.id == nil || m.oldValue == nil {
-		return v, errors.New("OldGeneration requires an ID field in the mutation")
-	}
-	oldValue, err := m.oldValue(ctx)
-	if err != nil {
-		return v, fmt.Errorf("querying old value for OldGeneration: %w", err)
-	}
-	return oldValue.Generation, nil
-}
-
-// AddGeneration adds i to the "generation" field.
-func (m *ServiceInstanceMutation) AddGeneration(i int) {
-	if m.addgeneration != nil {
-		*m.addgeneration += i
-	} else {
-		m.addgeneration = &i
-	}
-}
-
-// AddedGeneration returns the value that was added to the "generation" field in this mutation.
-func (m *ServiceInstanceMutation) AddedGeneration() (r int, exists bool) {
-	v := m.addgeneration
-	if v == nil {
-		return
-	}
-	return *v, true
-}
-
-// ResetGeneration resets all changes to the "generation" field.
-func (m *ServiceInstanceMutation) ResetGeneration() {
-	m.generation = nil
-	m.addgeneration = nil
-}
-
 // SetStopped sets the "stopped" field.
 func (m *ServiceInstanceMutation) SetStopped(b bool) {
 	m.stopped = &b
@@ -21544,7 +21453,7 @@ func (m *ServiceInstanceMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServiceInstanceMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 20)
 	if m.created_at != nil {
 		fields = append(fields, serviceinstance.FieldCreatedAt)
 	}
@@ -21583,9 +21492,6 @@ func (m *ServiceInstanceMutation) Fields() []string {
 	}
 	if m.replica_count != nil {
 		fields = append(fields, serviceinstance.FieldReplicaCount)
-	}
-	if m.generation != nil {
-		fields = append(fields, serviceinstance.FieldGeneration)
 	}
 	if m.stopped != nil {
 		fields = append(fields, serviceinstance.FieldStopped)
@@ -21642,8 +21548,6 @@ func (m *ServiceInstanceMutation) Field(name string) (ent.Value, bool) {
 		return m.Settings()
 	case serviceinstance.FieldReplicaCount:
 		return m.ReplicaCount()
-	case serviceinstance.FieldGeneration:
-		return m.Generation()
 	case serviceinstance.FieldStopped:
 		return m.Stopped()
 	case serviceinstance.FieldDeleting:
@@ -21693,8 +21597,6 @@ func (m *ServiceInstanceMutation) OldField(ctx context.Context, name string) (en
 		return m.OldSettings(ctx)
 	case serviceinstance.FieldReplicaCount:
 		return m.OldReplicaCount(ctx)
-	case serviceinstance.FieldGeneration:
-		return m.OldGeneration(ctx)
 	case serviceinstance.FieldStopped:
 		return m.OldStopped(ctx)
 	case serviceinstance.FieldDeleting:
@@ -21809,13 +21711,6 @@ func (m *ServiceInstanceMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetReplicaCount(v)
 		return nil
-	case serviceinstance.FieldGeneration:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.SetGeneration(v)
-		return nil
 	case serviceinstance.FieldStopped:
 		v, ok := value.(bool)
 		if !ok {
@@ -21891,9 +21786,6 @@ func (m *ServiceInstanceMutation) AddedFields() []string {
 	if m.addreplica_count != nil {
 		fields = append(fields, serviceinstance.FieldReplicaCount)
 	}
-	if m.addgeneration != nil {
-		fields = append(fields, serviceinstance.FieldGeneration)
-	}
 	if m.addlast_number != nil {
 		fields = append(fields, serviceinstance.FieldLastNumber)
 	}
@@ -21917,8 +21809,6 @@ func (m *ServiceInstanceMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedDueAt()
 	case serviceinstance.FieldReplicaCount:
 		return m.AddedReplicaCount()
-	case serviceinstance.FieldGeneration:
-		return m.AddedGeneration()
 	case serviceinstance.FieldLastNumber:
 		return m.AddedLastNumber()
 	}
@@ -21971,13 +21861,6 @@ func (m *ServiceInstanceMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddReplicaCount(v)
-		return nil
-	case serviceinstance.FieldGeneration:
-		v, ok := value.(int)
-		if !ok {
-			return fmt.Errorf("unexpected type %T for field %s", value, name)
-		}
-		m.AddGeneration(v)
 		return nil
 	case serviceinstance.FieldLastNumber:
 		v, ok := value.(int)
@@ -22060,9 +21943,6 @@ func (m *ServiceInstanceMutation) ResetField(name string) error {
 		return nil
 	case serviceinstance.FieldReplicaCount:
 		m.ResetReplicaCount()
-		return nil
-	case serviceinstance.FieldGeneration:
-		m.ResetGeneration()
 		return nil
 	case serviceinstance.FieldStopped:
 		m.ResetStopped()

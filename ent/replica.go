@@ -33,8 +33,10 @@ type Replica struct {
 	DeploymentID string `json:"deployment_id,omitempty"`
 	// 0 … replica_count-1
 	Slot int `json:"slot,omitempty"`
-	// Generation holds the value of the "generation" field.
+	// rises with each replacement in the slot
 	Generation int `json:"generation,omitempty"`
+	// to be drained once a younger one in the slot is healthy
+	Replace bool `json:"replace,omitempty"`
 	// ContainerName holds the value of the "container_name" field.
 	ContainerName string `json:"container_name,omitempty"`
 	// ContainerID holds the value of the "container_id" field.
@@ -57,8 +59,6 @@ type Replica struct {
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	// EndedAt holds the value of the "ended_at" field.
 	EndedAt *time.Time `json:"ended_at,omitempty"`
-	// of the claim that wrote last
-	Epoch int64 `json:"epoch,omitempty"`
 	// Unix milliseconds: not to be started before
 	DueAt int64 `json:"due_at,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
@@ -120,9 +120,9 @@ func (*Replica) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case replica.FieldOomKilled:
+		case replica.FieldReplace, replica.FieldOomKilled:
 			values[i] = new(sql.NullBool)
-		case replica.FieldSlot, replica.FieldGeneration, replica.FieldRestarts, replica.FieldFailures, replica.FieldLastExitCode, replica.FieldEpoch, replica.FieldDueAt:
+		case replica.FieldSlot, replica.FieldGeneration, replica.FieldRestarts, replica.FieldFailures, replica.FieldLastExitCode, replica.FieldDueAt:
 			values[i] = new(sql.NullInt64)
 		case replica.FieldID, replica.FieldProjectID, replica.FieldInstanceID, replica.FieldDeploymentID, replica.FieldContainerName, replica.FieldContainerID, replica.FieldAddr, replica.FieldStatus, replica.FieldHealth:
 			values[i] = new(sql.NullString)
@@ -190,6 +190,12 @@ func (_m *Replica) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field generation", values[i])
 			} else if value.Valid {
 				_m.Generation = int(value.Int64)
+			}
+		case replica.FieldReplace:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field replace", values[i])
+			} else if value.Valid {
+				_m.Replace = value.Bool
 			}
 		case replica.FieldContainerName:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -261,12 +267,6 @@ func (_m *Replica) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.EndedAt = new(time.Time)
 				*_m.EndedAt = value.Time
-			}
-		case replica.FieldEpoch:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field epoch", values[i])
-			} else if value.Valid {
-				_m.Epoch = value.Int64
 			}
 		case replica.FieldDueAt:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -346,6 +346,9 @@ func (_m *Replica) String() string {
 	builder.WriteString("generation=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Generation))
 	builder.WriteString(", ")
+	builder.WriteString("replace=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Replace))
+	builder.WriteString(", ")
 	builder.WriteString("container_name=")
 	builder.WriteString(_m.ContainerName)
 	builder.WriteString(", ")
@@ -388,9 +391,6 @@ func (_m *Replica) String() string {
 		builder.WriteString("ended_at=")
 		builder.WriteString(v.Format(time.ANSIC))
 	}
-	builder.WriteString(", ")
-	builder.WriteString("epoch=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Epoch))
 	builder.WriteString(", ")
 	builder.WriteString("due_at=")
 	builder.WriteString(fmt.Sprintf("%v", _m.DueAt))

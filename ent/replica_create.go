@@ -82,6 +82,20 @@ func (_c *ReplicaCreate) SetGeneration(v int) *ReplicaCreate {
 	return _c
 }
 
+// SetReplace sets the "replace" field.
+func (_c *ReplicaCreate) SetReplace(v bool) *ReplicaCreate {
+	_c.mutation.SetReplace(v)
+	return _c
+}
+
+// SetNillableReplace sets the "replace" field if the given value is not nil.
+func (_c *ReplicaCreate) SetNillableReplace(v *bool) *ReplicaCreate {
+	if v != nil {
+		_c.SetReplace(*v)
+	}
+	return _c
+}
+
 // SetContainerName sets the "container_name" field.
 func (_c *ReplicaCreate) SetContainerName(v string) *ReplicaCreate {
 	_c.mutation.SetContainerName(v)
@@ -228,20 +242,6 @@ func (_c *ReplicaCreate) SetNillableEndedAt(v *time.Time) *ReplicaCreate {
 	return _c
 }
 
-// SetEpoch sets the "epoch" field.
-func (_c *ReplicaCreate) SetEpoch(v int64) *ReplicaCreate {
-	_c.mutation.SetEpoch(v)
-	return _c
-}
-
-// SetNillableEpoch sets the "epoch" field if the given value is not nil.
-func (_c *ReplicaCreate) SetNillableEpoch(v *int64) *ReplicaCreate {
-	if v != nil {
-		_c.SetEpoch(*v)
-	}
-	return _c
-}
-
 // SetDueAt sets the "due_at" field.
 func (_c *ReplicaCreate) SetDueAt(v int64) *ReplicaCreate {
 	_c.mutation.SetDueAt(v)
@@ -328,6 +328,10 @@ func (_c *ReplicaCreate) defaults() {
 		v := replica.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Replace(); !ok {
+		v := replica.DefaultReplace
+		_c.mutation.SetReplace(v)
+	}
 	if _, ok := _c.mutation.Status(); !ok {
 		v := replica.DefaultStatus
 		_c.mutation.SetStatus(v)
@@ -347,10 +351,6 @@ func (_c *ReplicaCreate) defaults() {
 	if _, ok := _c.mutation.OomKilled(); !ok {
 		v := replica.DefaultOomKilled
 		_c.mutation.SetOomKilled(v)
-	}
-	if _, ok := _c.mutation.Epoch(); !ok {
-		v := replica.DefaultEpoch
-		_c.mutation.SetEpoch(v)
 	}
 	if _, ok := _c.mutation.DueAt(); !ok {
 		v := replica.DefaultDueAt
@@ -385,6 +385,9 @@ func (_c *ReplicaCreate) check() error {
 	if _, ok := _c.mutation.Generation(); !ok {
 		return &ValidationError{Name: "generation", err: errors.New(`ent: missing required field "Replica.generation"`)}
 	}
+	if _, ok := _c.mutation.Replace(); !ok {
+		return &ValidationError{Name: "replace", err: errors.New(`ent: missing required field "Replica.replace"`)}
+	}
 	if _, ok := _c.mutation.ContainerName(); !ok {
 		return &ValidationError{Name: "container_name", err: errors.New(`ent: missing required field "Replica.container_name"`)}
 	}
@@ -412,9 +415,6 @@ func (_c *ReplicaCreate) check() error {
 	}
 	if _, ok := _c.mutation.OomKilled(); !ok {
 		return &ValidationError{Name: "oom_killed", err: errors.New(`ent: missing required field "Replica.oom_killed"`)}
-	}
-	if _, ok := _c.mutation.Epoch(); !ok {
-		return &ValidationError{Name: "epoch", err: errors.New(`ent: missing required field "Replica.epoch"`)}
 	}
 	if _, ok := _c.mutation.DueAt(); !ok {
 		return &ValidationError{Name: "due_at", err: errors.New(`ent: missing required field "Replica.due_at"`)}
@@ -479,6 +479,10 @@ func (_c *ReplicaCreate) createSpec() (*Replica, *sqlgraph.CreateSpec) {
 		_spec.SetField(replica.FieldGeneration, field.TypeInt, value)
 		_node.Generation = value
 	}
+	if value, ok := _c.mutation.Replace(); ok {
+		_spec.SetField(replica.FieldReplace, field.TypeBool, value)
+		_node.Replace = value
+	}
 	if value, ok := _c.mutation.ContainerName(); ok {
 		_spec.SetField(replica.FieldContainerName, field.TypeString, value)
 		_node.ContainerName = value
@@ -522,10 +526,6 @@ func (_c *ReplicaCreate) createSpec() (*Replica, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.EndedAt(); ok {
 		_spec.SetField(replica.FieldEndedAt, field.TypeTime, value)
 		_node.EndedAt = &value
-	}
-	if value, ok := _c.mutation.Epoch(); ok {
-		_spec.SetField(replica.FieldEpoch, field.TypeInt64, value)
-		_node.Epoch = value
 	}
 	if value, ok := _c.mutation.DueAt(); ok {
 		_spec.SetField(replica.FieldDueAt, field.TypeInt64, value)

@@ -35,6 +35,20 @@ func (_u *ReplicaUpdate) SetUpdatedAt(v time.Time) *ReplicaUpdate {
 	return _u
 }
 
+// SetReplace sets the "replace" field.
+func (_u *ReplicaUpdate) SetReplace(v bool) *ReplicaUpdate {
+	_u.mutation.SetReplace(v)
+	return _u
+}
+
+// SetNillableReplace sets the "replace" field if the given value is not nil.
+func (_u *ReplicaUpdate) SetNillableReplace(v *bool) *ReplicaUpdate {
+	if v != nil {
+		_u.SetReplace(*v)
+	}
+	return _u
+}
+
 // SetContainerID sets the "container_id" field.
 func (_u *ReplicaUpdate) SetContainerID(v string) *ReplicaUpdate {
 	_u.mutation.SetContainerID(v)
@@ -226,27 +240,6 @@ func (_u *ReplicaUpdate) ClearEndedAt() *ReplicaUpdate {
 	return _u
 }
 
-// SetEpoch sets the "epoch" field.
-func (_u *ReplicaUpdate) SetEpoch(v int64) *ReplicaUpdate {
-	_u.mutation.ResetEpoch()
-	_u.mutation.SetEpoch(v)
-	return _u
-}
-
-// SetNillableEpoch sets the "epoch" field if the given value is not nil.
-func (_u *ReplicaUpdate) SetNillableEpoch(v *int64) *ReplicaUpdate {
-	if v != nil {
-		_u.SetEpoch(*v)
-	}
-	return _u
-}
-
-// AddEpoch adds value to the "epoch" field.
-func (_u *ReplicaUpdate) AddEpoch(v int64) *ReplicaUpdate {
-	_u.mutation.AddEpoch(v)
-	return _u
-}
-
 // SetDueAt sets the "due_at" field.
 func (_u *ReplicaUpdate) SetDueAt(v int64) *ReplicaUpdate {
 	_u.mutation.ResetDueAt()
@@ -348,6 +341,9 @@ func (_u *ReplicaUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(replica.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Replace(); ok {
+		_spec.SetField(replica.FieldReplace, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.ContainerID(); ok {
 		_spec.SetField(replica.FieldContainerID, field.TypeString, value)
 	}
@@ -402,12 +398,6 @@ func (_u *ReplicaUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(replica.FieldEndedAt, field.TypeTime)
 	}
-	if value, ok := _u.mutation.Epoch(); ok {
-		_spec.SetField(replica.FieldEpoch, field.TypeInt64, value)
-	}
-	if value, ok := _u.mutation.AddedEpoch(); ok {
-		_spec.AddField(replica.FieldEpoch, field.TypeInt64, value)
-	}
 	if value, ok := _u.mutation.DueAt(); ok {
 		_spec.SetField(replica.FieldDueAt, field.TypeInt64, value)
 	}
@@ -437,6 +427,20 @@ type ReplicaUpdateOne struct {
 // SetUpdatedAt sets the "updated_at" field.
 func (_u *ReplicaUpdateOne) SetUpdatedAt(v time.Time) *ReplicaUpdateOne {
 	_u.mutation.SetUpdatedAt(v)
+	return _u
+}
+
+// SetReplace sets the "replace" field.
+func (_u *ReplicaUpdateOne) SetReplace(v bool) *ReplicaUpdateOne {
+	_u.mutation.SetReplace(v)
+	return _u
+}
+
+// SetNillableReplace sets the "replace" field if the given value is not nil.
+func (_u *ReplicaUpdateOne) SetNillableReplace(v *bool) *ReplicaUpdateOne {
+	if v != nil {
+		_u.SetReplace(*v)
+	}
 	return _u
 }
 
@@ -631,27 +635,6 @@ func (_u *ReplicaUpdateOne) ClearEndedAt() *ReplicaUpdateOne {
 	return _u
 }
 
-// SetEpoch sets the "epoch" field.
-func (_u *ReplicaUpdateOne) SetEpoch(v int64) *ReplicaUpdateOne {
-	_u.mutation.ResetEpoch()
-	_u.mutation.SetEpoch(v)
-	return _u
-}
-
-// SetNillableEpoch sets the "epoch" field if the given value is not nil.
-func (_u *ReplicaUpdateOne) SetNillableEpoch(v *int64) *ReplicaUpdateOne {
-	if v != nil {
-		_u.SetEpoch(*v)
-	}
-	return _u
-}
-
-// AddEpoch adds value to the "epoch" field.
-func (_u *ReplicaUpdateOne) AddEpoch(v int64) *ReplicaUpdateOne {
-	_u.mutation.AddEpoch(v)
-	return _u
-}
-
 // SetDueAt sets the "due_at" field.
 func (_u *ReplicaUpdateOne) SetDueAt(v int64) *ReplicaUpdateOne {
 	_u.mutation.ResetDueAt()
@@ -783,6 +766,9 @@ func (_u *ReplicaUpdateOne) sqlSave(ctx context.Context) (_node *Replica, err er
 	if value, ok := _u.mutation.UpdatedAt(); ok {
 		_spec.SetField(replica.FieldUpdatedAt, field.TypeTime, value)
 	}
+	if value, ok := _u.mutation.Replace(); ok {
+		_spec.SetField(replica.FieldReplace, field.TypeBool, value)
+	}
 	if value, ok := _u.mutation.ContainerID(); ok {
 		_spec.SetField(replica.FieldContainerID, field.TypeString, value)
 	}
@@ -836,12 +822,6 @@ func (_u *ReplicaUpdateOne) sqlSave(ctx context.Context) (_node *Replica, err er
 	}
 	if _u.mutation.EndedAtCleared() {
 		_spec.ClearField(replica.FieldEndedAt, field.TypeTime)
-	}
-	if value, ok := _u.mutation.Epoch(); ok {
-		_spec.SetField(replica.FieldEpoch, field.TypeInt64, value)
-	}
-	if value, ok := _u.mutation.AddedEpoch(); ok {
-		_spec.AddField(replica.FieldEpoch, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.DueAt(); ok {
 		_spec.SetField(replica.FieldDueAt, field.TypeInt64, value)

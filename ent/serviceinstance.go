@@ -49,8 +49,6 @@ type ServiceInstance struct {
 	Settings spec.Settings `json:"settings,omitempty"`
 	// replicas that should run
 	ReplicaCount int `json:"replica_count,omitempty"`
-	// raised by a restart: replicas of an older one are replaced
-	Generation int `json:"generation,omitempty"`
 	// a person stopped it
 	Stopped bool `json:"stopped,omitempty"`
 	// Deleting holds the value of the "deleting" field.
@@ -177,7 +175,7 @@ func (*ServiceInstance) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case serviceinstance.FieldStopped, serviceinstance.FieldDeleting, serviceinstance.FieldDirty:
 			values[i] = new(sql.NullBool)
-		case serviceinstance.FieldVersion, serviceinstance.FieldEpoch, serviceinstance.FieldLeaseUntil, serviceinstance.FieldAttempt, serviceinstance.FieldDueAt, serviceinstance.FieldReplicaCount, serviceinstance.FieldGeneration, serviceinstance.FieldLastNumber:
+		case serviceinstance.FieldVersion, serviceinstance.FieldEpoch, serviceinstance.FieldLeaseUntil, serviceinstance.FieldAttempt, serviceinstance.FieldDueAt, serviceinstance.FieldReplicaCount, serviceinstance.FieldLastNumber:
 			values[i] = new(sql.NullInt64)
 		case serviceinstance.FieldID, serviceinstance.FieldOwner, serviceinstance.FieldProjectID, serviceinstance.FieldServiceID, serviceinstance.FieldEnvironmentID, serviceinstance.FieldStatus, serviceinstance.FieldHealth, serviceinstance.FieldStateReason:
 			values[i] = new(sql.NullString)
@@ -283,12 +281,6 @@ func (_m *ServiceInstance) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field replica_count", values[i])
 			} else if value.Valid {
 				_m.ReplicaCount = int(value.Int64)
-			}
-		case serviceinstance.FieldGeneration:
-			if value, ok := values[i].(*sql.NullInt64); !ok {
-				return fmt.Errorf("unexpected type %T for field generation", values[i])
-			} else if value.Valid {
-				_m.Generation = int(value.Int64)
 			}
 		case serviceinstance.FieldStopped:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -442,9 +434,6 @@ func (_m *ServiceInstance) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("replica_count=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReplicaCount))
-	builder.WriteString(", ")
-	builder.WriteString("generation=")
-	builder.WriteString(fmt.Sprintf("%v", _m.Generation))
 	builder.WriteString(", ")
 	builder.WriteString("stopped=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Stopped))

@@ -179,20 +179,6 @@ func (_c *ServiceInstanceCreate) SetNillableReplicaCount(v *int) *ServiceInstanc
 	return _c
 }
 
-// SetGeneration sets the "generation" field.
-func (_c *ServiceInstanceCreate) SetGeneration(v int) *ServiceInstanceCreate {
-	_c.mutation.SetGeneration(v)
-	return _c
-}
-
-// SetNillableGeneration sets the "generation" field if the given value is not nil.
-func (_c *ServiceInstanceCreate) SetNillableGeneration(v *int) *ServiceInstanceCreate {
-	if v != nil {
-		_c.SetGeneration(*v)
-	}
-	return _c
-}
-
 // SetStopped sets the "stopped" field.
 func (_c *ServiceInstanceCreate) SetStopped(v bool) *ServiceInstanceCreate {
 	_c.mutation.SetStopped(v)
@@ -451,10 +437,6 @@ func (_c *ServiceInstanceCreate) defaults() {
 		v := serviceinstance.DefaultReplicaCount
 		_c.mutation.SetReplicaCount(v)
 	}
-	if _, ok := _c.mutation.Generation(); !ok {
-		v := serviceinstance.DefaultGeneration
-		_c.mutation.SetGeneration(v)
-	}
 	if _, ok := _c.mutation.Stopped(); !ok {
 		v := serviceinstance.DefaultStopped
 		_c.mutation.SetStopped(v)
@@ -525,9 +507,6 @@ func (_c *ServiceInstanceCreate) check() error {
 	}
 	if _, ok := _c.mutation.ReplicaCount(); !ok {
 		return &ValidationError{Name: "replica_count", err: errors.New(`ent: missing required field "ServiceInstance.replica_count"`)}
-	}
-	if _, ok := _c.mutation.Generation(); !ok {
-		return &ValidationError{Name: "generation", err: errors.New(`ent: missing required field "ServiceInstance.generation"`)}
 	}
 	if _, ok := _c.mutation.Stopped(); !ok {
 		return &ValidationError{Name: "stopped", err: errors.New(`ent: missing required field "ServiceInstance.stopped"`)}
@@ -640,10 +619,6 @@ func (_c *ServiceInstanceCreate) createSpec() (*ServiceInstance, *sqlgraph.Creat
 	if value, ok := _c.mutation.ReplicaCount(); ok {
 		_spec.SetField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
 		_node.ReplicaCount = value
-	}
-	if value, ok := _c.mutation.Generation(); ok {
-		_spec.SetField(serviceinstance.FieldGeneration, field.TypeInt, value)
-		_node.Generation = value
 	}
 	if value, ok := _c.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

@@ -194,27 +194,6 @@ func (_u *ServiceInstanceUpdate) AddReplicaCount(v int) *ServiceInstanceUpdate {
 	return _u
 }
 
-// SetGeneration sets the "generation" field.
-func (_u *ServiceInstanceUpdate) SetGeneration(v int) *ServiceInstanceUpdate {
-	_u.mutation.ResetGeneration()
-	_u.mutation.SetGeneration(v)
-	return _u
-}
-
-// SetNillableGeneration sets the "generation" field if the given value is not nil.
-func (_u *ServiceInstanceUpdate) SetNillableGeneration(v *int) *ServiceInstanceUpdate {
-	if v != nil {
-		_u.SetGeneration(*v)
-	}
-	return _u
-}
-
-// AddGeneration adds value to the "generation" field.
-func (_u *ServiceInstanceUpdate) AddGeneration(v int) *ServiceInstanceUpdate {
-	_u.mutation.AddGeneration(v)
-	return _u
-}
-
 // SetStopped sets the "stopped" field.
 func (_u *ServiceInstanceUpdate) SetStopped(v bool) *ServiceInstanceUpdate {
 	_u.mutation.SetStopped(v)
@@ -591,12 +570,6 @@ func (_u *ServiceInstanceUpdate) sqlSave(ctx context.Context) (_node int, err er
 	}
 	if value, ok := _u.mutation.AddedReplicaCount(); ok {
 		_spec.AddField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.Generation(); ok {
-		_spec.SetField(serviceinstance.FieldGeneration, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedGeneration(); ok {
-		_spec.AddField(serviceinstance.FieldGeneration, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)
@@ -982,27 +955,6 @@ func (_u *ServiceInstanceUpdateOne) SetNillableReplicaCount(v *int) *ServiceInst
 // AddReplicaCount adds value to the "replica_count" field.
 func (_u *ServiceInstanceUpdateOne) AddReplicaCount(v int) *ServiceInstanceUpdateOne {
 	_u.mutation.AddReplicaCount(v)
-	return _u
-}
-
-// SetGeneration sets the "generation" field.
-func (_u *ServiceInstanceUpdateOne) SetGeneration(v int) *ServiceInstanceUpdateOne {
-	_u.mutation.ResetGeneration()
-	_u.mutation.SetGeneration(v)
-	return _u
-}
-
-// SetNillableGeneration sets the "generation" field if the given value is not nil.
-func (_u *ServiceInstanceUpdateOne) SetNillableGeneration(v *int) *ServiceInstanceUpdateOne {
-	if v != nil {
-		_u.SetGeneration(*v)
-	}
-	return _u
-}
-
-// AddGeneration adds value to the "generation" field.
-func (_u *ServiceInstanceUpdateOne) AddGeneration(v int) *ServiceInstanceUpdateOne {
-	_u.mutation.AddGeneration(v)
 	return _u
 }
 
@@ -1412,12 +1364,6 @@ func (_u *ServiceInstanceUpdateOne) sqlSave(ctx context.Context) (_node *Service
 	}
 	if value, ok := _u.mutation.AddedReplicaCount(); ok {
 		_spec.AddField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.Generation(); ok {
-		_spec.SetField(serviceinstance.FieldGeneration, field.TypeInt, value)
-	}
-	if value, ok := _u.mutation.AddedGeneration(); ok {
-		_spec.AddField(serviceinstance.FieldGeneration, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

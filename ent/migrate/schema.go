@@ -620,6 +620,7 @@ var (
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "slot", Type: field.TypeInt},
 		{Name: "generation", Type: field.TypeInt},
+		{Name: "replace", Type: field.TypeBool, Default: false},
 		{Name: "container_name", Type: field.TypeString},
 		{Name: "container_id", Type: field.TypeString, Nullable: true},
 		{Name: "addr", Type: field.TypeString, Nullable: true},
@@ -631,7 +632,6 @@ var (
 		{Name: "oom_killed", Type: field.TypeBool, Default: false},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "ended_at", Type: field.TypeTime, Nullable: true},
-		{Name: "epoch", Type: field.TypeInt64, Default: 0},
 		{Name: "due_at", Type: field.TypeInt64, Default: 0},
 		{Name: "deployment_id", Type: field.TypeString},
 		{Name: "project_id", Type: field.TypeString},
@@ -676,7 +676,7 @@ var (
 			{
 				Name:    "replica_container_name",
 				Unique:  true,
-				Columns: []*schema.Column{ReplicasColumns[5]},
+				Columns: []*schema.Column{ReplicasColumns[6]},
 			},
 		},
 	}
@@ -783,7 +783,6 @@ var (
 		{Name: "due_at", Type: field.TypeInt64, Default: 0},
 		{Name: "settings", Type: field.TypeJSON},
 		{Name: "replica_count", Type: field.TypeInt, Default: 1},
-		{Name: "generation", Type: field.TypeInt, Default: 1},
 		{Name: "stopped", Type: field.TypeBool, Default: false},
 		{Name: "deleting", Type: field.TypeBool, Default: false},
 		{Name: "last_number", Type: field.TypeInt, Default: 0},
@@ -803,19 +802,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "service_instances_environments_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[19]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[18]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_projects_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[20]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[19]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_services_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[21]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[20]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -829,17 +828,17 @@ var (
 			{
 				Name:    "serviceinstance_service_id_environment_id",
 				Unique:  true,
-				Columns: []*schema.Column{ServiceInstancesColumns[21], ServiceInstancesColumns[19]},
+				Columns: []*schema.Column{ServiceInstancesColumns[20], ServiceInstancesColumns[18]},
 			},
 			{
 				Name:    "serviceinstance_environment_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[19]},
+				Columns: []*schema.Column{ServiceInstancesColumns[18]},
 			},
 			{
 				Name:    "serviceinstance_project_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[20]},
+				Columns: []*schema.Column{ServiceInstancesColumns[19]},
 			},
 		},
 	}

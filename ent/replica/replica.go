@@ -31,6 +31,8 @@ const (
 	FieldSlot = "slot"
 	// FieldGeneration holds the string denoting the generation field in the database.
 	FieldGeneration = "generation"
+	// FieldReplace holds the string denoting the replace field in the database.
+	FieldReplace = "replace"
 	// FieldContainerName holds the string denoting the container_name field in the database.
 	FieldContainerName = "container_name"
 	// FieldContainerID holds the string denoting the container_id field in the database.
@@ -53,8 +55,6 @@ const (
 	FieldStartedAt = "started_at"
 	// FieldEndedAt holds the string denoting the ended_at field in the database.
 	FieldEndedAt = "ended_at"
-	// FieldEpoch holds the string denoting the epoch field in the database.
-	FieldEpoch = "epoch"
 	// FieldDueAt holds the string denoting the due_at field in the database.
 	FieldDueAt = "due_at"
 	// EdgeProject holds the string denoting the project edge name in mutations.
@@ -98,6 +98,7 @@ var Columns = []string{
 	FieldDeploymentID,
 	FieldSlot,
 	FieldGeneration,
+	FieldReplace,
 	FieldContainerName,
 	FieldContainerID,
 	FieldAddr,
@@ -109,7 +110,6 @@ var Columns = []string{
 	FieldOomKilled,
 	FieldStartedAt,
 	FieldEndedAt,
-	FieldEpoch,
 	FieldDueAt,
 }
 
@@ -130,14 +130,14 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultReplace holds the default value on creation for the "replace" field.
+	DefaultReplace bool
 	// DefaultRestarts holds the default value on creation for the "restarts" field.
 	DefaultRestarts int
 	// DefaultFailures holds the default value on creation for the "failures" field.
 	DefaultFailures int
 	// DefaultOomKilled holds the default value on creation for the "oom_killed" field.
 	DefaultOomKilled bool
-	// DefaultEpoch holds the default value on creation for the "epoch" field.
-	DefaultEpoch int64
 	// DefaultDueAt holds the default value on creation for the "due_at" field.
 	DefaultDueAt int64
 	// DefaultID holds the default value on creation for the "id" field.
@@ -211,6 +211,11 @@ func ByGeneration(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldGeneration, opts...).ToFunc()
 }
 
+// ByReplace orders the results by the replace field.
+func ByReplace(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldReplace, opts...).ToFunc()
+}
+
 // ByContainerName orders the results by the container_name field.
 func ByContainerName(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldContainerName, opts...).ToFunc()
@@ -264,11 +269,6 @@ func ByStartedAt(opts ...sql.OrderTermOption) OrderOption {
 // ByEndedAt orders the results by the ended_at field.
 func ByEndedAt(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldEndedAt, opts...).ToFunc()
-}
-
-// ByEpoch orders the results by the epoch field.
-func ByEpoch(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldEpoch, opts...).ToFunc()
 }
 
 // ByDueAt orders the results by the due_at field.

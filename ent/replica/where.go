@@ -101,6 +101,11 @@ func Generation(v int) predicate.Replica {
 	return predicate.Replica(sql.FieldEQ(FieldGeneration, v))
 }
 
+// Replace applies equality check predicate on the "replace" field. It's identical to ReplaceEQ.
+func Replace(v bool) predicate.Replica {
+	return predicate.Replica(sql.FieldEQ(FieldReplace, v))
+}
+
 // ContainerName applies equality check predicate on the "container_name" field. It's identical to ContainerNameEQ.
 func ContainerName(v string) predicate.Replica {
 	return predicate.Replica(sql.FieldEQ(FieldContainerName, v))
@@ -144,11 +149,6 @@ func StartedAt(v time.Time) predicate.Replica {
 // EndedAt applies equality check predicate on the "ended_at" field. It's identical to EndedAtEQ.
 func EndedAt(v time.Time) predicate.Replica {
 	return predicate.Replica(sql.FieldEQ(FieldEndedAt, v))
-}
-
-// Epoch applies equality check predicate on the "epoch" field. It's identical to EpochEQ.
-func Epoch(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldEQ(FieldEpoch, v))
 }
 
 // DueAt applies equality check predicate on the "due_at" field. It's identical to DueAtEQ.
@@ -509,6 +509,16 @@ func GenerationLT(v int) predicate.Replica {
 // GenerationLTE applies the LTE predicate on the "generation" field.
 func GenerationLTE(v int) predicate.Replica {
 	return predicate.Replica(sql.FieldLTE(FieldGeneration, v))
+}
+
+// ReplaceEQ applies the EQ predicate on the "replace" field.
+func ReplaceEQ(v bool) predicate.Replica {
+	return predicate.Replica(sql.FieldEQ(FieldReplace, v))
+}
+
+// ReplaceNEQ applies the NEQ predicate on the "replace" field.
+func ReplaceNEQ(v bool) predicate.Replica {
+	return predicate.Replica(sql.FieldNEQ(FieldReplace, v))
 }
 
 // ContainerNameEQ applies the EQ predicate on the "container_name" field.
@@ -1024,46 +1034,6 @@ func EndedAtIsNil() predicate.Replica {
 // EndedAtNotNil applies the NotNil predicate on the "ended_at" field.
 func EndedAtNotNil() predicate.Replica {
 	return predicate.Replica(sql.FieldNotNull(FieldEndedAt))
-}
-
-// EpochEQ applies the EQ predicate on the "epoch" field.
-func EpochEQ(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldEQ(FieldEpoch, v))
-}
-
-// EpochNEQ applies the NEQ predicate on the "epoch" field.
-func EpochNEQ(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldNEQ(FieldEpoch, v))
-}
-
-// EpochIn applies the In predicate on the "epoch" field.
-func EpochIn(vs ...int64) predicate.Replica {
-	return predicate.Replica(sql.FieldIn(FieldEpoch, vs...))
-}
-
-// EpochNotIn applies the NotIn predicate on the "epoch" field.
-func EpochNotIn(vs ...int64) predicate.Replica {
-	return predicate.Replica(sql.FieldNotIn(FieldEpoch, vs...))
-}
-
-// EpochGT applies the GT predicate on the "epoch" field.
-func EpochGT(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldGT(FieldEpoch, v))
-}
-
-// EpochGTE applies the GTE predicate on the "epoch" field.
-func EpochGTE(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldGTE(FieldEpoch, v))
-}
-
-// EpochLT applies the LT predicate on the "epoch" field.
-func EpochLT(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldLT(FieldEpoch, v))
-}
-
-// EpochLTE applies the LTE predicate on the "epoch" field.
-func EpochLTE(v int64) predicate.Replica {
-	return predicate.Replica(sql.FieldLTE(FieldEpoch, v))
 }
 
 // DueAtEQ applies the EQ predicate on the "due_at" field.

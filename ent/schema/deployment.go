@@ -124,7 +124,8 @@ func (Replica) Fields() []ent.Field {
 		field.String("instance_id").Immutable(),
 		field.String("deployment_id").Immutable(),
 		field.Int("slot").Immutable().Comment("0 … replica_count-1"),
-		field.Int("generation").Immutable(),
+		field.Int("generation").Immutable().Comment("rises with each replacement in the slot"),
+		field.Bool("replace").Default(false).Comment("to be drained once a younger one in the slot is healthy"),
 		field.String("container_name").Immutable(),
 		field.String("container_id").Optional().Nillable(),
 		field.String("addr").Optional().Nillable().Comment("host:port the proxy dials"),
@@ -136,7 +137,6 @@ func (Replica) Fields() []ent.Field {
 		field.Bool("oom_killed").Default(false),
 		field.Time("started_at").Optional().Nillable(),
 		field.Time("ended_at").Optional().Nillable(),
-		field.Int64("epoch").Default(0).Comment("of the claim that wrote last"),
 		field.Int64("due_at").Default(0).Comment("Unix milliseconds: not to be started before"),
 	}
 }

@@ -143,7 +143,6 @@ func (ServiceInstance) Fields() []ent.Field {
 		field.String("environment_id").Immutable(),
 		field.JSON("settings", spec.Settings{}),
 		field.Int("replica_count").Default(1).Comment("replicas that should run"),
-		field.Int("generation").Default(1).Comment("raised by a restart: replicas of an older one are replaced"),
 		field.Bool("stopped").Default(false).Comment("a person stopped it"),
 		field.Bool("deleting").Default(false),
 		field.Int("last_number").Default(0).Comment("number of the newest deployment"),

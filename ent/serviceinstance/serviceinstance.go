@@ -43,8 +43,6 @@ const (
 	FieldSettings = "settings"
 	// FieldReplicaCount holds the string denoting the replica_count field in the database.
 	FieldReplicaCount = "replica_count"
-	// FieldGeneration holds the string denoting the generation field in the database.
-	FieldGeneration = "generation"
 	// FieldStopped holds the string denoting the stopped field in the database.
 	FieldStopped = "stopped"
 	// FieldDeleting holds the string denoting the deleting field in the database.
@@ -142,7 +140,6 @@ var Columns = []string{
 	FieldEnvironmentID,
 	FieldSettings,
 	FieldReplicaCount,
-	FieldGeneration,
 	FieldStopped,
 	FieldDeleting,
 	FieldLastNumber,
@@ -183,8 +180,6 @@ var (
 	DefaultDueAt int64
 	// DefaultReplicaCount holds the default value on creation for the "replica_count" field.
 	DefaultReplicaCount int
-	// DefaultGeneration holds the default value on creation for the "generation" field.
-	DefaultGeneration int
 	// DefaultStopped holds the default value on creation for the "stopped" field.
 	DefaultStopped bool
 	// DefaultDeleting holds the default value on creation for the "deleting" field.
@@ -287,11 +282,6 @@ func ByEnvironmentID(opts ...sql.OrderTermOption) OrderOption {
 // ByReplicaCount orders the results by the replica_count field.
 func ByReplicaCount(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReplicaCount, opts...).ToFunc()
-}
-
-// ByGeneration orders the results by the generation field.
-func ByGeneration(opts ...sql.OrderTermOption) OrderOption {
-	return sql.OrderByField(FieldGeneration, opts...).ToFunc()
 }
 
 // ByStopped orders the results by the stopped field.

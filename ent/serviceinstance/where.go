@@ -126,11 +126,6 @@ func ReplicaCount(v int) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldEQ(FieldReplicaCount, v))
 }
 
-// Generation applies equality check predicate on the "generation" field. It's identical to GenerationEQ.
-func Generation(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldEQ(FieldGeneration, v))
-}
-
 // Stopped applies equality check predicate on the "stopped" field. It's identical to StoppedEQ.
 func Stopped(v bool) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldEQ(FieldStopped, v))
@@ -734,46 +729,6 @@ func ReplicaCountLT(v int) predicate.ServiceInstance {
 // ReplicaCountLTE applies the LTE predicate on the "replica_count" field.
 func ReplicaCountLTE(v int) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldLTE(FieldReplicaCount, v))
-}
-
-// GenerationEQ applies the EQ predicate on the "generation" field.
-func GenerationEQ(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldEQ(FieldGeneration, v))
-}
-
-// GenerationNEQ applies the NEQ predicate on the "generation" field.
-func GenerationNEQ(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldNEQ(FieldGeneration, v))
-}
-
-// GenerationIn applies the In predicate on the "generation" field.
-func GenerationIn(vs ...int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldIn(FieldGeneration, vs...))
-}
-
-// GenerationNotIn applies the NotIn predicate on the "generation" field.
-func GenerationNotIn(vs ...int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldNotIn(FieldGeneration, vs...))
-}
-
-// GenerationGT applies the GT predicate on the "generation" field.
-func GenerationGT(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldGT(FieldGeneration, v))
-}
-
-// GenerationGTE applies the GTE predicate on the "generation" field.
-func GenerationGTE(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldGTE(FieldGeneration, v))
-}
-
-// GenerationLT applies the LT predicate on the "generation" field.
-func GenerationLT(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldLT(FieldGeneration, v))
-}
-
-// GenerationLTE applies the LTE predicate on the "generation" field.
-func GenerationLTE(v int) predicate.ServiceInstance {
-	return predicate.ServiceInstance(sql.FieldLTE(FieldGeneration, v))
 }
 
 // StoppedEQ applies the EQ predicate on the "stopped" field.

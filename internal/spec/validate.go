@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/distribution/reference"
 	"github.com/google/shlex"
 
 	"github.com/davitdev/davit/internal/fault"
@@ -228,4 +229,15 @@ func quote(s string) string {
 		s = s[:60] + "…"
 	}
 	return strconv.Quote(s)
+}
+
+// CheckImage refuses what is no reference of an image.
+func CheckImage(field, ref string) error {
+	if len(ref) > 512 {
+		return fault.At(field, fault.Invalid, "An image reference has at most 512 characters.")
+	}
+	if _, err := reference.ParseNormalizedNamed(ref); err != nil {
+		return fault.At(field, fault.Invalid, "%s is not an image reference such as nginx:1.27 or registry.example.com/team/app@sha256:….", quote(ref)).Because(err)
+	}
+	return nil
 }

@@ -150,3 +150,6 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	return nil
 }
+
+// Embedded reports whether this is the only transaction that can write.
+func (tx *Tx) Embedded() bool { return tx.dialect == dialect.SQLite }

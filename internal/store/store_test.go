@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -43,9 +44,13 @@ func TestMigrationsEqualTheSchema(t *testing.T) {
 				return schema.DiffFunc(func(current, desired *atlas.Schema) ([]atlas.Change, error) {
 					got, err := next.Diff(current, desired)
 					for _, c := range got {
-						if d, ok := c.(*atlas.DropTable); !ok || d.T.Name != "schema_revisions" {
-							changes = append(changes, c)
+						if d, ok := c.(*atlas.DropTable); ok && d.T.Name == "schema_revisions" {
+							continue
 						}
+						if m, ok := c.(*atlas.ModifyTable); ok && slices.IndexFunc(m.Changes, more(db)) < 0 {
+							continue
+						}
+						changes = append(changes, c)
 					}
 					return nil, err // nothing is to be applied
 				})
@@ -57,9 +62,19 @@ func TestMigrationsEqualTheSchema(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, c := range changes {
-			t.Errorf("the migrations lack %T: run \"make generate\"", c)
+			t.Errorf("the migrations lack %+v: run \"make generate\"", c)
 		}
 	})
+}
+
+// more reports whether a change of a table is more than PostgreSQL's own way of
+// writing the predicate of a partial index. SQLite keeps predicates as they were
+// written, so a change of one is found there.
+func more(db *store.DB) func(atlas.Change) bool {
+	return func(c atlas.Change) bool {
+		m, ok := c.(*atlas.ModifyIndex)
+		return db.Embedded() || !ok || m.Change != atlas.ChangeAttr
+	}
 }
 
 func TestUpTwiceAppliesNothing(t *testing.T) {

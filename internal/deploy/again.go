@@ -1,0 +1,79 @@
+package deploy
+
+import (
+	"context"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// Redeploy queues a deployment of the same source as id with today's settings
+// and variables. With reuseImage it runs the image id ran; CONFLICT if id never
+// had one.
+func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*ent.Deployment, error) {
+	old, err := access.Deployment(ctx, s.DB.Client, access.Deploy, id)
+	if err != nil {
+		return nil, err
+	}
+	if reuseImage && old.Image == nil {
+		return nil, fault.New(fault.Conflict, "Deployment #%d has no image to use again.", old.Number).
+			WithHint("Redeploy it without reuseImage.")
+	}
+	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, old.InstanceID)
+	if err != nil {
+		return nil, err
+	}
+	input := struct {
+		ID    string
+		Reuse bool
+	}{id, reuseImage}
+	return s.enqueue(ctx, i, "redeploy", input, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		variables, err := snapshot(ctx, tx, now)
+		if err != nil {
+			return nil, err
+		}
+		c := tx.Deployment.Create().SetTrigger(lifecycle.Redeploy).SetNillableMessage(old.Message).
+			SetSource(old.Source).SetSettings(now.Settings).SetVariables(variables)
+		if reuseImage {
+			c.SetImage(old.Image)
+		}
+		return c, nil
+	})
+}
+
+// Rollback queues a deployment with the image, settings and variable versions
+// of id, and today's number of replicas. Nothing is built. It fails with
+// IMAGE_NOT_KEPT if id has no image or its variables are gone.
+func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, error) {
+	old, err := access.Deployment(ctx, s.DB.Client, access.Rollback, id)
+	if err != nil {
+		return nil, err
+	}
+	if old.Conclusion == nil || *old.Conclusion != lifecycle.Succeeded {
+		return nil, fault.New(fault.Conflict, "Deployment #%d never went live: roll back to one that did.", old.Number)
+	}
+	if old.Image == nil {
+		return nil, fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", old.Number)
+	}
+	i, err := access.Instance(ctx, s.DB.Client, access.Rollback, old.InstanceID)
+	if err != nil {
+		return nil, err
+	}
+	return s.enqueue(ctx, i, "rollback", id, func(tx *store.Tx, _ *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		return tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
+			SetSource(old.Source).SetSettings(old.Settings).SetVariables(kept(old.Variables)).
+			SetImage(old.Image).SetRolledBackFromID(old.ID), nil
+	})
+}
+
+// kept never is nil, which would be written as JSON null.
+func kept(refs []spec.VariableRef) []spec.VariableRef {
+	if refs == nil {
+		return []spec.VariableRef{}
+	}
+	return refs
+}

@@ -1,0 +1,180 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/event"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// MaxAttempts is how often a step that fails by a fault of the platform is
+// tried.
+const MaxAttempts = 5
+
+// Complete ends a deployment. failure is nil for a success. Whoever waits
+// behind it is rung. It fails with ErrOvertaken if the claim is lost.
+func (s *Service) Complete(ctx context.Context, c *Claim, as lifecycle.Conclusion, failure *lifecycle.Failure) error {
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		now, err := tx.Deployment.Query().Where(deployment.ID(c.ID)).WithProject().Only(ctx)
+		if ent.IsNotFound(err) {
+			return ErrOvertaken // deleted meanwhile
+		}
+		if err != nil {
+			return fmt.Errorf("load deployment: %w", err)
+		}
+		if now.Epoch != c.Epoch {
+			return ErrOvertaken
+		}
+		return s.end(ctx, tx, now, as, failure)
+	})
+	if err != nil {
+		return err
+	}
+	c.Row.Status, c.Row.Conclusion = lifecycle.Completed, &as
+	return nil
+}
+
+// end is Complete inside a transaction, for a row just read. It raises the
+// epoch, so that a worker that still holds a claim is fenced off.
+func (s *Service) end(ctx context.Context, tx *store.Tx, d *ent.Deployment, as lifecycle.Conclusion, failure *lifecycle.Failure) error {
+	if !d.Status.CanConclude(as) {
+		return fmt.Errorf("deploy: %s cannot end as %s", d.Status, as)
+	}
+	at := clock()
+	phases := d.Phases.EndAll(phaseEnd(as), at, detail(failure))
+	u := tx.Deployment.Update().
+		Where(deployment.ID(d.ID), deployment.Epoch(d.Epoch), deployment.StatusEQ(d.Status)).
+		SetStatus(lifecycle.Completed).SetConclusion(as).SetCompletedAt(at).SetPhases(phases).
+		AddEpoch(1).SetLeaseUntil(0).SetDueAt(0).SetDeadlineAt(0)
+	if failure != nil {
+		u.SetFailure(failure)
+	}
+	n, err := u.Save(ctx)
+	if err != nil {
+		return fmt.Errorf("complete: %w", err)
+	}
+	if n == 0 {
+		return ErrOvertaken
+	}
+	if err := endBuild(ctx, tx, d.ID, as, failure, at); err != nil {
+		return err
+	}
+	if err := s.ringNext(ctx, tx, d.InstanceID); err != nil {
+		return err
+	}
+	if err := s.derive(ctx, tx, d.InstanceID); err != nil {
+		return err
+	}
+	return tx.Record(ctx, completed(d, as, failure))
+}
+
+func completed(d *ent.Deployment, as lifecycle.Conclusion, failure *lifecycle.Failure) store.Event {
+	e := store.Event{Scope: scopeOf(d.Edges.Project, d), SubjectID: d.ID}
+	switch as {
+	case lifecycle.Succeeded:
+		e.Type, e.Message = "deployment.succeeded", fmt.Sprintf("Deployment #%d is done.", d.Number)
+	case lifecycle.Failed:
+		e.Type, e.Message, e.Severity = "deployment.failed", fmt.Sprintf("Deployment #%d failed: %s", d.Number, failure.Message), event.SeverityWARNING
+	case lifecycle.Canceled:
+		e.Type, e.Message = "deployment.canceled", fmt.Sprintf("Deployment #%d was canceled.", d.Number)
+	case lifecycle.Skipped:
+		e.Type, e.Message = "deployment.skipped", fmt.Sprintf("Deployment #%d was skipped: a newer one took its turn.", d.Number)
+	}
+	if failure != nil {
+		e.Payload = map[string]any{"code": failure.Code, "domain": failure.Domain}
+	}
+	return e
+}
+
+func phaseEnd(as lifecycle.Conclusion) lifecycle.PhaseStatus {
+	switch as {
+	case lifecycle.Succeeded:
+		return lifecycle.PhaseSucceeded
+	case lifecycle.Failed:
+		return lifecycle.PhaseFailed
+	case lifecycle.Canceled:
+		return lifecycle.PhaseCanceled
+	case lifecycle.Skipped:
+		return lifecycle.PhaseSkipped
+	}
+	return lifecycle.PhaseFailed
+}
+
+func detail(f *lifecycle.Failure) string {
+	if f == nil {
+		return ""
+	}
+	return f.Message
+}
+
+// endBuild ends a build that its deployment left open.
+func endBuild(ctx context.Context, tx *store.Tx, deploymentID string, as lifecycle.Conclusion, failure *lifecycle.Failure, at time.Time) error {
+	status := lifecycle.BuildFailed
+	switch {
+	case as == lifecycle.Canceled:
+		status = lifecycle.BuildCanceled
+	case failure != nil && failure.Code == fault.BuildTimeout:
+		status = lifecycle.BuildTimedOut
+	}
+	u := tx.Build.Update().
+		Where(build.DeploymentID(deploymentID), build.StatusIn(lifecycle.BuildQueued, lifecycle.BuildRunning)).
+		SetStatus(status).SetFinishedAt(at)
+	if failure != nil {
+		u.SetFailure(failure)
+	}
+	if err := u.Exec(ctx); err != nil {
+		return fmt.Errorf("end build: %w", err)
+	}
+	return nil
+}
+
+// ringNext rings for the oldest deployment of an instance that waits.
+func (s *Service) ringNext(ctx context.Context, tx *store.Tx, instanceID string) error {
+	next, err := tx.Deployment.Query().
+		Where(deployment.InstanceID(instanceID), deployment.StatusEQ(lifecycle.Queued)).
+		Order(deployment.ByNumber()).First(ctx)
+	if ent.IsNotFound(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find next deployment: %w", err)
+	}
+	return tx.Ring(ctx, TaskRun, next.ID)
+}
+
+// Retry gives the claim back for a later attempt of the same step, after
+// failure, a fault of the platform. It reports false if no attempt is left:
+// then the caller completes the deployment as failed.
+func (s *Service) Retry(ctx context.Context, c *Claim, failure *lifecycle.Failure) (bool, error) {
+	attempt := c.Row.Attempt + 1
+	if attempt >= MaxAttempts || !failure.Retryable {
+		return false, nil
+	}
+	wait := lifecycle.Backoff(attempt)
+	phases := c.Row.Phases.EndAll(lifecycle.PhaseFailed, clock(), fmt.Sprintf("%s Trying again in %s.", failure.Message, wait))
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		now, err := tx.Int64s(ctx, "SELECT {now}")
+		if err != nil {
+			return err
+		}
+		n, err := tx.Deployment.Update().
+			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusNEQ(lifecycle.Completed)).
+			SetAttempt(attempt).SetPhases(phases).SetLeaseUntil(0).SetDueAt(now[0] + wait.Milliseconds()).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("schedule retry: %w", err)
+		}
+		if n == 0 {
+			return ErrOvertaken
+		}
+		tx.Wake(c.ID)
+		return nil
+	})
+	return err == nil, err
+}

@@ -1,0 +1,89 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// derive writes the status and the health of an instance as they follow from
+// its rows, and wakes who watches it.
+func (s *Service) derive(ctx context.Context, tx *store.Tx, instanceID string) error {
+	i, err := tx.ServiceInstance.Query().Where(serviceinstance.ID(instanceID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("load instance: %w", err)
+	}
+	facts, reason, err := factsOf(ctx, tx, i)
+	if err != nil {
+		return err
+	}
+	status, health := lifecycle.Derive(facts)
+	if status != lifecycle.InstanceCrashed && status != lifecycle.InstanceDegraded {
+		reason = nil
+	}
+	tx.Wake(i.ID, i.EnvironmentID, i.ServiceID)
+	if i.Status == status && i.Health == health && equal(i.StateReason, reason) {
+		return nil
+	}
+	u := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStatus(status).SetHealth(health)
+	if reason == nil {
+		u.ClearStateReason()
+	} else {
+		u.SetStateReason(*reason)
+	}
+	if err := u.Exec(ctx); err != nil {
+		return fmt.Errorf("write state of instance: %w", err)
+	}
+	return nil
+}
+
+// factsOf counts what Derive asks for. reason says how the replica that ended
+// last did so.
+func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifecycle.Facts, reason *string, err error) {
+	f = lifecycle.Facts{Deleting: i.Deleting, Stopped: i.Stopped, Wanted: i.ReplicaCount}
+	active, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		return f, nil, fmt.Errorf("find active deployment: %w", err)
+	}
+	if f.Deploying, err = tx.Deployment.Query().
+		Where(deployment.InstanceID(i.ID), deployment.StatusNotIn(lifecycle.Completed, lifecycle.Finalizing)).Exist(ctx); err != nil {
+		return f, nil, fmt.Errorf("find running deployment: %w", err)
+	}
+	if active == nil {
+		return f, nil, nil
+	}
+	f.Active = true
+	replicas, err := tx.Replica.Query().
+		Where(replica.DeploymentID(active.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining)).
+		All(ctx)
+	if err != nil {
+		return f, nil, fmt.Errorf("list replicas: %w", err)
+	}
+	for _, r := range replicas {
+		switch {
+		case r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy:
+			f.Healthy++
+		case r.Status == lifecycle.ReplicaCreated, r.Status == lifecycle.ReplicaStarting, r.Status == lifecycle.ReplicaRestarting:
+			f.Starting++
+		}
+		if r.LastExitCode != nil && r.Status != lifecycle.ReplicaRunning {
+			text := fmt.Sprintf("Replica %d ended with exit code %d.", r.Slot, *r.LastExitCode)
+			if r.OomKilled {
+				text = fmt.Sprintf("Replica %d was killed: it ran out of memory.", r.Slot)
+			}
+			reason = &text
+		}
+	}
+	return f, reason, nil
+}
+
+func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }

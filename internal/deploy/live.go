@@ -1,0 +1,80 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// Switch makes a deployment whose replicas are healthy the active one of its
+// instance: the point of no return. It fails with CANCELED if it was asked to
+// stop before, and with ErrOvertaken if the claim is lost.
+func (s *Service) Switch(ctx context.Context, c *Claim) error {
+	at := clock()
+	phases := c.Row.Phases
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		i, err := lock(ctx, tx, c.Row.InstanceID)
+		if err != nil {
+			return err // CONFLICT while it is being deleted
+		}
+		_, err = tx.Deployment.Update().
+			Where(deployment.InstanceID(c.Row.InstanceID), deployment.IsActive(true), deployment.IDNEQ(c.ID)).
+			SetIsActive(false).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("deactivate: %w", err)
+		}
+		n, err := tx.Deployment.Update().
+			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusEQ(lifecycle.Deploying), deployment.CancelReasonIsNil()).
+			SetStatus(lifecycle.Finalizing).SetIsActive(true).SetTrafficSwitchedAt(at).SetPhases(phases).SetAttempt(0).
+			Save(ctx)
+		if err != nil {
+			return fmt.Errorf("activate: %w", err)
+		}
+		if n == 0 {
+			return s.whyNot(ctx, tx, c)
+		}
+		// A person who deploys wants it to run.
+		if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStopped(false).Exec(ctx); err != nil {
+			return fmt.Errorf("start instance: %w", err)
+		}
+		if err := bumpRoutes(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.ringNext(ctx, tx, i.ID); err != nil { // it may begin while this one drains
+			return err
+		}
+		if err := s.derive(ctx, tx, i.ID); err != nil {
+			return err
+		}
+		return tx.Record(ctx, store.Event{
+			Scope: scopeOf(c.Row.Edges.Project, c.Row), Type: "deployment.live", SubjectID: c.ID,
+			Message: fmt.Sprintf("Deployment #%d of %s is live in %s.", c.Row.Number, i.Edges.Service.Name, i.Edges.Environment.Name),
+		})
+	})
+	if err != nil {
+		return err
+	}
+	c.Row.Status, c.Row.IsActive, c.Row.TrafficSwitchedAt, c.Row.Phases = lifecycle.Finalizing, true, &at, phases
+	return nil
+}
+
+// whyNot says why a conditional write of a claim touched no row.
+func (s *Service) whyNot(ctx context.Context, tx *store.Tx, c *Claim) error {
+	d, err := tx.Deployment.Query().Where(deployment.ID(c.ID)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return ErrOvertaken
+	}
+	if err != nil {
+		return fmt.Errorf("load deployment: %w", err)
+	}
+	if d.Epoch == c.Epoch && d.CancelReason != nil {
+		return canceled(fault.Code(*d.CancelReason))
+	}
+	return ErrOvertaken
+}

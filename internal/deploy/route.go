@@ -1,0 +1,94 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// RoutesTopic is woken when the table of routes has changed.
+const RoutesTopic = "routes"
+
+// Routes is what the rows say about where requests go.
+type Routes struct {
+	Version int64 // rises with every change
+	List    []Route
+	Names   []Name
+}
+
+// Route sends requests for a host and a path to replicas.
+type Route struct {
+	Label        string // of the host name, below the base domain
+	Path         string
+	InstanceID   string
+	DeploymentID string // the active one, "" if none
+	Status       lifecycle.InstanceStatus
+	Targets      []Target
+}
+
+// Target is a replica that may get requests.
+type Target struct{ ReplicaID, Addr string }
+
+// Name is what a service is called inside its environment.
+type Name struct {
+	EnvironmentID string
+	Name          string
+	Addrs         []string // host:port of healthy replicas
+}
+
+// Routes reads the table. Its version is read first: the content is at least
+// as new.
+func (s *Service) Routes(ctx context.Context) (Routes, error) {
+	version, err := s.DB.Int64s(ctx, "SELECT route_version FROM installations")
+	if err != nil || len(version) == 0 {
+		return Routes{}, fmt.Errorf("read version of routes: %w", err)
+	}
+	out := Routes{Version: version[0]}
+	instances, err := s.DB.ServiceInstance.Query().
+		WithService().
+		WithRoutes(func(q *ent.RouteQuery) { q.WithDomain() }).
+		WithDeployments(func(q *ent.DeploymentQuery) {
+			q.Where(deployment.IsActive(true)).WithReplicas(func(q *ent.ReplicaQuery) {
+				q.Where(replica.StatusEQ(lifecycle.ReplicaRunning), replica.HealthEQ(lifecycle.HealthHealthy), replica.AddrNotNil()).
+					Order(replica.BySlot())
+			})
+		}).
+		Order(serviceinstance.ByID()).All(ctx)
+	if err != nil {
+		return Routes{}, fmt.Errorf("read routes: %w", err)
+	}
+	for _, i := range instances {
+		var id string
+		var targets []Target
+		name := Name{EnvironmentID: i.EnvironmentID, Name: i.Edges.Service.Slug}
+		for _, d := range i.Edges.Deployments {
+			id = d.ID
+			for _, r := range d.Edges.Replicas {
+				targets = append(targets, Target{ReplicaID: r.ID, Addr: *r.Addr})
+				name.Addrs = append(name.Addrs, *r.Addr)
+			}
+		}
+		out.Names = append(out.Names, name)
+		for _, r := range i.Edges.Routes {
+			out.List = append(out.List, Route{
+				Label: r.Edges.Domain.Hostname, Path: r.Path, InstanceID: i.ID, DeploymentID: id, Status: i.Status, Targets: targets,
+			})
+		}
+	}
+	return out, nil
+}
+
+// bumpRoutes notes that the table changes with this transaction.
+func bumpRoutes(ctx context.Context, tx *store.Tx) error {
+	if _, err := tx.Exec(ctx, "UPDATE installations SET route_version = route_version + 1"); err != nil {
+		return fmt.Errorf("note change of routes: %w", err)
+	}
+	tx.Wake(RoutesTopic)
+	return nil
+}

@@ -1,0 +1,152 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// Kinds of operations on what runs.
+const (
+	OpRestart = "service.restart"
+	OpStop    = "service.stop"
+	OpStart   = "service.start"
+)
+
+// Scale changes how many replicas of an instance should run. To run none, stop
+// it.
+func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.ServiceInstance, error) {
+	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, id); err != nil {
+		return nil, err
+	}
+	if replicas < 1 || replicas > spec.MaxReplicas {
+		return nil, fault.At("replicas", fault.Invalid, "Between 1 and %d replicas can run. To run none, stop the service.", spec.MaxReplicas)
+	}
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		i, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if i.ReplicaCount == replicas {
+			return nil
+		}
+		err = s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetReplicaCount(replicas).AddVersion(1) })
+		if err != nil {
+			return err
+		}
+		return tx.Record(ctx, store.Event{
+			Scope: instanceScope(i), Type: "service.scaled", SubjectID: i.ID,
+			Message: fmt.Sprintf("%s in %s was scaled to %s replicas.", i.Edges.Service.Name, i.Edges.Environment.Name, strconv.Itoa(replicas)),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return access.Instance(ctx, s.DB.Client, access.Read, id)
+}
+
+// Restart replaces the replicas of an instance one by one without dropping a
+// request; with replicaID only that one.
+func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Operation, error) {
+	return s.operate(ctx, id, OpRestart, "is being restarted", func(tx *store.Tx, i *ent.ServiceInstance) error {
+		if i.Stopped {
+			return fault.New(fault.Conflict, "The service is stopped: start it instead.")
+		}
+		u := tx.Replica.Update().Where(replica.InstanceID(i.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining),
+			replica.HasDeploymentWith(deployment.IsActive(true)))
+		if replicaID != "" {
+			u.Where(replica.ID(replicaID))
+		}
+		n, err := u.SetReplace(true).SetDueAt(0).Save(ctx)
+		if err != nil {
+			return fmt.Errorf("mark replicas: %w", err)
+		}
+		if n == 0 && replicaID != "" {
+			return access.Missing()
+		}
+		return s.want(ctx, tx, i, nil)
+	})
+}
+
+// Stop drains and stops all replicas of an instance. What it would run stays
+// known: Start brings it back.
+func (s *Service) Stop(ctx context.Context, id string) (*ent.Operation, error) {
+	return s.operate(ctx, id, OpStop, "is being stopped", func(tx *store.Tx, i *ent.ServiceInstance) error {
+		if err := bumpRoutes(ctx, tx); err != nil { // its page changes
+			return err
+		}
+		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(true).AddVersion(1) })
+	})
+}
+
+// Start runs a stopped instance again.
+func (s *Service) Start(ctx context.Context, id string) (*ent.Operation, error) {
+	return s.operate(ctx, id, OpStart, "is being started", func(tx *store.Tx, i *ent.ServiceInstance) error {
+		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(false).AddVersion(1) })
+	})
+}
+
+// operate begins an operation on a deployed instance.
+func (s *Service) operate(ctx context.Context, id, kind, what string, change func(*store.Tx, *ent.ServiceInstance) error) (*ent.Operation, error) {
+	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, id); err != nil {
+		return nil, err
+	}
+	var op *ent.Operation
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		i, err := lock(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		active, err := tx.Deployment.Query().Where(deployment.InstanceID(id), deployment.IsActive(true)).Exist(ctx)
+		if err != nil {
+			return fmt.Errorf("find active deployment: %w", err)
+		}
+		if !active {
+			return fault.New(fault.Conflict, "The service is not deployed here yet: deploy it first.")
+		}
+		if err := change(tx, i); err != nil {
+			return err
+		}
+		if op, err = tx.Operate(ctx, instanceScope(i), kind, id, nil); err != nil {
+			return err
+		}
+		return tx.Record(ctx, store.Event{
+			Scope: instanceScope(i), Type: kind + ".requested", SubjectID: i.ID,
+			Message: fmt.Sprintf("%s in %s %s.", i.Edges.Service.Name, i.Edges.Environment.Name, what),
+		})
+	})
+	return op, err
+}
+
+// want changes what should run and rings for it.
+func (s *Service) want(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, set func(*ent.ServiceInstanceUpdate)) error {
+	u := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetDirty(true).SetDueAt(0)
+	if set != nil {
+		set(u)
+	}
+	if err := u.Exec(ctx); err != nil {
+		return fmt.Errorf("change instance: %w", err)
+	}
+	if err := s.derive(ctx, tx, i.ID); err != nil {
+		return err
+	}
+	return tx.Ring(ctx, TaskConverge, i.ID)
+}
+
+// instanceScope is where the events of an instance happen.
+func instanceScope(i *ent.ServiceInstance) store.Scope {
+	return store.Scope{
+		WorkspaceID: i.Edges.Project.WorkspaceID, ProjectID: i.ProjectID, EnvironmentID: i.EnvironmentID,
+		ServiceID: i.ServiceID, InstanceID: i.ID,
+	}
+}

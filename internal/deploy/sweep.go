@@ -1,0 +1,147 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/idempotencykey"
+	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// QueueLimit is how long a deployment may wait at the head of its queue.
+const QueueLimit = 10 * time.Minute
+
+// Doorbell is work that waits: a task and the row it is about.
+type Doorbell struct{ Task, ID string }
+
+// Waiting lists the work that no process has a lease on and that is due: what
+// was never rung, what was rung in vain, and what a dead process left. It is
+// the net under the outbox and the queue.
+func (s *Service) Waiting(ctx context.Context) ([]Doorbell, error) {
+	var out []Doorbell
+	for _, q := range []struct{ task, sql string }{
+		// Of those queued only the head of each queue can do anything.
+		{TaskRun, `SELECT d.id FROM deployments d WHERE d.status <> 'COMPLETED' AND d.due_at <= {now} AND d.lease_until <= {now}
+			AND (d.status <> 'QUEUED' OR NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = d.instance_id
+				AND o.number < d.number AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING')))`},
+		{TaskConverge, `SELECT id FROM service_instances WHERE due_at <= {now} AND lease_until <= {now} AND (dirty
+			OR EXISTS (SELECT 1 FROM replicas r WHERE r.instance_id = service_instances.id AND r.due_at > 0 AND r.due_at <= {now} AND r.status <> 'REMOVED'))`},
+		{store.TaskOperation, `SELECT id FROM operations WHERE status IN ('QUEUED', 'RUNNING') AND due_at <= {now} AND lease_until <= {now}`},
+	} {
+		ids, err := s.DB.Strings(ctx, q.sql)
+		if err != nil {
+			return nil, fmt.Errorf("find waiting work: %w", err)
+		}
+		for _, id := range ids {
+			out = append(out, Doorbell{q.task, id})
+		}
+	}
+	return out, nil
+}
+
+// EndOverdue ends every deployment whose deadline has passed, whoever holds it,
+// and starts the deadline of those that came to the head of their queue. It
+// returns how many it ended.
+func (s *Service) EndOverdue(ctx context.Context) (int, error) {
+	_, err := s.DB.Exec(ctx, `UPDATE deployments SET deadline_at = {now} + ? WHERE status = 'QUEUED' AND deadline_at = 0
+		AND NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = deployments.instance_id
+			AND o.number < deployments.number AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING'))`, QueueLimit.Milliseconds())
+	if err != nil {
+		return 0, fmt.Errorf("start deadlines: %w", err)
+	}
+	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status <> 'COMPLETED' AND deadline_at > 0 AND deadline_at <= {now}`)
+	if err != nil {
+		return 0, fmt.Errorf("find overdue deployments: %w", err)
+	}
+	n := 0
+	for _, id := range ids {
+		err := s.DB.Tx(ctx, func(tx *store.Tx) error { return s.endOverdue(ctx, tx, id) })
+		switch {
+		case err == nil:
+			n++
+		case !errors.Is(err, ErrOvertaken):
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error {
+	d, err := tx.Deployment.Query().Where(deployment.ID(id)).WithProject().Only(ctx)
+	if ent.IsNotFound(err) {
+		return ErrOvertaken
+	}
+	if err != nil {
+		return fmt.Errorf("load deployment: %w", err)
+	}
+	switch {
+	case d.Status == lifecycle.Completed:
+		return ErrOvertaken
+	case d.Status.Serving(): // it serves; what it replaced is the reconciler's
+		return s.end(ctx, tx, d, lifecycle.Succeeded, nil)
+	case d.CancelReason != nil:
+		return s.end(ctx, tx, d, lifecycle.Canceled, Stopped(fault.Code(*d.CancelReason), d.Phases.Current()))
+	}
+	phase := d.Phases.Current()
+	late := fault.New(fault.DeadlineExceeded, "The deployment did not get past %s in time.", phase).
+		WithHint("Look at the log of that phase, then deploy again.")
+	return s.end(ctx, tx, d, lifecycle.Failed, lifecycle.Explain(late, phase))
+}
+
+// LiveReplicas returns the replicas that have or should have a container, each
+// with its deployment.
+func (s *Service) LiveReplicas(ctx context.Context) ([]*ent.Replica, error) {
+	out, err := s.DB.Replica.Query().Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list replicas: %w", err)
+	}
+	return out, nil
+}
+
+// Touch rings for an instance because what runs may differ from what should.
+func (s *Service) Touch(ctx context.Context, instanceID string) error {
+	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, `UPDATE service_instances SET dirty = ?, due_at = 0 WHERE id = ?`, true, instanceID)
+		if err != nil || n == 0 {
+			return err
+		}
+		return tx.Ring(ctx, TaskConverge, instanceID)
+	})
+}
+
+// Forget deletes what is kept for a time only.
+func (s *Service) Forget(ctx context.Context) error {
+	_, err := s.DB.IdempotencyKey.Delete().Where(idempotencykey.CreatedAtLT(clock().Add(-store.IdempotencyWindow))).Exec(ctx)
+	if err != nil {
+		return fmt.Errorf("forget idempotency keys: %w", err)
+	}
+	return nil
+}
+
+// Lead makes owner the one process that does something for all, or prolongs
+// that, for the length of a Lease. It reports whether owner leads.
+func (s *Service) Lead(ctx context.Context, name, owner string) (bool, error) {
+	n, err := s.DB.Exec(ctx, `INSERT INTO leases (id, owner, epoch, lease_until) VALUES (?, ?, 1, {now} + ?)
+		ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until,
+			epoch = leases.epoch + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END
+		WHERE leases.owner = excluded.owner OR leases.lease_until <= {now}`, name, owner, Lease.Milliseconds())
+	if err != nil {
+		return false, fmt.Errorf("lead %s: %w", name, err)
+	}
+	return n == 1, nil
+}
+
+// Resign lets another process lead at once.
+func (s *Service) Resign(ctx context.Context, name, owner string) error {
+	if _, err := s.DB.Exec(ctx, `UPDATE leases SET lease_until = 0 WHERE id = ? AND owner = ?`, name, owner); err != nil {
+		return fmt.Errorf("resign %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// Work is the right to make what runs of an instance what it should be.
+type Work struct {
+	ID    string
+	Epoch int64
+	// Row is the instance with its project, environment and service.
+	Row *ent.ServiceInstance
+	// Active is the deployment that serves, nil if none does.
+	Active *ent.Deployment
+	// Replicas are those with a container, of whichever deployment, each with
+	// its deployment, by slot and generation.
+	Replicas []*ent.Replica
+}
+
+// ClaimInstance takes the instance id for owner. What was asked for before
+// counts as seen: a request that comes later makes the instance dirty again.
+func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, error) {
+	epoch, err := s.claim(ctx, serviceinstance.Table, id, owner, "1 = 1")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.DB.Exec(ctx, `UPDATE service_instances SET dirty = ? WHERE id = ? AND epoch = ?`, false, id, epoch); err != nil {
+		return nil, fmt.Errorf("claim instance: %w", err)
+	}
+	i, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ID(id)).
+		WithProject().WithEnvironment().WithService().
+		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).
+		WithReplicas(func(q *ent.ReplicaQuery) {
+			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().Order(replica.BySlot(), replica.ByGeneration())
+		}).
+		Only(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load instance: %w", err)
+	}
+	if i.Epoch != epoch {
+		return nil, ErrOvertaken
+	}
+	w := &Work{ID: id, Epoch: epoch, Row: i, Replicas: i.Edges.Replicas}
+	for _, d := range i.Edges.Deployments {
+		w.Active = d
+	}
+	return w, nil
+}
+
+// Deleting reports whether the instance is to go with all it runs.
+func (w *Work) Deleting() bool {
+	i := w.Row
+	return i.Deleting || i.Edges.Project.Deleting || i.Edges.Environment.Deleting || i.Edges.Service.Deleting
+}
+
+// Wanted is how many replicas of the active deployment should run.
+func (w *Work) Wanted() int {
+	if w.Active == nil || w.Row.Stopped || w.Deleting() {
+		return 0
+	}
+	return w.Row.ReplicaCount
+}
+
+// ReleaseInstance gives the claim back.
+func (s *Service) ReleaseInstance(ctx context.Context, w *Work) error {
+	return s.release(ctx, serviceinstance.Table, w.ID, w.Epoch)
+}
+
+// Fence says on whose behalf replicas are written: a write touches no row once
+// the claim is lost.
+type Fence struct {
+	table string
+	id    string
+	epoch int64
+}
+
+// Fence of a deployment's claim.
+func (c *Claim) Fence() Fence { return Fence{deployment.Table, c.ID, c.Epoch} }
+
+// Fence of an instance's claim.
+func (w *Work) Fence() Fence { return Fence{serviceinstance.Table, w.ID, w.Epoch} }
+
+// check fails with ErrOvertaken once the claim is lost, and keeps it to the
+// end of the transaction otherwise.
+func (f Fence) check(ctx context.Context, tx *store.Tx) error {
+	n, err := tx.Exec(ctx, `UPDATE `+f.table+` SET epoch = epoch WHERE id = ? AND epoch = ?`, f.id, f.epoch)
+	if err != nil {
+		return fmt.Errorf("check claim: %w", err)
+	}
+	if n == 0 {
+		return ErrOvertaken
+	}
+	return nil
+}

@@ -1,0 +1,295 @@
+package project
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/service"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// maxLabel is the longest label of a host name (RFC 1035).
+const maxLabel = 63
+
+// NewService describes a service to create.
+type NewService struct {
+	ProjectID string
+	Name      string
+	Slug      string // "": made of the name
+	Kind      spec.Kind
+	Source    spec.Source
+	Settings  spec.Settings
+	Replicas  int // 0: 1
+	// EnvironmentIDs are where it gets an instance; nil means everywhere.
+	EnvironmentIDs []string
+}
+
+// CreateService makes a service and its instances, and for a web service a
+// host name for each. Nothing is deployed yet.
+func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Service, error) {
+	p, err := access.Project(ctx, s.DB.Client, access.Write, in.ProjectID)
+	if err != nil {
+		return nil, err
+	}
+	if err := spec.CheckName("name", in.Name); err != nil {
+		return nil, err
+	}
+	if err := in.Settings.Validate("settings"); err != nil {
+		return nil, err
+	}
+	if err := checkReplicas("settings.replicas", in.Replicas); err != nil {
+		return nil, err
+	}
+	if err := s.checkSource(ctx, p.WorkspaceID, in.Source); err != nil {
+		return nil, err
+	}
+	var id string
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		id, err = tx.Once(ctx, "createService", in, func() (string, error) { return s.createService(ctx, tx, p, in) })
+		return err
+	})
+	if err != nil {
+		return nil, taken(err, "name", "The project already has a service of this name.")
+	}
+	return access.Service(ctx, s.DB.Client, access.Read, id)
+}
+
+func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Project, in NewService) (string, error) {
+	if err := alive(p.Deleting, "project"); err != nil {
+		return "", err
+	}
+	slug, err := freeSlug(in.Slug, in.Name, func(slug string) (bool, error) {
+		return tx.Service.Query().Where(service.ProjectID(p.ID), service.Slug(slug)).Exist(ctx)
+	})
+	if err != nil {
+		return "", err
+	}
+	svc, err := tx.Service.Create().SetProjectID(p.ID).SetSlug(slug).SetName(in.Name).SetKind(in.Kind).SetSource(in.Source).Save(ctx)
+	if err != nil {
+		return "", err
+	}
+	q := tx.Environment.Query().Where(environment.ProjectID(p.ID), environment.Deleting(false))
+	if in.EnvironmentIDs != nil {
+		q.Where(environment.IDIn(in.EnvironmentIDs...))
+	}
+	envs, err := q.Order(environment.ByID()).All(ctx)
+	if err != nil {
+		return "", fmt.Errorf("list environments: %w", err)
+	}
+	if len(envs) == 0 || in.EnvironmentIDs != nil && len(envs) != len(in.EnvironmentIDs) {
+		return "", fault.At("environmentIds", fault.NotFound, "The project has no such environment.")
+	}
+	for _, e := range envs {
+		if _, err := addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1)); err != nil {
+			return "", err
+		}
+	}
+	return svc.ID, tx.Record(ctx, store.Event{
+		Scope: store.Scope{WorkspaceID: p.WorkspaceID, ProjectID: p.ID, ServiceID: svc.ID}, Type: "service.created", SubjectID: svc.ID,
+		Message: fmt.Sprintf("Service %s was created.", svc.Name),
+	})
+}
+
+// addInstance makes the instance of svc in e, with a host name if it is a web
+// service.
+func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
+	i, err := tx.ServiceInstance.Create().SetProjectID(p.ID).SetServiceID(svc.ID).SetEnvironmentID(e.ID).
+		SetSettings(settings).SetReplicaCount(replicas).Save(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("create instance: %w", err)
+	}
+	if svc.Kind != spec.Web {
+		return i, nil
+	}
+	label, err := freeLabel(ctx, tx, hostLabel(svc.Slug, p.Slug, e))
+	if err != nil {
+		return nil, err
+	}
+	d, err := tx.Domain.Create().SetProjectID(p.ID).SetHostname(label).Save(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("create domain: %w", store.Race(err))
+	}
+	err = tx.Route.Create().SetProjectID(p.ID).SetEnvironmentID(e.ID).SetInstanceID(i.ID).SetDomainID(d.ID).Exec(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("create route: %w", err)
+	}
+	return i, nil
+}
+
+// hostLabel is what a generated host name begins with: service and project,
+// and the environment unless it is a production one.
+func hostLabel(svc, proj string, e *ent.Environment) string {
+	parts := []string{svc, proj}
+	if e.Kind != environment.KindPRODUCTION {
+		parts = append(parts, e.Slug)
+	}
+	return strings.Join(parts, "-")
+}
+
+// freeLabel returns label, shortened and suffixed until nobody has it.
+func freeLabel(ctx context.Context, tx *store.Tx, label string) (string, error) {
+	try := label
+	if len(try) > maxLabel {
+		try = suffixed(label, maxLabel)
+	}
+	for {
+		// Other tenants' names count, though the caller may not see them.
+		n, err := tx.Int64s(ctx, "SELECT COUNT(*) FROM domains WHERE hostname = ?", try)
+		if err != nil {
+			return "", fmt.Errorf("find host name: %w", err)
+		}
+		if n[0] == 0 {
+			return try, nil
+		}
+		try = suffixed(label, maxLabel)
+	}
+}
+
+// ChangeService describes what of a service to change; nil keeps.
+type ChangeService struct {
+	ID              string
+	ExpectedVersion *int
+	Name            *string
+	Source          *spec.Source
+}
+
+// UpdateService changes a service. A new source counts from the next
+// deployment on.
+func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Service, error) {
+	svc, err := access.Service(ctx, s.DB.Client, access.Write, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Name != nil {
+		if err := spec.CheckName("name", *in.Name); err != nil {
+			return nil, err
+		}
+	}
+	if in.Source != nil {
+		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, *in.Source); err != nil {
+			return nil, err
+		}
+	}
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		u := tx.Service.Update().Where(service.ID(svc.ID), service.Deleting(false)).AddVersion(1).SetNillableName(in.Name)
+		if in.Source != nil {
+			u.SetSource(*in.Source)
+		}
+		if in.ExpectedVersion != nil {
+			u.Where(service.Version(*in.ExpectedVersion))
+		}
+		n, err := u.Save(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return stale(svc.Deleting)
+		}
+		return tx.Record(ctx, store.Event{
+			Scope: serviceScope(svc), Type: "service.updated", SubjectID: svc.ID, Message: fmt.Sprintf("Service %s was changed.", svc.Name),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return access.Service(ctx, s.DB.Client, access.Read, svc.ID)
+}
+
+// ChangeInstance describes new settings of an instance.
+type ChangeInstance struct {
+	ID              string
+	ExpectedVersion *int
+	// Apply returns the settings to be in force, given those that are.
+	Apply func(spec.Settings) spec.Settings
+}
+
+// UpdateInstance changes the settings of an instance. They count from the next
+// deployment on.
+func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.ServiceInstance, error) {
+	i, err := access.Instance(ctx, s.DB.Client, access.Write, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	settings := in.Apply(i.Settings)
+	if err := settings.Validate("settings"); err != nil {
+		return nil, err
+	}
+	expected := i.Version
+	if in.ExpectedVersion != nil {
+		expected = *in.ExpectedVersion
+	}
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		n, err := tx.ServiceInstance.Update().
+			Where(serviceinstance.ID(i.ID), serviceinstance.Version(expected), serviceinstance.Deleting(false)).
+			SetSettings(settings).AddVersion(1).Save(ctx)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return stale(i.Deleting)
+		}
+		return tx.Record(ctx, store.Event{
+			Scope: instanceScope(i), Type: "service.settings_changed", SubjectID: i.ID,
+			Message: fmt.Sprintf("The settings of %s in %s were changed.", i.Edges.Service.Name, i.Edges.Environment.Name),
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return access.Instance(ctx, s.DB.Client, access.Read, i.ID)
+}
+
+// DeleteService begins to delete a service with everything it runs.
+func (s *Service) DeleteService(ctx context.Context, id string) (*ent.Operation, error) {
+	svc, err := access.Service(ctx, s.DB.Client, access.Delete, id)
+	if err != nil {
+		return nil, err
+	}
+	return s.remove(ctx, serviceScope(svc), OpDeleteService, svc.ID, "Service "+svc.Name, func(tx *store.Tx) (int, error) {
+		return tx.Service.Update().Where(service.ID(svc.ID), service.Deleting(false)).SetDeleting(true).Save(ctx)
+	})
+}
+
+// checkSource refuses a source that can never be fetched.
+func (s *Service) checkSource(ctx context.Context, workspaceID string, src spec.Source) error {
+	if src.Image != nil {
+		if err := spec.CheckImage("source.image.image", src.Image.Image); err != nil {
+			return err
+		}
+		if id := src.Image.CredentialID; id != "" {
+			c, err := access.RegistryCredential(ctx, s.DB.Client, access.Read, id)
+			if err != nil {
+				return err
+			}
+			if c.WorkspaceID != workspaceID {
+				return access.Missing()
+			}
+		}
+	}
+	return nil
+}
+
+func checkReplicas(field string, n int) error {
+	if n < 0 || n > spec.MaxReplicas {
+		return fault.At(field, fault.Invalid, "Between 1 and %d replicas can run.", spec.MaxReplicas)
+	}
+	return nil
+}
+
+func serviceScope(svc *ent.Service) store.Scope {
+	return store.Scope{WorkspaceID: svc.Edges.Project.WorkspaceID, ProjectID: svc.ProjectID, ServiceID: svc.ID}
+}
+
+func instanceScope(i *ent.ServiceInstance) store.Scope {
+	return store.Scope{
+		WorkspaceID: i.Edges.Project.WorkspaceID, ProjectID: i.ProjectID, EnvironmentID: i.EnvironmentID,
+		ServiceID: i.ServiceID, InstanceID: i.ID,
+	}
+}
