@@ -27,7 +27,6 @@ type ArtifactQuery struct {
 	predicates  []predicate.Artifact
 	withProject *ProjectQuery
 	withService *ServiceQuery
-	loadTotal   []func(context.Context, []*Artifact) error
 	modifiers   []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -444,11 +443,6 @@ func (_q *ArtifactQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Art
 	if query := _q.withService; query != nil {
 		if err := _q.loadService(ctx, query, nodes, nil,
 			func(n *Artifact, e *Service) { n.Edges.Service = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

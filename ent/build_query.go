@@ -27,7 +27,6 @@ type BuildQuery struct {
 	predicates     []predicate.Build
 	withProject    *ProjectQuery
 	withDeployment *DeploymentQuery
-	loadTotal      []func(context.Context, []*Build) error
 	modifiers      []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -444,11 +443,6 @@ func (_q *BuildQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Build,
 	if query := _q.withDeployment; query != nil {
 		if err := _q.loadDeployment(ctx, query, nodes, nil,
 			func(n *Build, e *Deployment) { n.Edges.Deployment = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

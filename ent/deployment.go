@@ -115,10 +115,6 @@ type DeploymentEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [8]bool
-	// totalCount holds the count of the edges above.
-	totalCount [8]map[string]int
-
-	namedReplicas map[string][]*Replica
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -635,30 +631,6 @@ func (_m *Deployment) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.DeadlineAt))
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedReplicas returns the Replicas named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Deployment) NamedReplicas(name string) ([]*Replica, error) {
-	if _m.Edges.namedReplicas == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedReplicas[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Deployment) appendNamedReplicas(name string, edges ...*Replica) {
-	if _m.Edges.namedReplicas == nil {
-		_m.Edges.namedReplicas = make(map[string][]*Replica)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedReplicas[name] = []*Replica{}
-	} else {
-		_m.Edges.namedReplicas[name] = append(_m.Edges.namedReplicas[name], edges...)
-	}
 }
 
 // Deployments is a parsable slice of Deployment.

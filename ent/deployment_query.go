@@ -39,9 +39,7 @@ type DeploymentQuery struct {
 	withRolledBackFrom *DeploymentQuery
 	withReplicas       *ReplicaQuery
 	withBuild          *BuildQuery
-	loadTotal          []func(context.Context, []*Deployment) error
 	modifiers          []func(*sql.Selector)
-	withNamedReplicas  map[string]*ReplicaQuery
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -707,18 +705,6 @@ func (_q *DeploymentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*D
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedReplicas {
-		if err := _q.loadReplicas(ctx, query, nodes,
-			func(n *Deployment) { n.appendNamedReplicas(name) },
-			func(n *Deployment, e *Replica) { n.appendNamedReplicas(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -1088,20 +1074,6 @@ func (_q *DeploymentQuery) ForShare(opts ...sql.LockOption) *DeploymentQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedReplicas tells the query-builder to eager-load the nodes that are connected to the "replicas"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *DeploymentQuery) WithNamedReplicas(name string, opts ...func(*ReplicaQuery)) *DeploymentQuery {
-	query := (&ReplicaClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedReplicas == nil {
-		_q.withNamedReplicas = make(map[string]*ReplicaQuery)
-	}
-	_q.withNamedReplicas[name] = query
 	return _q
 }
 

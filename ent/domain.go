@@ -41,10 +41,6 @@ type DomainEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [2]bool
-	// totalCount holds the count of the edges above.
-	totalCount [2]map[string]int
-
-	namedRoutes map[string][]*Route
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -180,30 +176,6 @@ func (_m *Domain) String() string {
 	builder.WriteString(_m.Hostname)
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedRoutes returns the Routes named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Domain) NamedRoutes(name string) ([]*Route, error) {
-	if _m.Edges.namedRoutes == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedRoutes[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Domain) appendNamedRoutes(name string, edges ...*Route) {
-	if _m.Edges.namedRoutes == nil {
-		_m.Edges.namedRoutes = make(map[string][]*Route)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedRoutes[name] = []*Route{}
-	} else {
-		_m.Edges.namedRoutes[name] = append(_m.Edges.namedRoutes[name], edges...)
-	}
 }
 
 // Domains is a parsable slice of Domain.

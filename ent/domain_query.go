@@ -22,15 +22,13 @@ import (
 // DomainQuery is the builder for querying Domain entities.
 type DomainQuery struct {
 	config
-	ctx             *QueryContext
-	order           []domain.OrderOption
-	inters          []Interceptor
-	predicates      []predicate.Domain
-	withProject     *ProjectQuery
-	withRoutes      *RouteQuery
-	loadTotal       []func(context.Context, []*Domain) error
-	modifiers       []func(*sql.Selector)
-	withNamedRoutes map[string]*RouteQuery
+	ctx         *QueryContext
+	order       []domain.OrderOption
+	inters      []Interceptor
+	predicates  []predicate.Domain
+	withProject *ProjectQuery
+	withRoutes  *RouteQuery
+	modifiers   []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -450,18 +448,6 @@ func (_q *DomainQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Domai
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedRoutes {
-		if err := _q.loadRoutes(ctx, query, nodes,
-			func(n *Domain) { n.appendNamedRoutes(name) },
-			func(n *Domain, e *Route) { n.appendNamedRoutes(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -638,20 +624,6 @@ func (_q *DomainQuery) ForShare(opts ...sql.LockOption) *DomainQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedRoutes tells the query-builder to eager-load the nodes that are connected to the "routes"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *DomainQuery) WithNamedRoutes(name string, opts ...func(*RouteQuery)) *DomainQuery {
-	query := (&RouteClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedRoutes == nil {
-		_q.withNamedRoutes = make(map[string]*RouteQuery)
-	}
-	_q.withNamedRoutes[name] = query
 	return _q
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // Environment is the model entity for the Environment schema.
@@ -32,7 +33,7 @@ type Environment struct {
 	// Name holds the value of the "name" field.
 	Name string `json:"name,omitempty"`
 	// Kind holds the value of the "kind" field.
-	Kind environment.Kind `json:"kind,omitempty"`
+	Kind spec.EnvironmentKind `json:"kind,omitempty"`
 	// Concurrency holds the value of the "concurrency" field.
 	Concurrency lifecycle.Policy `json:"concurrency,omitempty"`
 	// Color holds the value of the "color" field.
@@ -58,12 +59,6 @@ type EnvironmentEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [4]bool
-	// totalCount holds the count of the edges above.
-	totalCount [4]map[string]int
-
-	namedInstances map[string][]*ServiceInstance
-	namedVariables map[string][]*Variable
-	namedRoutes    map[string][]*Route
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -178,7 +173,7 @@ func (_m *Environment) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field kind", values[i])
 			} else if value.Valid {
-				_m.Kind = environment.Kind(value.String)
+				_m.Kind = spec.EnvironmentKind(value.String)
 			}
 		case environment.FieldConcurrency:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -288,78 +283,6 @@ func (_m *Environment) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.Deleting))
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedInstances returns the Instances named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Environment) NamedInstances(name string) ([]*ServiceInstance, error) {
-	if _m.Edges.namedInstances == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedInstances[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Environment) appendNamedInstances(name string, edges ...*ServiceInstance) {
-	if _m.Edges.namedInstances == nil {
-		_m.Edges.namedInstances = make(map[string][]*ServiceInstance)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedInstances[name] = []*ServiceInstance{}
-	} else {
-		_m.Edges.namedInstances[name] = append(_m.Edges.namedInstances[name], edges...)
-	}
-}
-
-// NamedVariables returns the Variables named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Environment) NamedVariables(name string) ([]*Variable, error) {
-	if _m.Edges.namedVariables == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedVariables[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Environment) appendNamedVariables(name string, edges ...*Variable) {
-	if _m.Edges.namedVariables == nil {
-		_m.Edges.namedVariables = make(map[string][]*Variable)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedVariables[name] = []*Variable{}
-	} else {
-		_m.Edges.namedVariables[name] = append(_m.Edges.namedVariables[name], edges...)
-	}
-}
-
-// NamedRoutes returns the Routes named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Environment) NamedRoutes(name string) ([]*Route, error) {
-	if _m.Edges.namedRoutes == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedRoutes[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Environment) appendNamedRoutes(name string, edges ...*Route) {
-	if _m.Edges.namedRoutes == nil {
-		_m.Edges.namedRoutes = make(map[string][]*Route)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedRoutes[name] = []*Route{}
-	} else {
-		_m.Edges.namedRoutes[name] = append(_m.Edges.namedRoutes[name], edges...)
-	}
 }
 
 // Environments is a parsable slice of Environment.

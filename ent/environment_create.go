@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // EnvironmentCreate is the builder for creating a Environment entity.
@@ -86,7 +87,7 @@ func (_c *EnvironmentCreate) SetName(v string) *EnvironmentCreate {
 }
 
 // SetKind sets the "kind" field.
-func (_c *EnvironmentCreate) SetKind(v environment.Kind) *EnvironmentCreate {
+func (_c *EnvironmentCreate) SetKind(v spec.EnvironmentKind) *EnvironmentCreate {
 	_c.mutation.SetKind(v)
 	return _c
 }

@@ -24,19 +24,15 @@ import (
 // EnvironmentQuery is the builder for querying Environment entities.
 type EnvironmentQuery struct {
 	config
-	ctx                *QueryContext
-	order              []environment.OrderOption
-	inters             []Interceptor
-	predicates         []predicate.Environment
-	withProject        *ProjectQuery
-	withInstances      *ServiceInstanceQuery
-	withVariables      *VariableQuery
-	withRoutes         *RouteQuery
-	loadTotal          []func(context.Context, []*Environment) error
-	modifiers          []func(*sql.Selector)
-	withNamedInstances map[string]*ServiceInstanceQuery
-	withNamedVariables map[string]*VariableQuery
-	withNamedRoutes    map[string]*RouteQuery
+	ctx           *QueryContext
+	order         []environment.OrderOption
+	inters        []Interceptor
+	predicates    []predicate.Environment
+	withProject   *ProjectQuery
+	withInstances *ServiceInstanceQuery
+	withVariables *VariableQuery
+	withRoutes    *RouteQuery
+	modifiers     []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -540,32 +536,6 @@ func (_q *EnvironmentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedInstances {
-		if err := _q.loadInstances(ctx, query, nodes,
-			func(n *Environment) { n.appendNamedInstances(name) },
-			func(n *Environment, e *ServiceInstance) { n.appendNamedInstances(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedVariables {
-		if err := _q.loadVariables(ctx, query, nodes,
-			func(n *Environment) { n.appendNamedVariables(name) },
-			func(n *Environment, e *Variable) { n.appendNamedVariables(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedRoutes {
-		if err := _q.loadRoutes(ctx, query, nodes,
-			func(n *Environment) { n.appendNamedRoutes(name) },
-			func(n *Environment, e *Route) { n.appendNamedRoutes(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -805,48 +775,6 @@ func (_q *EnvironmentQuery) ForShare(opts ...sql.LockOption) *EnvironmentQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedInstances tells the query-builder to eager-load the nodes that are connected to the "instances"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *EnvironmentQuery) WithNamedInstances(name string, opts ...func(*ServiceInstanceQuery)) *EnvironmentQuery {
-	query := (&ServiceInstanceClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedInstances == nil {
-		_q.withNamedInstances = make(map[string]*ServiceInstanceQuery)
-	}
-	_q.withNamedInstances[name] = query
-	return _q
-}
-
-// WithNamedVariables tells the query-builder to eager-load the nodes that are connected to the "variables"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *EnvironmentQuery) WithNamedVariables(name string, opts ...func(*VariableQuery)) *EnvironmentQuery {
-	query := (&VariableClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedVariables == nil {
-		_q.withNamedVariables = make(map[string]*VariableQuery)
-	}
-	_q.withNamedVariables[name] = query
-	return _q
-}
-
-// WithNamedRoutes tells the query-builder to eager-load the nodes that are connected to the "routes"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *EnvironmentQuery) WithNamedRoutes(name string, opts ...func(*RouteQuery)) *EnvironmentQuery {
-	query := (&RouteClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedRoutes == nil {
-		_q.withNamedRoutes = make(map[string]*RouteQuery)
-	}
-	_q.withNamedRoutes[name] = query
 	return _q
 }
 

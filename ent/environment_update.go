@@ -17,6 +17,7 @@ import (
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // EnvironmentUpdate is the builder for updating Environment entities.
@@ -88,13 +89,13 @@ func (_u *EnvironmentUpdate) SetNillableName(v *string) *EnvironmentUpdate {
 }
 
 // SetKind sets the "kind" field.
-func (_u *EnvironmentUpdate) SetKind(v environment.Kind) *EnvironmentUpdate {
+func (_u *EnvironmentUpdate) SetKind(v spec.EnvironmentKind) *EnvironmentUpdate {
 	_u.mutation.SetKind(v)
 	return _u
 }
 
 // SetNillableKind sets the "kind" field if the given value is not nil.
-func (_u *EnvironmentUpdate) SetNillableKind(v *environment.Kind) *EnvironmentUpdate {
+func (_u *EnvironmentUpdate) SetNillableKind(v *spec.EnvironmentKind) *EnvironmentUpdate {
 	if v != nil {
 		_u.SetKind(*v)
 	}
@@ -569,13 +570,13 @@ func (_u *EnvironmentUpdateOne) SetNillableName(v *string) *EnvironmentUpdateOne
 }
 
 // SetKind sets the "kind" field.
-func (_u *EnvironmentUpdateOne) SetKind(v environment.Kind) *EnvironmentUpdateOne {
+func (_u *EnvironmentUpdateOne) SetKind(v spec.EnvironmentKind) *EnvironmentUpdateOne {
 	_u.mutation.SetKind(v)
 	return _u
 }
 
 // SetNillableKind sets the "kind" field if the given value is not nil.
-func (_u *EnvironmentUpdateOne) SetNillableKind(v *environment.Kind) *EnvironmentUpdateOne {
+func (_u *EnvironmentUpdateOne) SetNillableKind(v *spec.EnvironmentKind) *EnvironmentUpdateOne {
 	if v != nil {
 		_u.SetKind(*v)
 	}

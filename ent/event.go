@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 // Event is the model entity for the Event schema.
@@ -36,7 +37,7 @@ type Event struct {
 	// Type holds the value of the "type" field.
 	Type string `json:"type,omitempty"`
 	// Severity holds the value of the "severity" field.
-	Severity event.Severity `json:"severity,omitempty"`
+	Severity lifecycle.Severity `json:"severity,omitempty"`
 	// SubjectID holds the value of the "subject_id" field.
 	SubjectID string `json:"subject_id,omitempty"`
 	// a user's id, or system
@@ -60,8 +61,6 @@ type EventEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [1]bool
-	// totalCount holds the count of the edges above.
-	totalCount [1]map[string]int
 }
 
 // WorkspaceOrErr returns the Workspace value or an error if the edge
@@ -166,7 +165,7 @@ func (_m *Event) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field severity", values[i])
 			} else if value.Valid {
-				_m.Severity = event.Severity(value.String)
+				_m.Severity = lifecycle.Severity(value.String)
 			}
 		case event.FieldSubjectID:
 			if value, ok := values[i].(*sql.NullString); !ok {

@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 // EventCreate is the builder for creating a Event entity.
@@ -110,13 +111,13 @@ func (_c *EventCreate) SetType(v string) *EventCreate {
 }
 
 // SetSeverity sets the "severity" field.
-func (_c *EventCreate) SetSeverity(v event.Severity) *EventCreate {
+func (_c *EventCreate) SetSeverity(v lifecycle.Severity) *EventCreate {
 	_c.mutation.SetSeverity(v)
 	return _c
 }
 
 // SetNillableSeverity sets the "severity" field if the given value is not nil.
-func (_c *EventCreate) SetNillableSeverity(v *event.Severity) *EventCreate {
+func (_c *EventCreate) SetNillableSeverity(v *lifecycle.Severity) *EventCreate {
 	if v != nil {
 		_c.SetSeverity(*v)
 	}

@@ -23,7 +23,6 @@ type InstallationQuery struct {
 	order      []installation.OrderOption
 	inters     []Interceptor
 	predicates []predicate.Installation
-	loadTotal  []func(context.Context, []*Installation) error
 	modifiers  []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -357,11 +356,6 @@ func (_q *InstallationQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]
 	}
 	if len(nodes) == 0 {
 		return nodes, nil
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
 	}
 	return nodes, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // Membership is the model entity for the Membership schema.
@@ -28,7 +29,7 @@ type Membership struct {
 	// UserID holds the value of the "user_id" field.
 	UserID string `json:"user_id,omitempty"`
 	// Role holds the value of the "role" field.
-	Role membership.Role `json:"role,omitempty"`
+	Role principal.Role `json:"role,omitempty"`
 	// Edges holds the relations/edges for other nodes in the graph.
 	// The values are being populated by the MembershipQuery when eager-loading is set.
 	Edges        MembershipEdges `json:"edges"`
@@ -44,8 +45,6 @@ type MembershipEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [2]bool
-	// totalCount holds the count of the edges above.
-	totalCount [2]map[string]int
 }
 
 // WorkspaceOrErr returns the Workspace value or an error if the edge
@@ -128,7 +127,7 @@ func (_m *Membership) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field role", values[i])
 			} else if value.Valid {
-				_m.Role = membership.Role(value.String)
+				_m.Role = principal.Role(value.String)
 			}
 		default:
 			_m.selectValues.Set(columns[i], values[i])

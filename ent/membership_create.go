@@ -13,6 +13,7 @@ import (
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // MembershipCreate is the builder for creating a Membership entity.
@@ -63,7 +64,7 @@ func (_c *MembershipCreate) SetUserID(v string) *MembershipCreate {
 }
 
 // SetRole sets the "role" field.
-func (_c *MembershipCreate) SetRole(v membership.Role) *MembershipCreate {
+func (_c *MembershipCreate) SetRole(v principal.Role) *MembershipCreate {
 	_c.mutation.SetRole(v)
 	return _c
 }

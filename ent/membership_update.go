@@ -13,6 +13,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // MembershipUpdate is the builder for updating Membership entities.
@@ -35,13 +36,13 @@ func (_u *MembershipUpdate) SetUpdatedAt(v time.Time) *MembershipUpdate {
 }
 
 // SetRole sets the "role" field.
-func (_u *MembershipUpdate) SetRole(v membership.Role) *MembershipUpdate {
+func (_u *MembershipUpdate) SetRole(v principal.Role) *MembershipUpdate {
 	_u.mutation.SetRole(v)
 	return _u
 }
 
 // SetNillableRole sets the "role" field if the given value is not nil.
-func (_u *MembershipUpdate) SetNillableRole(v *membership.Role) *MembershipUpdate {
+func (_u *MembershipUpdate) SetNillableRole(v *principal.Role) *MembershipUpdate {
 	if v != nil {
 		_u.SetRole(*v)
 	}
@@ -150,13 +151,13 @@ func (_u *MembershipUpdateOne) SetUpdatedAt(v time.Time) *MembershipUpdateOne {
 }
 
 // SetRole sets the "role" field.
-func (_u *MembershipUpdateOne) SetRole(v membership.Role) *MembershipUpdateOne {
+func (_u *MembershipUpdateOne) SetRole(v principal.Role) *MembershipUpdateOne {
 	_u.mutation.SetRole(v)
 	return _u
 }
 
 // SetNillableRole sets the "role" field if the given value is not nil.
-func (_u *MembershipUpdateOne) SetNillableRole(v *membership.Role) *MembershipUpdateOne {
+func (_u *MembershipUpdateOne) SetNillableRole(v *principal.Role) *MembershipUpdateOne {
 	if v != nil {
 		_u.SetRole(*v)
 	}

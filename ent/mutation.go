@@ -37,6 +37,7 @@ import (
 	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/ent/workspace"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/spec"
 )
 
@@ -6482,7 +6483,7 @@ type EnvironmentMutation struct {
 	addversion       *int
 	slug             *string
 	name             *string
-	kind             *environment.Kind
+	kind             *spec.EnvironmentKind
 	concurrency      *lifecycle.Policy
 	color            *string
 	deleting         *bool
@@ -6844,12 +6845,12 @@ func (m *EnvironmentMutation) ResetName() {
 }
 
 // SetKind sets the "kind" field.
-func (m *EnvironmentMutation) SetKind(e environment.Kind) {
-	m.kind = &e
+func (m *EnvironmentMutation) SetKind(sk spec.EnvironmentKind) {
+	m.kind = &sk
 }
 
 // Kind returns the value of the "kind" field in the mutation.
-func (m *EnvironmentMutation) Kind() (r environment.Kind, exists bool) {
+func (m *EnvironmentMutation) Kind() (r spec.EnvironmentKind, exists bool) {
 	v := m.kind
 	if v == nil {
 		return
@@ -6860,7 +6861,7 @@ func (m *EnvironmentMutation) Kind() (r environment.Kind, exists bool) {
 // OldKind returns the old "kind" field's value of the Environment entity.
 // If the Environment object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *EnvironmentMutation) OldKind(ctx context.Context) (v environment.Kind, err error) {
+func (m *EnvironmentMutation) OldKind(ctx context.Context) (v spec.EnvironmentKind, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldKind is only allowed on UpdateOne operations")
 	}
@@ -7363,7 +7364,7 @@ func (m *EnvironmentMutation) SetField(name string, value ent.Value) error {
 		m.SetName(v)
 		return nil
 	case environment.FieldKind:
-		v, ok := value.(environment.Kind)
+		v, ok := value.(spec.EnvironmentKind)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -7665,7 +7666,7 @@ type EventMutation struct {
 	instance_id      *string
 	deployment_id    *string
 	_type            *string
-	severity         *event.Severity
+	severity         *lifecycle.Severity
 	subject_id       *string
 	actor_id         *string
 	message          *string
@@ -8157,12 +8158,12 @@ func (m *EventMutation) ResetType() {
 }
 
 // SetSeverity sets the "severity" field.
-func (m *EventMutation) SetSeverity(e event.Severity) {
-	m.severity = &e
+func (m *EventMutation) SetSeverity(l lifecycle.Severity) {
+	m.severity = &l
 }
 
 // Severity returns the value of the "severity" field in the mutation.
-func (m *EventMutation) Severity() (r event.Severity, exists bool) {
+func (m *EventMutation) Severity() (r lifecycle.Severity, exists bool) {
 	v := m.severity
 	if v == nil {
 		return
@@ -8173,7 +8174,7 @@ func (m *EventMutation) Severity() (r event.Severity, exists bool) {
 // OldSeverity returns the old "severity" field's value of the Event entity.
 // If the Event object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *EventMutation) OldSeverity(ctx context.Context) (v event.Severity, err error) {
+func (m *EventMutation) OldSeverity(ctx context.Context) (v lifecycle.Severity, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldSeverity is only allowed on UpdateOne operations")
 	}
@@ -8628,7 +8629,7 @@ func (m *EventMutation) SetField(name string, value ent.Value) error {
 		m.SetType(v)
 		return nil
 	case event.FieldSeverity:
-		v, ok := value.(event.Severity)
+		v, ok := value.(lifecycle.Severity)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -10996,7 +10997,7 @@ type MembershipMutation struct {
 	id               *string
 	created_at       *time.Time
 	updated_at       *time.Time
-	role             *membership.Role
+	role             *principal.Role
 	clearedFields    map[string]struct{}
 	workspace        *string
 	clearedworkspace bool
@@ -11256,12 +11257,12 @@ func (m *MembershipMutation) ResetUserID() {
 }
 
 // SetRole sets the "role" field.
-func (m *MembershipMutation) SetRole(value membership.Role) {
-	m.role = &value
+func (m *MembershipMutation) SetRole(pr principal.Role) {
+	m.role = &pr
 }
 
 // Role returns the value of the "role" field in the mutation.
-func (m *MembershipMutation) Role() (r membership.Role, exists bool) {
+func (m *MembershipMutation) Role() (r principal.Role, exists bool) {
 	v := m.role
 	if v == nil {
 		return
@@ -11272,7 +11273,7 @@ func (m *MembershipMutation) Role() (r membership.Role, exists bool) {
 // OldRole returns the old "role" field's value of the Membership entity.
 // If the Membership object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *MembershipMutation) OldRole(ctx context.Context) (v membership.Role, err error) {
+func (m *MembershipMutation) OldRole(ctx context.Context) (v principal.Role, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldRole is only allowed on UpdateOne operations")
 	}
@@ -11470,7 +11471,7 @@ func (m *MembershipMutation) SetField(name string, value ent.Value) error {
 		m.SetUserID(v)
 		return nil
 	case membership.FieldRole:
-		v, ok := value.(membership.Role)
+		v, ok := value.(principal.Role)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -22993,7 +22994,7 @@ type VariableMutation struct {
 	id                 *string
 	created_at         *time.Time
 	updated_at         *time.Time
-	scope              *variable.Scope
+	scope              *spec.Scope
 	target_id          *string
 	name               *string
 	secret             *bool
@@ -23333,12 +23334,12 @@ func (m *VariableMutation) ResetInstanceID() {
 }
 
 // SetScope sets the "scope" field.
-func (m *VariableMutation) SetScope(v variable.Scope) {
-	m.scope = &v
+func (m *VariableMutation) SetScope(s spec.Scope) {
+	m.scope = &s
 }
 
 // Scope returns the value of the "scope" field in the mutation.
-func (m *VariableMutation) Scope() (r variable.Scope, exists bool) {
+func (m *VariableMutation) Scope() (r spec.Scope, exists bool) {
 	v := m.scope
 	if v == nil {
 		return
@@ -23349,7 +23350,7 @@ func (m *VariableMutation) Scope() (r variable.Scope, exists bool) {
 // OldScope returns the old "scope" field's value of the Variable entity.
 // If the Variable object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *VariableMutation) OldScope(ctx context.Context) (v variable.Scope, err error) {
+func (m *VariableMutation) OldScope(ctx context.Context) (v spec.Scope, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldScope is only allowed on UpdateOne operations")
 	}
@@ -24185,7 +24186,7 @@ func (m *VariableMutation) SetField(name string, value ent.Value) error {
 		m.SetInstanceID(v)
 		return nil
 	case variable.FieldScope:
-		v, ok := value.(variable.Scope)
+		v, ok := value.(spec.Scope)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}

@@ -33,36 +33,24 @@ import (
 // ProjectQuery is the builder for querying Project entities.
 type ProjectQuery struct {
 	config
-	ctx                       *QueryContext
-	order                     []project.OrderOption
-	inters                    []Interceptor
-	predicates                []predicate.Project
-	withWorkspace             *WorkspaceQuery
-	withCreatedBy             *UserQuery
-	withEnvironments          *EnvironmentQuery
-	withServices              *ServiceQuery
-	withInstances             *ServiceInstanceQuery
-	withDeployments           *DeploymentQuery
-	withBuilds                *BuildQuery
-	withReplicas              *ReplicaQuery
-	withVariables             *VariableQuery
-	withVariableVersions      *VariableVersionQuery
-	withDomains               *DomainQuery
-	withRoutes                *RouteQuery
-	withArtifacts             *ArtifactQuery
-	loadTotal                 []func(context.Context, []*Project) error
-	modifiers                 []func(*sql.Selector)
-	withNamedEnvironments     map[string]*EnvironmentQuery
-	withNamedServices         map[string]*ServiceQuery
-	withNamedInstances        map[string]*ServiceInstanceQuery
-	withNamedDeployments      map[string]*DeploymentQuery
-	withNamedBuilds           map[string]*BuildQuery
-	withNamedReplicas         map[string]*ReplicaQuery
-	withNamedVariables        map[string]*VariableQuery
-	withNamedVariableVersions map[string]*VariableVersionQuery
-	withNamedDomains          map[string]*DomainQuery
-	withNamedRoutes           map[string]*RouteQuery
-	withNamedArtifacts        map[string]*ArtifactQuery
+	ctx                  *QueryContext
+	order                []project.OrderOption
+	inters               []Interceptor
+	predicates           []predicate.Project
+	withWorkspace        *WorkspaceQuery
+	withCreatedBy        *UserQuery
+	withEnvironments     *EnvironmentQuery
+	withServices         *ServiceQuery
+	withInstances        *ServiceInstanceQuery
+	withDeployments      *DeploymentQuery
+	withBuilds           *BuildQuery
+	withReplicas         *ReplicaQuery
+	withVariables        *VariableQuery
+	withVariableVersions *VariableVersionQuery
+	withDomains          *DomainQuery
+	withRoutes           *RouteQuery
+	withArtifacts        *ArtifactQuery
+	modifiers            []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -943,88 +931,6 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedEnvironments {
-		if err := _q.loadEnvironments(ctx, query, nodes,
-			func(n *Project) { n.appendNamedEnvironments(name) },
-			func(n *Project, e *Environment) { n.appendNamedEnvironments(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedServices {
-		if err := _q.loadServices(ctx, query, nodes,
-			func(n *Project) { n.appendNamedServices(name) },
-			func(n *Project, e *Service) { n.appendNamedServices(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedInstances {
-		if err := _q.loadInstances(ctx, query, nodes,
-			func(n *Project) { n.appendNamedInstances(name) },
-			func(n *Project, e *ServiceInstance) { n.appendNamedInstances(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedDeployments {
-		if err := _q.loadDeployments(ctx, query, nodes,
-			func(n *Project) { n.appendNamedDeployments(name) },
-			func(n *Project, e *Deployment) { n.appendNamedDeployments(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedBuilds {
-		if err := _q.loadBuilds(ctx, query, nodes,
-			func(n *Project) { n.appendNamedBuilds(name) },
-			func(n *Project, e *Build) { n.appendNamedBuilds(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedReplicas {
-		if err := _q.loadReplicas(ctx, query, nodes,
-			func(n *Project) { n.appendNamedReplicas(name) },
-			func(n *Project, e *Replica) { n.appendNamedReplicas(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedVariables {
-		if err := _q.loadVariables(ctx, query, nodes,
-			func(n *Project) { n.appendNamedVariables(name) },
-			func(n *Project, e *Variable) { n.appendNamedVariables(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedVariableVersions {
-		if err := _q.loadVariableVersions(ctx, query, nodes,
-			func(n *Project) { n.appendNamedVariableVersions(name) },
-			func(n *Project, e *VariableVersion) { n.appendNamedVariableVersions(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedDomains {
-		if err := _q.loadDomains(ctx, query, nodes,
-			func(n *Project) { n.appendNamedDomains(name) },
-			func(n *Project, e *Domain) { n.appendNamedDomains(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedRoutes {
-		if err := _q.loadRoutes(ctx, query, nodes,
-			func(n *Project) { n.appendNamedRoutes(name) },
-			func(n *Project, e *Route) { n.appendNamedRoutes(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedArtifacts {
-		if err := _q.loadArtifacts(ctx, query, nodes,
-			func(n *Project) { n.appendNamedArtifacts(name) },
-			func(n *Project, e *Artifact) { n.appendNamedArtifacts(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -1536,160 +1442,6 @@ func (_q *ProjectQuery) ForShare(opts ...sql.LockOption) *ProjectQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedEnvironments tells the query-builder to eager-load the nodes that are connected to the "environments"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedEnvironments(name string, opts ...func(*EnvironmentQuery)) *ProjectQuery {
-	query := (&EnvironmentClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedEnvironments == nil {
-		_q.withNamedEnvironments = make(map[string]*EnvironmentQuery)
-	}
-	_q.withNamedEnvironments[name] = query
-	return _q
-}
-
-// WithNamedServices tells the query-builder to eager-load the nodes that are connected to the "services"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedServices(name string, opts ...func(*ServiceQuery)) *ProjectQuery {
-	query := (&ServiceClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedServices == nil {
-		_q.withNamedServices = make(map[string]*ServiceQuery)
-	}
-	_q.withNamedServices[name] = query
-	return _q
-}
-
-// WithNamedInstances tells the query-builder to eager-load the nodes that are connected to the "instances"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedInstances(name string, opts ...func(*ServiceInstanceQuery)) *ProjectQuery {
-	query := (&ServiceInstanceClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedInstances == nil {
-		_q.withNamedInstances = make(map[string]*ServiceInstanceQuery)
-	}
-	_q.withNamedInstances[name] = query
-	return _q
-}
-
-// WithNamedDeployments tells the query-builder to eager-load the nodes that are connected to the "deployments"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedDeployments(name string, opts ...func(*DeploymentQuery)) *ProjectQuery {
-	query := (&DeploymentClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedDeployments == nil {
-		_q.withNamedDeployments = make(map[string]*DeploymentQuery)
-	}
-	_q.withNamedDeployments[name] = query
-	return _q
-}
-
-// WithNamedBuilds tells the query-builder to eager-load the nodes that are connected to the "builds"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedBuilds(name string, opts ...func(*BuildQuery)) *ProjectQuery {
-	query := (&BuildClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedBuilds == nil {
-		_q.withNamedBuilds = make(map[string]*BuildQuery)
-	}
-	_q.withNamedBuilds[name] = query
-	return _q
-}
-
-// WithNamedReplicas tells the query-builder to eager-load the nodes that are connected to the "replicas"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedReplicas(name string, opts ...func(*ReplicaQuery)) *ProjectQuery {
-	query := (&ReplicaClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedReplicas == nil {
-		_q.withNamedReplicas = make(map[string]*ReplicaQuery)
-	}
-	_q.withNamedReplicas[name] = query
-	return _q
-}
-
-// WithNamedVariables tells the query-builder to eager-load the nodes that are connected to the "variables"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedVariables(name string, opts ...func(*VariableQuery)) *ProjectQuery {
-	query := (&VariableClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedVariables == nil {
-		_q.withNamedVariables = make(map[string]*VariableQuery)
-	}
-	_q.withNamedVariables[name] = query
-	return _q
-}
-
-// WithNamedVariableVersions tells the query-builder to eager-load the nodes that are connected to the "variable_versions"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedVariableVersions(name string, opts ...func(*VariableVersionQuery)) *ProjectQuery {
-	query := (&VariableVersionClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedVariableVersions == nil {
-		_q.withNamedVariableVersions = make(map[string]*VariableVersionQuery)
-	}
-	_q.withNamedVariableVersions[name] = query
-	return _q
-}
-
-// WithNamedDomains tells the query-builder to eager-load the nodes that are connected to the "domains"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedDomains(name string, opts ...func(*DomainQuery)) *ProjectQuery {
-	query := (&DomainClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedDomains == nil {
-		_q.withNamedDomains = make(map[string]*DomainQuery)
-	}
-	_q.withNamedDomains[name] = query
-	return _q
-}
-
-// WithNamedRoutes tells the query-builder to eager-load the nodes that are connected to the "routes"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedRoutes(name string, opts ...func(*RouteQuery)) *ProjectQuery {
-	query := (&RouteClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedRoutes == nil {
-		_q.withNamedRoutes = make(map[string]*RouteQuery)
-	}
-	_q.withNamedRoutes[name] = query
-	return _q
-}
-
-// WithNamedArtifacts tells the query-builder to eager-load the nodes that are connected to the "artifacts"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ProjectQuery) WithNamedArtifacts(name string, opts ...func(*ArtifactQuery)) *ProjectQuery {
-	query := (&ArtifactClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedArtifacts == nil {
-		_q.withNamedArtifacts = make(map[string]*ArtifactQuery)
-	}
-	_q.withNamedArtifacts[name] = query
 	return _q
 }
 

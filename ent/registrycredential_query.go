@@ -25,7 +25,6 @@ type RegistryCredentialQuery struct {
 	inters        []Interceptor
 	predicates    []predicate.RegistryCredential
 	withWorkspace *WorkspaceQuery
-	loadTotal     []func(context.Context, []*RegistryCredential) error
 	modifiers     []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -401,11 +400,6 @@ func (_q *RegistryCredentialQuery) sqlAll(ctx context.Context, hooks ...queryHoo
 	if query := _q.withWorkspace; query != nil {
 		if err := _q.loadWorkspace(ctx, query, nodes, nil,
 			func(n *RegistryCredential, e *Workspace) { n.Edges.Workspace = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

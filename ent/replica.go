@@ -78,8 +78,6 @@ type ReplicaEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [3]bool
-	// totalCount holds the count of the edges above.
-	totalCount [3]map[string]int
 }
 
 // ProjectOrErr returns the Project value or an error if the edge

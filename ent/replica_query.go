@@ -29,7 +29,6 @@ type ReplicaQuery struct {
 	withProject    *ProjectQuery
 	withInstance   *ServiceInstanceQuery
 	withDeployment *DeploymentQuery
-	loadTotal      []func(context.Context, []*Replica) error
 	modifiers      []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -487,11 +486,6 @@ func (_q *ReplicaQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Repl
 	if query := _q.withDeployment; query != nil {
 		if err := _q.loadDeployment(ctx, query, nodes, nil,
 			func(n *Replica, e *Deployment) { n.Edges.Deployment = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

@@ -56,8 +56,6 @@ type RouteEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [4]bool
-	// totalCount holds the count of the edges above.
-	totalCount [4]map[string]int
 }
 
 // ProjectOrErr returns the Project value or an error if the edge

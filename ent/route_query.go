@@ -31,7 +31,6 @@ type RouteQuery struct {
 	withEnvironment *EnvironmentQuery
 	withInstance    *ServiceInstanceQuery
 	withDomain      *DomainQuery
-	loadTotal       []func(context.Context, []*Route) error
 	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -530,11 +529,6 @@ func (_q *RouteQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Route,
 	if query := _q.withDomain; query != nil {
 		if err := _q.loadDomain(ctx, query, nodes, nil,
 			func(n *Route, e *Domain) { n.Edges.Domain = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

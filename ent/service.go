@@ -55,11 +55,6 @@ type ServiceEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [3]bool
-	// totalCount holds the count of the edges above.
-	totalCount [3]map[string]int
-
-	namedInstances map[string][]*ServiceInstance
-	namedArtifacts map[string][]*Artifact
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -262,54 +257,6 @@ func (_m *Service) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.Deleting))
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedInstances returns the Instances named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Service) NamedInstances(name string) ([]*ServiceInstance, error) {
-	if _m.Edges.namedInstances == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedInstances[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Service) appendNamedInstances(name string, edges ...*ServiceInstance) {
-	if _m.Edges.namedInstances == nil {
-		_m.Edges.namedInstances = make(map[string][]*ServiceInstance)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedInstances[name] = []*ServiceInstance{}
-	} else {
-		_m.Edges.namedInstances[name] = append(_m.Edges.namedInstances[name], edges...)
-	}
-}
-
-// NamedArtifacts returns the Artifacts named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Service) NamedArtifacts(name string) ([]*Artifact, error) {
-	if _m.Edges.namedArtifacts == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedArtifacts[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Service) appendNamedArtifacts(name string, edges ...*Artifact) {
-	if _m.Edges.namedArtifacts == nil {
-		_m.Edges.namedArtifacts = make(map[string][]*Artifact)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedArtifacts[name] = []*Artifact{}
-	} else {
-		_m.Edges.namedArtifacts[name] = append(_m.Edges.namedArtifacts[name], edges...)
-	}
 }
 
 // Services is a parsable slice of Service.

@@ -23,17 +23,14 @@ import (
 // ServiceQuery is the builder for querying Service entities.
 type ServiceQuery struct {
 	config
-	ctx                *QueryContext
-	order              []service.OrderOption
-	inters             []Interceptor
-	predicates         []predicate.Service
-	withProject        *ProjectQuery
-	withInstances      *ServiceInstanceQuery
-	withArtifacts      *ArtifactQuery
-	loadTotal          []func(context.Context, []*Service) error
-	modifiers          []func(*sql.Selector)
-	withNamedInstances map[string]*ServiceInstanceQuery
-	withNamedArtifacts map[string]*ArtifactQuery
+	ctx           *QueryContext
+	order         []service.OrderOption
+	inters        []Interceptor
+	predicates    []predicate.Service
+	withProject   *ProjectQuery
+	withInstances *ServiceInstanceQuery
+	withArtifacts *ArtifactQuery
+	modifiers     []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -495,25 +492,6 @@ func (_q *ServiceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Serv
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedInstances {
-		if err := _q.loadInstances(ctx, query, nodes,
-			func(n *Service) { n.appendNamedInstances(name) },
-			func(n *Service, e *ServiceInstance) { n.appendNamedInstances(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedArtifacts {
-		if err := _q.loadArtifacts(ctx, query, nodes,
-			func(n *Service) { n.appendNamedArtifacts(name) },
-			func(n *Service, e *Artifact) { n.appendNamedArtifacts(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -720,34 +698,6 @@ func (_q *ServiceQuery) ForShare(opts ...sql.LockOption) *ServiceQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedInstances tells the query-builder to eager-load the nodes that are connected to the "instances"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceQuery) WithNamedInstances(name string, opts ...func(*ServiceInstanceQuery)) *ServiceQuery {
-	query := (&ServiceInstanceClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedInstances == nil {
-		_q.withNamedInstances = make(map[string]*ServiceInstanceQuery)
-	}
-	_q.withNamedInstances[name] = query
-	return _q
-}
-
-// WithNamedArtifacts tells the query-builder to eager-load the nodes that are connected to the "artifacts"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceQuery) WithNamedArtifacts(name string, opts ...func(*ArtifactQuery)) *ServiceQuery {
-	query := (&ArtifactClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedArtifacts == nil {
-		_q.withNamedArtifacts = make(map[string]*ArtifactQuery)
-	}
-	_q.withNamedArtifacts[name] = query
 	return _q
 }
 

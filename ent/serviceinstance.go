@@ -88,13 +88,6 @@ type ServiceInstanceEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [7]bool
-	// totalCount holds the count of the edges above.
-	totalCount [7]map[string]int
-
-	namedDeployments map[string][]*Deployment
-	namedReplicas    map[string][]*Replica
-	namedRoutes      map[string][]*Route
-	namedVariables   map[string][]*Variable
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -459,102 +452,6 @@ func (_m *ServiceInstance) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.Dirty))
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedDeployments returns the Deployments named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *ServiceInstance) NamedDeployments(name string) ([]*Deployment, error) {
-	if _m.Edges.namedDeployments == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedDeployments[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *ServiceInstance) appendNamedDeployments(name string, edges ...*Deployment) {
-	if _m.Edges.namedDeployments == nil {
-		_m.Edges.namedDeployments = make(map[string][]*Deployment)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedDeployments[name] = []*Deployment{}
-	} else {
-		_m.Edges.namedDeployments[name] = append(_m.Edges.namedDeployments[name], edges...)
-	}
-}
-
-// NamedReplicas returns the Replicas named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *ServiceInstance) NamedReplicas(name string) ([]*Replica, error) {
-	if _m.Edges.namedReplicas == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedReplicas[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *ServiceInstance) appendNamedReplicas(name string, edges ...*Replica) {
-	if _m.Edges.namedReplicas == nil {
-		_m.Edges.namedReplicas = make(map[string][]*Replica)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedReplicas[name] = []*Replica{}
-	} else {
-		_m.Edges.namedReplicas[name] = append(_m.Edges.namedReplicas[name], edges...)
-	}
-}
-
-// NamedRoutes returns the Routes named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *ServiceInstance) NamedRoutes(name string) ([]*Route, error) {
-	if _m.Edges.namedRoutes == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedRoutes[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *ServiceInstance) appendNamedRoutes(name string, edges ...*Route) {
-	if _m.Edges.namedRoutes == nil {
-		_m.Edges.namedRoutes = make(map[string][]*Route)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedRoutes[name] = []*Route{}
-	} else {
-		_m.Edges.namedRoutes[name] = append(_m.Edges.namedRoutes[name], edges...)
-	}
-}
-
-// NamedVariables returns the Variables named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *ServiceInstance) NamedVariables(name string) ([]*Variable, error) {
-	if _m.Edges.namedVariables == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedVariables[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *ServiceInstance) appendNamedVariables(name string, edges ...*Variable) {
-	if _m.Edges.namedVariables == nil {
-		_m.Edges.namedVariables = make(map[string][]*Variable)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedVariables[name] = []*Variable{}
-	} else {
-		_m.Edges.namedVariables[name] = append(_m.Edges.namedVariables[name], edges...)
-	}
 }
 
 // ServiceInstances is a parsable slice of ServiceInstance.

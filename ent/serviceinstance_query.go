@@ -27,23 +27,18 @@ import (
 // ServiceInstanceQuery is the builder for querying ServiceInstance entities.
 type ServiceInstanceQuery struct {
 	config
-	ctx                  *QueryContext
-	order                []serviceinstance.OrderOption
-	inters               []Interceptor
-	predicates           []predicate.ServiceInstance
-	withProject          *ProjectQuery
-	withService          *ServiceQuery
-	withEnvironment      *EnvironmentQuery
-	withDeployments      *DeploymentQuery
-	withReplicas         *ReplicaQuery
-	withRoutes           *RouteQuery
-	withVariables        *VariableQuery
-	loadTotal            []func(context.Context, []*ServiceInstance) error
-	modifiers            []func(*sql.Selector)
-	withNamedDeployments map[string]*DeploymentQuery
-	withNamedReplicas    map[string]*ReplicaQuery
-	withNamedRoutes      map[string]*RouteQuery
-	withNamedVariables   map[string]*VariableQuery
+	ctx             *QueryContext
+	order           []serviceinstance.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.ServiceInstance
+	withProject     *ProjectQuery
+	withService     *ServiceQuery
+	withEnvironment *EnvironmentQuery
+	withDeployments *DeploymentQuery
+	withReplicas    *ReplicaQuery
+	withRoutes      *RouteQuery
+	withVariables   *VariableQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -671,39 +666,6 @@ func (_q *ServiceInstanceQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedDeployments {
-		if err := _q.loadDeployments(ctx, query, nodes,
-			func(n *ServiceInstance) { n.appendNamedDeployments(name) },
-			func(n *ServiceInstance, e *Deployment) { n.appendNamedDeployments(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedReplicas {
-		if err := _q.loadReplicas(ctx, query, nodes,
-			func(n *ServiceInstance) { n.appendNamedReplicas(name) },
-			func(n *ServiceInstance, e *Replica) { n.appendNamedReplicas(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedRoutes {
-		if err := _q.loadRoutes(ctx, query, nodes,
-			func(n *ServiceInstance) { n.appendNamedRoutes(name) },
-			func(n *ServiceInstance, e *Route) { n.appendNamedRoutes(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedVariables {
-		if err := _q.loadVariables(ctx, query, nodes,
-			func(n *ServiceInstance) { n.appendNamedVariables(name) },
-			func(n *ServiceInstance, e *Variable) { n.appendNamedVariables(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -1037,62 +999,6 @@ func (_q *ServiceInstanceQuery) ForShare(opts ...sql.LockOption) *ServiceInstanc
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedDeployments tells the query-builder to eager-load the nodes that are connected to the "deployments"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceInstanceQuery) WithNamedDeployments(name string, opts ...func(*DeploymentQuery)) *ServiceInstanceQuery {
-	query := (&DeploymentClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedDeployments == nil {
-		_q.withNamedDeployments = make(map[string]*DeploymentQuery)
-	}
-	_q.withNamedDeployments[name] = query
-	return _q
-}
-
-// WithNamedReplicas tells the query-builder to eager-load the nodes that are connected to the "replicas"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceInstanceQuery) WithNamedReplicas(name string, opts ...func(*ReplicaQuery)) *ServiceInstanceQuery {
-	query := (&ReplicaClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedReplicas == nil {
-		_q.withNamedReplicas = make(map[string]*ReplicaQuery)
-	}
-	_q.withNamedReplicas[name] = query
-	return _q
-}
-
-// WithNamedRoutes tells the query-builder to eager-load the nodes that are connected to the "routes"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceInstanceQuery) WithNamedRoutes(name string, opts ...func(*RouteQuery)) *ServiceInstanceQuery {
-	query := (&RouteClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedRoutes == nil {
-		_q.withNamedRoutes = make(map[string]*RouteQuery)
-	}
-	_q.withNamedRoutes[name] = query
-	return _q
-}
-
-// WithNamedVariables tells the query-builder to eager-load the nodes that are connected to the "variables"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *ServiceInstanceQuery) WithNamedVariables(name string, opts ...func(*VariableQuery)) *ServiceInstanceQuery {
-	query := (&VariableClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedVariables == nil {
-		_q.withNamedVariables = make(map[string]*VariableQuery)
-	}
-	_q.withNamedVariables[name] = query
 	return _q
 }
 

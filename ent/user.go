@@ -44,11 +44,6 @@ type UserEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [2]bool
-	// totalCount holds the count of the edges above.
-	totalCount [2]map[string]int
-
-	namedMemberships map[string][]*Membership
-	namedAPITokens   map[string][]*APIToken
 }
 
 // MembershipsOrErr returns the Memberships value or an error if the edge
@@ -205,54 +200,6 @@ func (_m *User) String() string {
 	builder.WriteString(fmt.Sprintf("%v", _m.IsPlatformAdmin))
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedMemberships returns the Memberships named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *User) NamedMemberships(name string) ([]*Membership, error) {
-	if _m.Edges.namedMemberships == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedMemberships[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *User) appendNamedMemberships(name string, edges ...*Membership) {
-	if _m.Edges.namedMemberships == nil {
-		_m.Edges.namedMemberships = make(map[string][]*Membership)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedMemberships[name] = []*Membership{}
-	} else {
-		_m.Edges.namedMemberships[name] = append(_m.Edges.namedMemberships[name], edges...)
-	}
-}
-
-// NamedAPITokens returns the APITokens named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *User) NamedAPITokens(name string) ([]*APIToken, error) {
-	if _m.Edges.namedAPITokens == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedAPITokens[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *User) appendNamedAPITokens(name string, edges ...*APIToken) {
-	if _m.Edges.namedAPITokens == nil {
-		_m.Edges.namedAPITokens = make(map[string][]*APIToken)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedAPITokens[name] = []*APIToken{}
-	} else {
-		_m.Edges.namedAPITokens[name] = append(_m.Edges.namedAPITokens[name], edges...)
-	}
 }
 
 // Users is a parsable slice of User.

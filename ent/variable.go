@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/variableversion"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // Variable is the model entity for the Variable schema.
@@ -33,7 +34,7 @@ type Variable struct {
 	// InstanceID holds the value of the "instance_id" field.
 	InstanceID *string `json:"instance_id,omitempty"`
 	// Scope holds the value of the "scope" field.
-	Scope variable.Scope `json:"scope,omitempty"`
+	Scope spec.Scope `json:"scope,omitempty"`
 	// id of the project, environment or instance
 	TargetID string `json:"target_id,omitempty"`
 	// Name holds the value of the "name" field.
@@ -77,10 +78,6 @@ type VariableEdges struct {
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
 	loadedTypes [6]bool
-	// totalCount holds the count of the edges above.
-	totalCount [6]map[string]int
-
-	namedVersions map[string][]*VariableVersion
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -217,7 +214,7 @@ func (_m *Variable) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field scope", values[i])
 			} else if value.Valid {
-				_m.Scope = variable.Scope(value.String)
+				_m.Scope = spec.Scope(value.String)
 			}
 		case variable.FieldTargetID:
 			if value, ok := values[i].(*sql.NullString); !ok {
@@ -407,30 +404,6 @@ func (_m *Variable) String() string {
 	}
 	builder.WriteByte(')')
 	return builder.String()
-}
-
-// NamedVersions returns the Versions named value or an error if the edge was not
-// loaded in eager-loading with this name.
-func (_m *Variable) NamedVersions(name string) ([]*VariableVersion, error) {
-	if _m.Edges.namedVersions == nil {
-		return nil, &NotLoadedError{edge: name}
-	}
-	nodes, ok := _m.Edges.namedVersions[name]
-	if !ok {
-		return nil, &NotLoadedError{edge: name}
-	}
-	return nodes, nil
-}
-
-func (_m *Variable) appendNamedVersions(name string, edges ...*VariableVersion) {
-	if _m.Edges.namedVersions == nil {
-		_m.Edges.namedVersions = make(map[string][]*VariableVersion)
-	}
-	if len(edges) == 0 {
-		_m.Edges.namedVersions[name] = []*VariableVersion{}
-	} else {
-		_m.Edges.namedVersions[name] = append(_m.Edges.namedVersions[name], edges...)
-	}
 }
 
 // Variables is a parsable slice of Variable.

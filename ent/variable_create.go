@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/variableversion"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // VariableCreate is the builder for creating a Variable entity.
@@ -88,7 +89,7 @@ func (_c *VariableCreate) SetNillableInstanceID(v *string) *VariableCreate {
 }
 
 // SetScope sets the "scope" field.
-func (_c *VariableCreate) SetScope(v variable.Scope) *VariableCreate {
+func (_c *VariableCreate) SetScope(v spec.Scope) *VariableCreate {
 	_c.mutation.SetScope(v)
 	return _c
 }

@@ -25,19 +25,17 @@ import (
 // VariableQuery is the builder for querying Variable entities.
 type VariableQuery struct {
 	config
-	ctx               *QueryContext
-	order             []variable.OrderOption
-	inters            []Interceptor
-	predicates        []predicate.Variable
-	withProject       *ProjectQuery
-	withEnvironment   *EnvironmentQuery
-	withInstance      *ServiceInstanceQuery
-	withUpdatedBy     *UserQuery
-	withVersions      *VariableVersionQuery
-	withCurrent       *VariableVersionQuery
-	loadTotal         []func(context.Context, []*Variable) error
-	modifiers         []func(*sql.Selector)
-	withNamedVersions map[string]*VariableVersionQuery
+	ctx             *QueryContext
+	order           []variable.OrderOption
+	inters          []Interceptor
+	predicates      []predicate.Variable
+	withProject     *ProjectQuery
+	withEnvironment *EnvironmentQuery
+	withInstance    *ServiceInstanceQuery
+	withUpdatedBy   *UserQuery
+	withVersions    *VariableVersionQuery
+	withCurrent     *VariableVersionQuery
+	modifiers       []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -621,18 +619,6 @@ func (_q *VariableQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Var
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedVersions {
-		if err := _q.loadVersions(ctx, query, nodes,
-			func(n *Variable) { n.appendNamedVersions(name) },
-			func(n *Variable, e *VariableVersion) { n.appendNamedVersions(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -949,20 +935,6 @@ func (_q *VariableQuery) ForShare(opts ...sql.LockOption) *VariableQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedVersions tells the query-builder to eager-load the nodes that are connected to the "versions"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *VariableQuery) WithNamedVersions(name string, opts ...func(*VariableVersionQuery)) *VariableQuery {
-	query := (&VariableVersionClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedVersions == nil {
-		_q.withNamedVersions = make(map[string]*VariableVersionQuery)
-	}
-	_q.withNamedVersions[name] = query
 	return _q
 }
 

@@ -27,7 +27,6 @@ type VariableVersionQuery struct {
 	predicates   []predicate.VariableVersion
 	withProject  *ProjectQuery
 	withVariable *VariableQuery
-	loadTotal    []func(context.Context, []*VariableVersion) error
 	modifiers    []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -444,11 +443,6 @@ func (_q *VariableVersionQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 	if query := _q.withVariable; query != nil {
 		if err := _q.loadVariable(ctx, query, nodes, nil,
 			func(n *VariableVersion, e *Variable) { n.Edges.Variable = e }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
 			return nil, err
 		}
 	}

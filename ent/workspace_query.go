@@ -25,22 +25,16 @@ import (
 // WorkspaceQuery is the builder for querying Workspace entities.
 type WorkspaceQuery struct {
 	config
-	ctx                          *QueryContext
-	order                        []workspace.OrderOption
-	inters                       []Interceptor
-	predicates                   []predicate.Workspace
-	withMemberships              *MembershipQuery
-	withProjects                 *ProjectQuery
-	withRegistryCredentials      *RegistryCredentialQuery
-	withOperations               *OperationQuery
-	withEvents                   *EventQuery
-	loadTotal                    []func(context.Context, []*Workspace) error
-	modifiers                    []func(*sql.Selector)
-	withNamedMemberships         map[string]*MembershipQuery
-	withNamedProjects            map[string]*ProjectQuery
-	withNamedRegistryCredentials map[string]*RegistryCredentialQuery
-	withNamedOperations          map[string]*OperationQuery
-	withNamedEvents              map[string]*EventQuery
+	ctx                     *QueryContext
+	order                   []workspace.OrderOption
+	inters                  []Interceptor
+	predicates              []predicate.Workspace
+	withMemberships         *MembershipQuery
+	withProjects            *ProjectQuery
+	withRegistryCredentials *RegistryCredentialQuery
+	withOperations          *OperationQuery
+	withEvents              *EventQuery
+	modifiers               []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -589,46 +583,6 @@ func (_q *WorkspaceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Wo
 			return nil, err
 		}
 	}
-	for name, query := range _q.withNamedMemberships {
-		if err := _q.loadMemberships(ctx, query, nodes,
-			func(n *Workspace) { n.appendNamedMemberships(name) },
-			func(n *Workspace, e *Membership) { n.appendNamedMemberships(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedProjects {
-		if err := _q.loadProjects(ctx, query, nodes,
-			func(n *Workspace) { n.appendNamedProjects(name) },
-			func(n *Workspace, e *Project) { n.appendNamedProjects(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedRegistryCredentials {
-		if err := _q.loadRegistryCredentials(ctx, query, nodes,
-			func(n *Workspace) { n.appendNamedRegistryCredentials(name) },
-			func(n *Workspace, e *RegistryCredential) { n.appendNamedRegistryCredentials(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedOperations {
-		if err := _q.loadOperations(ctx, query, nodes,
-			func(n *Workspace) { n.appendNamedOperations(name) },
-			func(n *Workspace, e *Operation) { n.appendNamedOperations(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, query := range _q.withNamedEvents {
-		if err := _q.loadEvents(ctx, query, nodes,
-			func(n *Workspace) { n.appendNamedEvents(name) },
-			func(n *Workspace, e *Event) { n.appendNamedEvents(name, e) }); err != nil {
-			return nil, err
-		}
-	}
-	for i := range _q.loadTotal {
-		if err := _q.loadTotal[i](ctx, nodes); err != nil {
-			return nil, err
-		}
-	}
 	return nodes, nil
 }
 
@@ -893,76 +847,6 @@ func (_q *WorkspaceQuery) ForShare(opts ...sql.LockOption) *WorkspaceQuery {
 	_q.modifiers = append(_q.modifiers, func(s *sql.Selector) {
 		s.ForShare(opts...)
 	})
-	return _q
-}
-
-// WithNamedMemberships tells the query-builder to eager-load the nodes that are connected to the "memberships"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *WorkspaceQuery) WithNamedMemberships(name string, opts ...func(*MembershipQuery)) *WorkspaceQuery {
-	query := (&MembershipClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedMemberships == nil {
-		_q.withNamedMemberships = make(map[string]*MembershipQuery)
-	}
-	_q.withNamedMemberships[name] = query
-	return _q
-}
-
-// WithNamedProjects tells the query-builder to eager-load the nodes that are connected to the "projects"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *WorkspaceQuery) WithNamedProjects(name string, opts ...func(*ProjectQuery)) *WorkspaceQuery {
-	query := (&ProjectClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedProjects == nil {
-		_q.withNamedProjects = make(map[string]*ProjectQuery)
-	}
-	_q.withNamedProjects[name] = query
-	return _q
-}
-
-// WithNamedRegistryCredentials tells the query-builder to eager-load the nodes that are connected to the "registry_credentials"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *WorkspaceQuery) WithNamedRegistryCredentials(name string, opts ...func(*RegistryCredentialQuery)) *WorkspaceQuery {
-	query := (&RegistryCredentialClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedRegistryCredentials == nil {
-		_q.withNamedRegistryCredentials = make(map[string]*RegistryCredentialQuery)
-	}
-	_q.withNamedRegistryCredentials[name] = query
-	return _q
-}
-
-// WithNamedOperations tells the query-builder to eager-load the nodes that are connected to the "operations"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *WorkspaceQuery) WithNamedOperations(name string, opts ...func(*OperationQuery)) *WorkspaceQuery {
-	query := (&OperationClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedOperations == nil {
-		_q.withNamedOperations = make(map[string]*OperationQuery)
-	}
-	_q.withNamedOperations[name] = query
-	return _q
-}
-
-// WithNamedEvents tells the query-builder to eager-load the nodes that are connected to the "events"
-// edge with the given name. The optional arguments are used to configure the query builder of the edge.
-func (_q *WorkspaceQuery) WithNamedEvents(name string, opts ...func(*EventQuery)) *WorkspaceQuery {
-	query := (&EventClient{config: _q.config}).Query()
-	for _, opt := range opts {
-		opt(query)
-	}
-	if _q.withNamedEvents == nil {
-		_q.withNamedEvents = make(map[string]*EventQuery)
-	}
-	_q.withNamedEvents[name] = query
 	return _q
 }
 

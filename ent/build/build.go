@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
 )
@@ -207,17 +206,3 @@ func newDeploymentStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2O, true, DeploymentTable, DeploymentColumn),
 	)
 }
-
-var (
-	// lifecycle.BuildStatus must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.BuildStatus)(nil)
-	// lifecycle.BuildStatus must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.BuildStatus)(nil)
-)
-
-var (
-	// spec.Builder must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*spec.Builder)(nil)
-	// spec.Builder must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*spec.Builder)(nil)
-)

@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -510,24 +509,3 @@ func newBuildStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2O, false, BuildTable, BuildColumn),
 	)
 }
-
-var (
-	// lifecycle.Trigger must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Trigger)(nil)
-	// lifecycle.Trigger must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Trigger)(nil)
-)
-
-var (
-	// lifecycle.Status must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Status)(nil)
-	// lifecycle.Status must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Status)(nil)
-)
-
-var (
-	// lifecycle.Conclusion must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Conclusion)(nil)
-	// lifecycle.Conclusion must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Conclusion)(nil)
-)

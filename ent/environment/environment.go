@@ -4,14 +4,12 @@ package environment
 
 import (
 	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 const (
@@ -119,25 +117,10 @@ var (
 	DefaultID func() string
 )
 
-// Kind defines the type for the "kind" enum field.
-type Kind string
-
-// Kind values.
-const (
-	KindPRODUCTION  Kind = "PRODUCTION"
-	KindSTAGING     Kind = "STAGING"
-	KindDEVELOPMENT Kind = "DEVELOPMENT"
-	KindPREVIEW     Kind = "PREVIEW"
-)
-
-func (k Kind) String() string {
-	return string(k)
-}
-
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
-func KindValidator(k Kind) error {
+func KindValidator(k spec.EnvironmentKind) error {
 	switch k {
-	case KindPRODUCTION, KindSTAGING, KindDEVELOPMENT, KindPREVIEW:
+	case "PRODUCTION", "STAGING", "DEVELOPMENT", "PREVIEW":
 		return nil
 	default:
 		return fmt.Errorf("environment: invalid enum value for kind field: %q", k)
@@ -290,28 +273,3 @@ func newRoutesStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, RoutesTable, RoutesColumn),
 	)
 }
-
-// MarshalGQL implements graphql.Marshaler interface.
-func (e Kind) MarshalGQL(w io.Writer) {
-	io.WriteString(w, strconv.Quote(e.String()))
-}
-
-// UnmarshalGQL implements graphql.Unmarshaler interface.
-func (e *Kind) UnmarshalGQL(val interface{}) error {
-	str, ok := val.(string)
-	if !ok {
-		return fmt.Errorf("enum %T must be a string", val)
-	}
-	*e = Kind(str)
-	if err := KindValidator(*e); err != nil {
-		return fmt.Errorf("%s is not a valid Kind", str)
-	}
-	return nil
-}
-
-var (
-	// lifecycle.Policy must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Policy)(nil)
-	// lifecycle.Policy must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Policy)(nil)
-)

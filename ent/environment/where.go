@@ -9,6 +9,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // ID filters vertices based on their ID field.
@@ -422,23 +423,33 @@ func NameContainsFold(v string) predicate.Environment {
 }
 
 // KindEQ applies the EQ predicate on the "kind" field.
-func KindEQ(v Kind) predicate.Environment {
-	return predicate.Environment(sql.FieldEQ(FieldKind, v))
+func KindEQ(v spec.EnvironmentKind) predicate.Environment {
+	vc := v
+	return predicate.Environment(sql.FieldEQ(FieldKind, vc))
 }
 
 // KindNEQ applies the NEQ predicate on the "kind" field.
-func KindNEQ(v Kind) predicate.Environment {
-	return predicate.Environment(sql.FieldNEQ(FieldKind, v))
+func KindNEQ(v spec.EnvironmentKind) predicate.Environment {
+	vc := v
+	return predicate.Environment(sql.FieldNEQ(FieldKind, vc))
 }
 
 // KindIn applies the In predicate on the "kind" field.
-func KindIn(vs ...Kind) predicate.Environment {
-	return predicate.Environment(sql.FieldIn(FieldKind, vs...))
+func KindIn(vs ...spec.EnvironmentKind) predicate.Environment {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Environment(sql.FieldIn(FieldKind, v...))
 }
 
 // KindNotIn applies the NotIn predicate on the "kind" field.
-func KindNotIn(vs ...Kind) predicate.Environment {
-	return predicate.Environment(sql.FieldNotIn(FieldKind, vs...))
+func KindNotIn(vs ...spec.EnvironmentKind) predicate.Environment {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Environment(sql.FieldNotIn(FieldKind, v...))
 }
 
 // ConcurrencyEQ applies the EQ predicate on the "concurrency" field.

@@ -4,12 +4,11 @@ package event
 
 import (
 	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 const (
@@ -94,28 +93,12 @@ var (
 	DefaultID func() string
 )
 
-// Severity defines the type for the "severity" enum field.
-type Severity string
-
-// SeverityINFO is the default value of the Severity enum.
-const DefaultSeverity = SeverityINFO
-
-// Severity values.
-const (
-	SeverityINFO     Severity = "INFO"
-	SeverityNOTICE   Severity = "NOTICE"
-	SeverityWARNING  Severity = "WARNING"
-	SeverityCRITICAL Severity = "CRITICAL"
-)
-
-func (s Severity) String() string {
-	return string(s)
-}
+const DefaultSeverity lifecycle.Severity = "INFO"
 
 // SeverityValidator is a validator for the "severity" field enum values. It is called by the builders before save.
-func SeverityValidator(s Severity) error {
+func SeverityValidator(s lifecycle.Severity) error {
 	switch s {
-	case SeverityINFO, SeverityNOTICE, SeverityWARNING, SeverityCRITICAL:
+	case "INFO", "NOTICE", "WARNING", "CRITICAL":
 		return nil
 	default:
 		return fmt.Errorf("event: invalid enum value for severity field: %q", s)
@@ -207,22 +190,4 @@ func newWorkspaceStep() *sqlgraph.Step {
 		sqlgraph.To(WorkspaceInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, true, WorkspaceTable, WorkspaceColumn),
 	)
-}
-
-// MarshalGQL implements graphql.Marshaler interface.
-func (e Severity) MarshalGQL(w io.Writer) {
-	io.WriteString(w, strconv.Quote(e.String()))
-}
-
-// UnmarshalGQL implements graphql.Unmarshaler interface.
-func (e *Severity) UnmarshalGQL(val interface{}) error {
-	str, ok := val.(string)
-	if !ok {
-		return fmt.Errorf("enum %T must be a string", val)
-	}
-	*e = Severity(str)
-	if err := SeverityValidator(*e); err != nil {
-		return fmt.Errorf("%s is not a valid Severity", str)
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 // ID filters vertices based on their ID field.
@@ -671,23 +672,33 @@ func TypeContainsFold(v string) predicate.Event {
 }
 
 // SeverityEQ applies the EQ predicate on the "severity" field.
-func SeverityEQ(v Severity) predicate.Event {
-	return predicate.Event(sql.FieldEQ(FieldSeverity, v))
+func SeverityEQ(v lifecycle.Severity) predicate.Event {
+	vc := v
+	return predicate.Event(sql.FieldEQ(FieldSeverity, vc))
 }
 
 // SeverityNEQ applies the NEQ predicate on the "severity" field.
-func SeverityNEQ(v Severity) predicate.Event {
-	return predicate.Event(sql.FieldNEQ(FieldSeverity, v))
+func SeverityNEQ(v lifecycle.Severity) predicate.Event {
+	vc := v
+	return predicate.Event(sql.FieldNEQ(FieldSeverity, vc))
 }
 
 // SeverityIn applies the In predicate on the "severity" field.
-func SeverityIn(vs ...Severity) predicate.Event {
-	return predicate.Event(sql.FieldIn(FieldSeverity, vs...))
+func SeverityIn(vs ...lifecycle.Severity) predicate.Event {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Event(sql.FieldIn(FieldSeverity, v...))
 }
 
 // SeverityNotIn applies the NotIn predicate on the "severity" field.
-func SeverityNotIn(vs ...Severity) predicate.Event {
-	return predicate.Event(sql.FieldNotIn(FieldSeverity, vs...))
+func SeverityNotIn(vs ...lifecycle.Severity) predicate.Event {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Event(sql.FieldNotIn(FieldSeverity, v...))
 }
 
 // SubjectIDEQ applies the EQ predicate on the "subject_id" field.

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // ID filters vertices based on their ID field.
@@ -296,23 +297,33 @@ func UserIDContainsFold(v string) predicate.Membership {
 }
 
 // RoleEQ applies the EQ predicate on the "role" field.
-func RoleEQ(v Role) predicate.Membership {
-	return predicate.Membership(sql.FieldEQ(FieldRole, v))
+func RoleEQ(v principal.Role) predicate.Membership {
+	vc := v
+	return predicate.Membership(sql.FieldEQ(FieldRole, vc))
 }
 
 // RoleNEQ applies the NEQ predicate on the "role" field.
-func RoleNEQ(v Role) predicate.Membership {
-	return predicate.Membership(sql.FieldNEQ(FieldRole, v))
+func RoleNEQ(v principal.Role) predicate.Membership {
+	vc := v
+	return predicate.Membership(sql.FieldNEQ(FieldRole, vc))
 }
 
 // RoleIn applies the In predicate on the "role" field.
-func RoleIn(vs ...Role) predicate.Membership {
-	return predicate.Membership(sql.FieldIn(FieldRole, vs...))
+func RoleIn(vs ...principal.Role) predicate.Membership {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Membership(sql.FieldIn(FieldRole, v...))
 }
 
 // RoleNotIn applies the NotIn predicate on the "role" field.
-func RoleNotIn(vs ...Role) predicate.Membership {
-	return predicate.Membership(sql.FieldNotIn(FieldRole, vs...))
+func RoleNotIn(vs ...principal.Role) predicate.Membership {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Membership(sql.FieldNotIn(FieldRole, v...))
 }
 
 // HasWorkspace applies the HasEdge predicate on the "workspace" edge.

@@ -430,7 +430,7 @@ var (
 		{Name: "id", Type: field.TypeString, Unique: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
-		{Name: "role", Type: field.TypeEnum, Enums: []string{"OWNER", "ADMIN", "EDITOR", "VIEWER"}},
+		{Name: "role", Type: field.TypeEnum, Enums: []string{"VIEWER", "EDITOR", "ADMIN", "OWNER"}},
 		{Name: "user_id", Type: field.TypeString},
 		{Name: "workspace_id", Type: field.TypeString},
 	}

@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -241,10 +240,3 @@ func newWorkspaceStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, WorkspaceTable, WorkspaceColumn),
 	)
 }
-
-var (
-	// lifecycle.OperationStatus must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.OperationStatus)(nil)
-	// lifecycle.OperationStatus must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.OperationStatus)(nil)
-)

@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -317,17 +316,3 @@ func newDeploymentStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.M2O, true, DeploymentTable, DeploymentColumn),
 	)
 }
-
-var (
-	// lifecycle.ReplicaStatus must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.ReplicaStatus)(nil)
-	// lifecycle.ReplicaStatus must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.ReplicaStatus)(nil)
-)
-
-var (
-	// lifecycle.Health must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Health)(nil)
-	// lifecycle.Health must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Health)(nil)
-)

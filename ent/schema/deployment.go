@@ -1,10 +1,8 @@
 package schema
 
 import (
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
-	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -81,10 +79,6 @@ func (Deployment) Indexes() []ent.Index {
 		index.Fields("status", "id").StorageKey("deployment_open").
 			Annotations(entsql.IndexWhere("status <> 'COMPLETED'")),
 	}
-}
-
-func (Deployment) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
 }
 
 // Build is how a deployment's image came about.

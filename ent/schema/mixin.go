@@ -5,7 +5,6 @@ package schema
 import (
 	"time"
 
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema"
@@ -33,8 +32,8 @@ type Timed struct{ mixin.Schema }
 
 func (Timed) Fields() []ent.Field {
 	return []ent.Field{
-		field.Time("created_at").Default(now).Immutable().Annotations(entgql.OrderField("CREATED_AT")),
-		field.Time("updated_at").Default(now).UpdateDefault(now).Annotations(entgql.OrderField("UPDATED_AT")),
+		field.Time("created_at").Default(now).Immutable(),
+		field.Time("updated_at").Default(now).UpdateDefault(now),
 	}
 }
 
@@ -75,6 +74,3 @@ func inProject(ref string) ent.Edge {
 
 // setNull forgets the parent when it is deleted.
 func setNull() schema.Annotation { return entsql.OnDelete(entsql.SetNull) }
-
-// internal keeps a row out of everything that is generated for the API.
-func internal() []schema.Annotation { return []schema.Annotation{entgql.Skip(entgql.SkipAll)} }

@@ -3,7 +3,6 @@ package schema
 import (
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
-	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -123,13 +122,3 @@ func (IdempotencyKey) Fields() []ent.Field {
 func (IdempotencyKey) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("principal_id", "key").Unique(), index.Fields("created_at")}
 }
-
-func (Outbox) Annotations() []schema.Annotation { return internal() }
-
-func (Installation) Annotations() []schema.Annotation { return internal() }
-
-func (Lease) Annotations() []schema.Annotation { return internal() }
-
-func (EventCounter) Annotations() []schema.Annotation { return internal() }
-
-func (IdempotencyKey) Annotations() []schema.Annotation { return internal() }

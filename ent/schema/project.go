@@ -1,9 +1,7 @@
 package schema
 
 import (
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
-	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -25,7 +23,7 @@ func (Project) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("workspace_id"),
 		field.String("slug"),
-		field.String("name").Annotations(entgql.OrderField("NAME")),
+		field.String("name"),
 		field.String("description").Optional().Nillable(),
 		field.Bool("deleting").Default(false),
 		field.String("created_by_id").Optional().Nillable().Immutable(),
@@ -36,10 +34,10 @@ func (Project) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("workspace", Workspace.Type).Ref("projects").Field("workspace_id").Unique().Required(),
 		edge.To("created_by", User.Type).Field("created_by_id").Unique().Immutable().Annotations(setNull()),
-		edge.To("environments", Environment.Type).Annotations(cascade(), entgql.RelayConnection()),
-		edge.To("services", Service.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("environments", Environment.Type).Annotations(cascade()),
+		edge.To("services", Service.Type).Annotations(cascade()),
 		edge.To("instances", ServiceInstance.Type).Annotations(cascade()),
-		edge.To("deployments", Deployment.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("deployments", Deployment.Type).Annotations(cascade()),
 		edge.To("builds", Build.Type).Annotations(cascade()),
 		edge.To("replicas", Replica.Type).Annotations(cascade()),
 		edge.To("variables", Variable.Type).Annotations(cascade()),
@@ -54,10 +52,6 @@ func (Project) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("workspace_id", "slug").Unique(), index.Fields("workspace_id", "updated_at")}
 }
 
-func (Project) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
-}
-
 // Environment is one place in which a project's services run.
 type Environment struct{ ent.Schema }
 
@@ -70,7 +64,7 @@ func (Environment) Fields() []ent.Field {
 		field.String("project_id").Immutable(),
 		field.String("slug"),
 		field.String("name"),
-		field.Enum("kind").Values("PRODUCTION", "STAGING", "DEVELOPMENT", "PREVIEW").Annotations(entgql.Type("EnvironmentKind")),
+		field.Enum("kind").GoType(spec.EnvironmentKind("")),
 		field.Enum("concurrency").GoType(lifecycle.Policy("")).Default(string(lifecycle.Supersede)),
 		field.String("color").Optional().Nillable(),
 		field.Bool("deleting").Default(false),
@@ -88,10 +82,6 @@ func (Environment) Edges() []ent.Edge {
 
 func (Environment) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("project_id", "slug").Unique()}
-}
-
-func (Environment) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
 }
 
 // Service is one deployable thing of a project.
@@ -124,10 +114,6 @@ func (Service) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("project_id", "slug").Unique()}
 }
 
-func (Service) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
-}
-
 // ServiceInstance is a service in one environment: the settings in force, what
 // should run and, through its replicas, what does.
 type ServiceInstance struct{ ent.Schema }
@@ -158,7 +144,7 @@ func (ServiceInstance) Edges() []ent.Edge {
 		inProject("instances"),
 		edge.From("service", Service.Type).Ref("instances").Field("service_id").Unique().Required().Immutable(),
 		edge.From("environment", Environment.Type).Ref("instances").Field("environment_id").Unique().Required().Immutable(),
-		edge.To("deployments", Deployment.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("deployments", Deployment.Type).Annotations(cascade()),
 		edge.To("replicas", Replica.Type).Annotations(cascade()),
 		edge.To("routes", Route.Type).Annotations(cascade()),
 		edge.To("variables", Variable.Type).Annotations(cascade()),
@@ -167,8 +153,4 @@ func (ServiceInstance) Edges() []ent.Edge {
 
 func (ServiceInstance) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("service_id", "environment_id").Unique(), index.Fields("environment_id"), index.Fields("project_id")}
-}
-
-func (ServiceInstance) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
 }

@@ -1,13 +1,13 @@
 package schema
 
 import (
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 // Domain is a host name that belongs to a project. Generated names are rows of
@@ -99,14 +99,14 @@ func (Event) Mixin() []ent.Mixin { return []ent.Mixin{ID{Kind: ident.Event}} }
 func (Event) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("workspace_id").Immutable(),
-		field.Int64("seq").Immutable().Annotations(entgql.OrderField("SEQ")),
+		field.Int64("seq").Immutable(),
 		field.String("project_id").Optional().Nillable().Immutable(),
 		field.String("environment_id").Optional().Nillable().Immutable(),
 		field.String("service_id").Optional().Nillable().Immutable(),
 		field.String("instance_id").Optional().Nillable().Immutable(),
 		field.String("deployment_id").Optional().Nillable().Immutable(),
 		field.String("type").Immutable(),
-		field.Enum("severity").Values("INFO", "NOTICE", "WARNING", "CRITICAL").Default("INFO").Immutable().Annotations(entgql.Type("EventSeverity")),
+		field.Enum("severity").GoType(lifecycle.Severity("")).Default(string(lifecycle.Info)).Immutable(),
 		field.String("subject_id").Immutable(),
 		field.String("actor_id").Immutable().Comment("a user's id, or system"),
 		field.String("message").Immutable(),

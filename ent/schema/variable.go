@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/edge"
@@ -9,6 +8,7 @@ import (
 	"entgo.io/ent/schema/index"
 
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // Variable is a named value of a scope: a whole project, one environment, or
@@ -22,7 +22,7 @@ func (Variable) Fields() []ent.Field {
 		field.String("project_id").Immutable(),
 		field.String("environment_id").Optional().Nillable().Immutable(),
 		field.String("instance_id").Optional().Nillable().Immutable(),
-		field.Enum("scope").Values("PROJECT", "ENVIRONMENT", "SERVICE").Immutable().Annotations(entgql.Type("VariableScope")),
+		field.Enum("scope").GoType(spec.Scope("")).Immutable(),
 		field.String("target_id").Immutable().Comment("id of the project, environment or instance"),
 		field.String("name").Immutable(),
 		field.Bool("secret").Default(false),

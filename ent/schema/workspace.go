@@ -1,14 +1,13 @@
 package schema
 
 import (
-	"entgo.io/contrib/entgql"
 	"entgo.io/ent"
-	"entgo.io/ent/schema"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
 
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // Workspace owns projects, members, credentials and a slug namespace.
@@ -29,15 +28,11 @@ func (Workspace) Fields() []ent.Field {
 func (Workspace) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("memberships", Membership.Type).Annotations(cascade()),
-		edge.To("projects", Project.Type).Annotations(entgql.RelayConnection()),
+		edge.To("projects", Project.Type),
 		edge.To("registry_credentials", RegistryCredential.Type).Annotations(cascade()),
 		edge.To("operations", Operation.Type).Annotations(cascade()),
-		edge.To("events", Event.Type).Annotations(cascade(), entgql.RelayConnection()),
+		edge.To("events", Event.Type).Annotations(cascade()),
 	}
-}
-
-func (Workspace) Annotations() []schema.Annotation {
-	return []schema.Annotation{entgql.RelayConnection()}
 }
 
 // User is a person. The operator is one.
@@ -72,7 +67,7 @@ func (Membership) Fields() []ent.Field {
 	return []ent.Field{
 		field.String("workspace_id").Immutable(),
 		field.String("user_id").Immutable(),
-		field.Enum("role").Values("OWNER", "ADMIN", "EDITOR", "VIEWER").Annotations(entgql.Type("Role")),
+		field.Enum("role").GoType(principal.Role("")),
 	}
 }
 

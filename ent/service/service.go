@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/spec"
 )
 
@@ -218,10 +217,3 @@ func newArtifactsStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, ArtifactsTable, ArtifactsColumn),
 	)
 }
-
-var (
-	// spec.Kind must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*spec.Kind)(nil)
-	// spec.Kind must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*spec.Kind)(nil)
-)

@@ -8,7 +8,6 @@ import (
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
-	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -444,17 +443,3 @@ func newVariablesStep() *sqlgraph.Step {
 		sqlgraph.Edge(sqlgraph.O2M, false, VariablesTable, VariablesColumn),
 	)
 }
-
-var (
-	// lifecycle.InstanceStatus must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.InstanceStatus)(nil)
-	// lifecycle.InstanceStatus must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.InstanceStatus)(nil)
-)
-
-var (
-	// lifecycle.Health must implement graphql.Marshaler.
-	_ graphql.Marshaler = (*lifecycle.Health)(nil)
-	// lifecycle.Health must implement graphql.Unmarshaler.
-	_ graphql.Unmarshaler = (*lifecycle.Health)(nil)
-)

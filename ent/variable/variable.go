@@ -4,12 +4,11 @@ package variable
 
 import (
 	"fmt"
-	"io"
-	"strconv"
 	"time"
 
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 const (
@@ -159,24 +158,10 @@ var (
 	DefaultID func() string
 )
 
-// Scope defines the type for the "scope" enum field.
-type Scope string
-
-// Scope values.
-const (
-	ScopePROJECT     Scope = "PROJECT"
-	ScopeENVIRONMENT Scope = "ENVIRONMENT"
-	ScopeSERVICE     Scope = "SERVICE"
-)
-
-func (s Scope) String() string {
-	return string(s)
-}
-
 // ScopeValidator is a validator for the "scope" field enum values. It is called by the builders before save.
-func ScopeValidator(s Scope) error {
+func ScopeValidator(s spec.Scope) error {
 	switch s {
-	case ScopePROJECT, ScopeENVIRONMENT, ScopeSERVICE:
+	case "PROJECT", "ENVIRONMENT", "SERVICE":
 		return nil
 	default:
 		return fmt.Errorf("variable: invalid enum value for scope field: %q", s)
@@ -360,22 +345,4 @@ func newCurrentStep() *sqlgraph.Step {
 		sqlgraph.To(CurrentInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, false, CurrentTable, CurrentColumn),
 	)
-}
-
-// MarshalGQL implements graphql.Marshaler interface.
-func (e Scope) MarshalGQL(w io.Writer) {
-	io.WriteString(w, strconv.Quote(e.String()))
-}
-
-// UnmarshalGQL implements graphql.Unmarshaler interface.
-func (e *Scope) UnmarshalGQL(val interface{}) error {
-	str, ok := val.(string)
-	if !ok {
-		return fmt.Errorf("enum %T must be a string", val)
-	}
-	*e = Scope(str)
-	if err := ScopeValidator(*e); err != nil {
-		return fmt.Errorf("%s is not a valid Scope", str)
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"entgo.io/ent/dialect/sql"
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // ID filters vertices based on their ID field.
@@ -436,23 +437,33 @@ func InstanceIDContainsFold(v string) predicate.Variable {
 }
 
 // ScopeEQ applies the EQ predicate on the "scope" field.
-func ScopeEQ(v Scope) predicate.Variable {
-	return predicate.Variable(sql.FieldEQ(FieldScope, v))
+func ScopeEQ(v spec.Scope) predicate.Variable {
+	vc := v
+	return predicate.Variable(sql.FieldEQ(FieldScope, vc))
 }
 
 // ScopeNEQ applies the NEQ predicate on the "scope" field.
-func ScopeNEQ(v Scope) predicate.Variable {
-	return predicate.Variable(sql.FieldNEQ(FieldScope, v))
+func ScopeNEQ(v spec.Scope) predicate.Variable {
+	vc := v
+	return predicate.Variable(sql.FieldNEQ(FieldScope, vc))
 }
 
 // ScopeIn applies the In predicate on the "scope" field.
-func ScopeIn(vs ...Scope) predicate.Variable {
-	return predicate.Variable(sql.FieldIn(FieldScope, vs...))
+func ScopeIn(vs ...spec.Scope) predicate.Variable {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Variable(sql.FieldIn(FieldScope, v...))
 }
 
 // ScopeNotIn applies the NotIn predicate on the "scope" field.
-func ScopeNotIn(vs ...Scope) predicate.Variable {
-	return predicate.Variable(sql.FieldNotIn(FieldScope, vs...))
+func ScopeNotIn(vs ...spec.Scope) predicate.Variable {
+	v := make([]any, len(vs))
+	for i := range v {
+		v[i] = vs[i]
+	}
+	return predicate.Variable(sql.FieldNotIn(FieldScope, v...))
 }
 
 // TargetIDEQ applies the EQ predicate on the "target_id" field.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/membership"
@@ -32,18 +31,11 @@ const (
 
 var actions = []Action{Read, ReadLogs, Write, Deploy, Rollback, Delete, AdministerPlatform}
 
-// Role is what somebody is in a workspace, in rising order of power.
-type Role = membership.Role
-
-// may lists what each role may do; a higher role may do what a lower one may.
-var may = []struct {
-	role    Role
-	actions []Action
-}{
-	{membership.RoleVIEWER, []Action{Read, ReadLogs}},
-	{membership.RoleEDITOR, []Action{Write, Deploy, Rollback}},
-	{membership.RoleADMIN, []Action{Delete}},
-	{membership.RoleOWNER, nil},
+// least is the lowest role that may do an action in a workspace.
+var least = map[Action]principal.Role{
+	Read: principal.Viewer, ReadLogs: principal.Viewer,
+	Write: principal.Editor, Deploy: principal.Editor, Rollback: principal.Editor,
+	Delete: principal.Maintainer,
 }
 
 // needs is the scope an API token must have for an action.
@@ -76,23 +68,10 @@ func Can(ctx context.Context, c *ent.Client, a Action, workspaceID string) error
 	if err != nil {
 		return fmt.Errorf("load membership: %w", err)
 	}
-	if allows(m.Role, a) {
+	if role, ok := least[a]; ok && m.Role.AtLeast(role) {
 		return nil
 	}
 	return fault.New(fault.Forbidden, "Your role %s does not allow this: ask an owner of the workspace.", m.Role)
-}
-
-// allows reports whether role or one below it may do a.
-func allows(role Role, a Action) bool {
-	for _, m := range may {
-		if slices.Contains(m.actions, a) {
-			return true
-		}
-		if m.role == role {
-			return false
-		}
-	}
-	return false
 }
 
 // Missing is the answer for what is absent and for what the caller may not

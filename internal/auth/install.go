@@ -7,7 +7,6 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/apitoken"
-	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/workspace"
 	"github.com/davitdev/davit/internal/fault"
@@ -82,7 +81,7 @@ func ensureOperator(ctx context.Context, tx *store.Tx) (*ent.User, error) {
 	if err != nil {
 		return nil, err
 	}
-	return u, tx.Membership.Create().SetWorkspace(w).SetUser(u).SetRole(membership.RoleOWNER).Exec(ctx)
+	return u, tx.Membership.Create().SetWorkspace(w).SetUser(u).SetRole(principal.Owner).Exec(ctx)
 }
 
 // setOperatorToken makes token the operator's; a former one ends.

@@ -8,7 +8,6 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
-	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
@@ -81,7 +80,7 @@ func completed(d *ent.Deployment, as lifecycle.Conclusion, failure *lifecycle.Fa
 	case lifecycle.Succeeded:
 		e.Type, e.Message = "deployment.succeeded", fmt.Sprintf("Deployment #%d is done.", d.Number)
 	case lifecycle.Failed:
-		e.Type, e.Message, e.Severity = "deployment.failed", fmt.Sprintf("Deployment #%d failed: %s", d.Number, failure.Message), event.SeverityWARNING
+		e.Type, e.Message, e.Severity = "deployment.failed", fmt.Sprintf("Deployment #%d failed: %s", d.Number, failure.Message), lifecycle.Warning
 	case lifecycle.Canceled:
 		e.Type, e.Message = "deployment.canceled", fmt.Sprintf("Deployment #%d was canceled.", d.Number)
 	case lifecycle.Skipped:

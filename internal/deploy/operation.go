@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/ent"
-	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -84,7 +83,7 @@ func (s *Service) FinishOperation(ctx context.Context, j *Job, failure *lifecycl
 		}
 		if failure != nil {
 			u.SetStatus(lifecycle.OperationFailed).SetFailure(failure)
-			e.Type, e.Severity, e.Message = j.Row.Kind+".failed", event.SeverityWARNING, "Failed: "+j.Row.Kind+": "+failure.Message
+			e.Type, e.Severity, e.Message = j.Row.Kind+".failed", lifecycle.Warning, "Failed: "+j.Row.Kind+": "+failure.Message
 		}
 		n, err := u.Save(ctx)
 		if err != nil {

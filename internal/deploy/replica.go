@@ -43,7 +43,9 @@ func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, sl
 }
 
 // containerName is the deterministic name of a replica's container.
-func containerName(replicaID string) string { return "davit-" + strings.ReplaceAll(replicaID, "_", "-") }
+func containerName(replicaID string) string {
+	return "davit-" + strings.ReplaceAll(replicaID, "_", "-")
+}
 
 // SetReplica writes what set says of a replica and everything that follows
 // from it: the state of the instance and, for a replica that serves, the table

@@ -25,12 +25,12 @@ func snapshot(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) ([]spec
 	if err != nil {
 		return nil, fmt.Errorf("list variables: %w", err)
 	}
-	rank := map[variable.Scope]int{variable.ScopePROJECT: 0, variable.ScopeENVIRONMENT: 1, variable.ScopeSERVICE: 2}
+	rank := map[spec.Scope]int{spec.ScopeProject: 0, spec.ScopeEnvironment: 1, spec.ScopeService: 2}
 	slices.SortFunc(all, func(a, b *ent.Variable) int { return rank[a.Scope] - rank[b.Scope] })
 	byName := map[string]spec.VariableRef{}
 	for _, v := range all {
 		byName[v.Name] = spec.VariableRef{
-			VersionID: *v.CurrentID, Name: v.Name, Digest: v.Digest, Scope: string(v.Scope),
+			VersionID: *v.CurrentID, Name: v.Name, Digest: v.Digest, Scope: v.Scope,
 			Secret: v.Secret, Build: v.Build, Runtime: v.Runtime,
 		}
 	}

@@ -19,7 +19,7 @@ import (
 type NewEnvironment struct {
 	ProjectID   string
 	Name        string
-	Kind        environment.Kind
+	Kind        spec.EnvironmentKind
 	Concurrency lifecycle.Policy
 	Color       *string
 }

@@ -9,11 +9,11 @@ import (
 	"fmt"
 
 	"github.com/davitdev/davit/ent"
-	"github.com/davitdev/davit/ent/event"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -77,7 +77,7 @@ func (s *Service) create(ctx context.Context, tx *store.Tx, w *ent.Workspace, in
 	if err != nil {
 		return "", err
 	}
-	if _, err := tx.Environment.Create().SetProjectID(p.ID).SetSlug("production").SetName("Production").SetKind("PRODUCTION").Save(ctx); err != nil {
+	if _, err := tx.Environment.Create().SetProjectID(p.ID).SetSlug("production").SetName("Production").SetKind(spec.Production).Save(ctx); err != nil {
 		return "", err
 	}
 	return p.ID, tx.Record(ctx, store.Event{
@@ -178,7 +178,7 @@ func (s *Service) remove(ctx context.Context, scope store.Scope, kind, id, what 
 			return err
 		}
 		return tx.Record(ctx, store.Event{
-			Scope: scope, Type: kind + ".requested", Severity: event.SeverityNOTICE, SubjectID: id,
+			Scope: scope, Type: kind + ".requested", Severity: lifecycle.Notice, SubjectID: id,
 			Message: what + " is being deleted.",
 		})
 	})

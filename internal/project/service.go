@@ -127,7 +127,7 @@ func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Ser
 // and the environment unless it is a production one.
 func hostLabel(svc, proj string, e *ent.Environment) string {
 	parts := []string{svc, proj}
-	if e.Kind != environment.KindPRODUCTION {
+	if e.Kind != spec.Production {
 		parts = append(parts, e.Slug)
 	}
 	return strings.Join(parts, "-")

@@ -170,7 +170,7 @@ func unset(ctx context.Context, tx *store.Tx, v *ent.Variable) error {
 // target is a Target whose caller may change its variables.
 type target struct {
 	id                        string
-	kind                      variable.Scope
+	kind                      spec.Scope
 	projectID                 string
 	environmentID, instanceID *string
 	scope                     store.Scope
@@ -183,13 +183,13 @@ func (s *Service) target(ctx context.Context, t Target) (target, error) {
 		if err != nil {
 			return target{}, err
 		}
-		return target{id: i.ID, kind: variable.ScopeSERVICE, projectID: i.ProjectID, instanceID: &i.ID, scope: instanceScope(i)}, nil
+		return target{id: i.ID, kind: spec.ScopeService, projectID: i.ProjectID, instanceID: &i.ID, scope: instanceScope(i)}, nil
 	case t.EnvironmentID != "":
 		e, err := access.Environment(ctx, s.DB.Client, access.Write, t.EnvironmentID)
 		if err != nil {
 			return target{}, err
 		}
-		return target{id: e.ID, kind: variable.ScopeENVIRONMENT, projectID: e.ProjectID, environmentID: &e.ID, scope: store.Scope{
+		return target{id: e.ID, kind: spec.ScopeEnvironment, projectID: e.ProjectID, environmentID: &e.ID, scope: store.Scope{
 			WorkspaceID: e.Edges.Project.WorkspaceID, ProjectID: e.ProjectID, EnvironmentID: e.ID,
 		}}, nil
 	default:
@@ -197,7 +197,7 @@ func (s *Service) target(ctx context.Context, t Target) (target, error) {
 		if err != nil {
 			return target{}, err
 		}
-		return target{id: p.ID, kind: variable.ScopePROJECT, projectID: p.ID, scope: store.Scope{WorkspaceID: p.WorkspaceID, ProjectID: p.ID}}, nil
+		return target{id: p.ID, kind: spec.ScopeProject, projectID: p.ID, scope: store.Scope{WorkspaceID: p.WorkspaceID, ProjectID: p.ID}}, nil
 	}
 }
 

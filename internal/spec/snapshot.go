@@ -7,7 +7,7 @@ type VariableRef struct {
 	VersionID string `json:"versionId"` // "vrv_…"
 	Name      string `json:"name"`
 	Digest    string `json:"digest"`
-	Scope     string `json:"scope"`
+	Scope     Scope  `json:"scope"`
 	Secret    bool   `json:"secret"`
 	Build     bool   `json:"build"`
 	Runtime   bool   `json:"runtime"`

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/davitdev/davit/ent"
-	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/principal"
 )
@@ -48,7 +47,7 @@ func (s Scope) topics() []string {
 type Event struct {
 	Scope
 	Type      string // noun.verb in the past, such as "deployment.succeeded"
-	Severity  event.Severity
+	Severity  lifecycle.Severity
 	SubjectID string // row it is about
 	Message   string // one sentence for people
 	Payload   map[string]any

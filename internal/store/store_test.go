@@ -20,10 +20,10 @@ import (
 	"github.com/davitdev/davit/ent/migrations"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
-
 
 // A schema change without a migration would only be noticed on somebody's
 // database.
@@ -103,11 +103,11 @@ func TestTenantFilter(t *testing.T) {
 		mine, theirs := db.Workspace.Create().SetSlug("mine").SetName("Mine").SaveX(ctx), db.Workspace.Create().SetSlug("theirs").SetName("Theirs").SaveX(ctx)
 		me := db.User.Create().SetUsername("me").SetDisplayName("Me").SaveX(ctx)
 		other := db.User.Create().SetUsername("other").SetDisplayName("Other").SaveX(ctx)
-		db.Membership.Create().SetWorkspace(mine).SetUser(me).SetRole("VIEWER").SaveX(ctx)
-		db.Membership.Create().SetWorkspace(theirs).SetUser(other).SetRole("OWNER").SaveX(ctx)
+		db.Membership.Create().SetWorkspace(mine).SetUser(me).SetRole(principal.Viewer).SaveX(ctx)
+		db.Membership.Create().SetWorkspace(theirs).SetUser(other).SetRole(principal.Owner).SaveX(ctx)
 		for _, w := range []*ent.Workspace{mine, theirs} {
 			p := db.Project.Create().SetWorkspace(w).SetSlug("shop").SetName("Shop").SaveX(ctx)
-			db.Environment.Create().SetProject(p).SetSlug("production").SetName("Production").SetKind("PRODUCTION").SaveX(ctx)
+			db.Environment.Create().SetProject(p).SetSlug("production").SetName("Production").SetKind(spec.Production).SaveX(ctx)
 		}
 		as := func(p principal.Principal) context.Context { return principal.With(t.Context(), p) }
 		asMe := as(principal.Principal{Kind: principal.User, UserID: me.ID})
