@@ -1,0 +1,225 @@
+package transport
+
+import (
+	"context"
+	"encoding/json"
+	"sync/atomic"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// operation is one that a client subscribed to.
+type operation struct {
+	id     string
+	quoted string // id as JSON
+	cancel context.CancelFunc
+	single bool // is, or may be, no subscription; guarded by socket.mu
+	failed atomic.Pointer[error]
+}
+
+type operationKey struct{}
+
+// EndWith makes err the end of the subscription that ctx belongs to: when its
+// channel is closed the client gets err, presented like a resolver's, instead
+// of the message that all is complete. Only the last err counts. Where there
+// is no subscription it does nothing.
+func EndWith(ctx context.Context, err error) {
+	if op, ok := ctx.Value(operationKey{}).(*operation); ok && err != nil {
+		op.failed.Store(&err)
+	}
+}
+
+// subscribe starts an operation.
+func (s *socket) subscribe(ctx context.Context, m message) error {
+	quoted, err := json.Marshal(m.id)
+	if err != nil {
+		return closef(closeBadRequest, "Invalid message: id") // not for a string that was JSON
+	}
+	op := &operation{id: m.id, quoted: string(quoted), single: true}
+	ctx, op.cancel = context.WithCancel(context.WithValue(graphql.StartOperationTrace(ctx), operationKey{}, op))
+	refused, err := s.add(op)
+	if err != nil {
+		op.cancel()
+		return err
+	}
+	if refused != nil {
+		defer op.cancel()
+		return s.sendErrors(ctx, op, gqlerror.List{Present(refused)})
+	}
+	s.helpers.Add(1)
+	created, errs := s.create(ctx, m.operation)
+	if len(errs) > 0 {
+		defer s.done(op)
+		return s.finish(ctx, op, errs)
+	}
+	if created.Operation.Operation == ast.Subscription {
+		s.settle(op)
+	}
+	go s.execute(ctx, op, created)
+	return nil
+}
+
+// add registers op. It is refused where the socket has no room for it, and the
+// socket closed where its id is taken.
+func (s *socket) add(op *operation) (refused *fault.Error, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	limit := s.transport.Limits.Operations
+	switch {
+	case s.operations[op.id] != nil:
+		return nil, closef(closeIDTaken, "Subscriber for %s already exists", op.id)
+	case s.drained != nil:
+		return restarting(), nil
+	case s.running >= limit:
+		return fault.New(fault.TooManyRequests, "This socket already runs %d operations; complete one first.", limit), nil
+	}
+	s.operations[op.id] = op
+	s.running++
+	s.singles++
+	return nil, nil
+}
+
+// create is prepare with its panics turned into errors.
+func (s *socket) create(ctx context.Context, p *graphql.RawParams) (op *graphql.OperationContext, errs gqlerror.List) {
+	defer func() {
+		if p := recover(); p != nil {
+			errs = recovered(ctx, s.exec, p)
+		}
+	}()
+	start := graphql.Now()
+	p.ReadTime = graphql.TraceTiming{Start: start, End: start}
+	return prepare(ctx, s.exec, p)
+}
+
+// execute sends what op yields until it ends.
+func (s *socket) execute(ctx context.Context, op *operation, created *graphql.OperationContext) {
+	defer s.done(op)
+	defer func() {
+		if p := recover(); p != nil {
+			_ = s.finish(ctx, op, recovered(ctx, s.exec, p))
+		}
+	}()
+	responses, ctx := s.exec.DispatchOperation(ctx, created)
+	for {
+		resp := responses(ctx)
+		switch {
+		case resp == nil:
+			_ = s.finish(ctx, op, s.failure(ctx, op))
+			return
+		case len(resp.Data) == 0 && len(resp.Errors) > 0: // it was not executed
+			_ = s.finish(ctx, op, resp.Errors)
+			return
+		case created.Operation.Operation != ast.Subscription:
+			_ = s.sendLast(ctx, op, resp)
+			return
+		case s.sendNext(ctx, op, resp) != nil:
+			return
+		}
+	}
+}
+
+// failure is what EndWith left.
+func (s *socket) failure(ctx context.Context, op *operation) gqlerror.List {
+	err := op.failed.Load()
+	if err == nil {
+		return nil
+	}
+	return s.exec.DispatchError(ctx, gqlerror.List{gqlerror.WrapIfUnwrapped(*err)}).Errors
+}
+
+// finish ends op with errs, or as complete if there are none. A client that
+// completed op itself is told nothing.
+func (s *socket) finish(ctx context.Context, op *operation, errs gqlerror.List) error {
+	if !s.remove(op) {
+		return nil
+	}
+	if len(errs) > 0 {
+		return s.sendErrors(ctx, op, errs)
+	}
+	return s.send(ctx, completed(op.quoted))
+}
+
+func (s *socket) sendNext(ctx context.Context, op *operation, resp *graphql.Response) error {
+	b := s.transport.Encoder.buffer()
+	defer s.transport.Encoder.release(b)
+	head(b, next, op.quoted)
+	s.transport.Encoder.response(ctx, b, resp)
+	tail(b)
+	return s.send(ctx, b.Bytes())
+}
+
+// sendLast sends the one response of op and that op is complete.
+func (s *socket) sendLast(ctx context.Context, op *operation, resp *graphql.Response) error {
+	b := s.transport.Encoder.buffer()
+	defer s.transport.Encoder.release(b)
+	head(b, next, op.quoted)
+	s.transport.Encoder.response(ctx, b, resp)
+	tail(b)
+	if !s.remove(op) {
+		return nil
+	}
+	return s.send(ctx, b.Bytes(), completed(op.quoted))
+}
+
+func (s *socket) sendErrors(ctx context.Context, op *operation, errs gqlerror.List) error {
+	b := s.transport.Encoder.buffer()
+	defer s.transport.Encoder.release(b)
+	head(b, errorMessage, op.quoted)
+	s.transport.Encoder.errors(ctx, b, errs)
+	tail(b)
+	return s.send(ctx, b.Bytes())
+}
+
+// remove takes op from those the client waits for and reports whether it was
+// among them. From then on its id is free.
+func (s *socket) remove(op *operation) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.operations[op.id] != op {
+		return false
+	}
+	delete(s.operations, op.id)
+	return true
+}
+
+// cancel ends the operation id at the client's wish, if there is one.
+func (s *socket) cancel(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if op := s.operations[id]; op != nil {
+		delete(s.operations, id)
+		op.cancel()
+	}
+}
+
+// settle notes that op is a subscription, which a restart need not wait for.
+func (s *socket) settle(op *operation) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settleLocked(op)
+}
+
+func (s *socket) settleLocked(op *operation) {
+	if !op.single {
+		return
+	}
+	op.single = false
+	if s.singles--; s.singles == 0 && s.drained != nil {
+		close(s.drained)
+	}
+}
+
+// done forgets op altogether.
+func (s *socket) done(op *operation) {
+	s.remove(op)
+	op.cancel()
+	s.mu.Lock()
+	s.settleLocked(op)
+	s.running--
+	s.mu.Unlock()
+	s.helpers.Done()
+}
