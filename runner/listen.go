@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +79,24 @@ func ListenAdvice(ctx context.Context, r Runner, name string) string {
 type Socket struct {
 	Addr  netip.AddrPort
 	Inode uint64
+}
+
+// ReadSockets returns the listening sockets of the network namespace of a
+// process, given its directory below /proc.
+func ReadSockets(proc string) ([]Socket, error) {
+	var found []Socket
+	for _, table := range []string{"tcp", "tcp6"} {
+		f, err := os.Open(filepath.Join(proc, "net", table))
+		if table == "tcp6" && errors.Is(err, fs.ErrNotExist) {
+			continue // no IPv6 in this kernel
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrUnsupported, err)
+		}
+		found = append(found, ParseSockets(f)...)
+		f.Close()
+	}
+	return found, nil
 }
 
 // ParseSockets reads the listening sockets from such a file. Lines it does

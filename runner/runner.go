@@ -200,9 +200,9 @@ type Container struct {
 	State     State
 	Addr      netip.AddrPort // where the application is dialled; invalid unless Running with a port
 	ExitCode  int            // meaningful once Exited
-	OOMKilled bool
-	StartedAt time.Time // zero before the first start
-	EndedAt   time.Time // zero unless Exited, and where nobody saw it
+	OOMKilled bool           // likewise: its memory ran out
+	StartedAt time.Time      // zero before the first start
+	EndedAt   time.Time      // zero unless Exited, and where nobody saw it
 }
 
 // ExecResult is how a command inside a container ended.
@@ -262,8 +262,8 @@ type Frame struct {
 	Data []byte
 	// Line reports that Data completes a line (Logs only).
 	Line bool
-	// Gap reports that output before this frame is lost: at least one line
-	// between it and the frame before, or the position asked for.
+	// Gap reports that output may be lost between the frame before, or the
+	// position asked for, and this one.
 	Gap bool
 }
 

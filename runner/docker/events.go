@@ -1,0 +1,123 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/events"
+	"github.com/moby/moby/client"
+
+	"github.com/davitdev/davit/runner"
+)
+
+// eventBacklog is how many events wait for a slow reader. The engine waits for
+// readers of its events, so nothing may wait longer than that.
+const eventBacklog = 1024
+
+// Events subscribes to the engine's events about our containers.
+func (e *Engine) Events(ctx context.Context) (<-chan runner.Event, error) {
+	s, err := e.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// The client tells a failed subscription only later, like a broken one.
+	if _, err := s.api.Ping(ctx, client.PingOptions{}); err != nil {
+		return nil, e.fail(ctx, "events", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	now := time.Now()
+	res := s.api.Events(ctx, client.EventsListOptions{
+		// The engine answers a moment before it listens; with a time it
+		// looks back.
+		Since: fmt.Sprintf("%d.%09d", now.Unix(), now.Nanosecond()),
+		Filters: e.ours().Add("type", string(events.ContainerEventType)).
+			Add("event", string(events.ActionStart), string(events.ActionDie), string(events.ActionOOM), string(events.ActionDestroy)),
+	})
+	out := make(chan runner.Event, eventBacklog)
+	go func() {
+		defer cancel()
+		defer close(out)
+		e.forward(ctx, res, out)
+	}()
+	return out, nil
+}
+
+// forward translates events until the subscription or its reader fails.
+func (e *Engine) forward(ctx context.Context, res client.EventsResult, out chan<- runner.Event) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case err := <-res.Err:
+			if isAway(err) {
+				e.forget()
+			}
+			return
+		case m := <-res.Messages:
+			ev, ok := e.translate(m)
+			if !ok {
+				continue
+			}
+			select {
+			case out <- ev:
+			default: // it compares with List, which is cheaper than catching up
+				return
+			}
+		}
+	}
+}
+
+// kinds are the events that callers are told of.
+var kinds = map[events.Action]runner.EventKind{
+	events.ActionStart:   runner.EventStarted,
+	events.ActionDie:     runner.EventExited,
+	events.ActionDestroy: runner.EventRemoved,
+}
+
+// translate also notes what the engine says only here.
+func (e *Engine) translate(m events.Message) (runner.Event, bool) {
+	name := m.Actor.Attributes["name"]
+	if !e.owns(name, m.Actor.Attributes) {
+		return runner.Event{}, false
+	}
+	if m.Action == events.ActionOOM {
+		e.oom.note(m.Actor.ID)
+	}
+	kind, ok := kinds[m.Action]
+	if kind == runner.EventRemoved {
+		e.oom.drop(m.Actor.ID)
+	}
+	return runner.Event{Kind: kind, Name: name, ReplicaID: m.Actor.Attributes[labelReplica]}, ok
+}
+
+// oomNotes remembers containers whose memory ran out, because the engine may
+// say so in an event only, or write it down later than the exit. It is bounded
+// by the containers there are. The zero value is ready to use.
+type oomNotes struct {
+	mu sync.Mutex
+	id map[string]struct{}
+}
+
+func (o *oomNotes) note(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.id == nil {
+		o.id = make(map[string]struct{})
+	}
+	o.id[id] = struct{}{}
+}
+
+func (o *oomNotes) drop(id string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.id, id)
+}
+
+func (o *oomNotes) noted(id string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	_, ok := o.id[id]
+	return ok
+}

@@ -1,0 +1,92 @@
+package docker
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/distribution/reference"
+	"github.com/moby/moby/client"
+
+	"github.com/davitdev/davit/runner"
+)
+
+// imageID is what an Image.ID looks like.
+var imageID = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// Image returns a present image.
+func (e *Engine) Image(ctx context.Context, id string) (runner.Image, error) {
+	s, err := e.connect(ctx)
+	if err != nil {
+		return runner.Image{}, err
+	}
+	return e.image(ctx, s, id)
+}
+
+func (e *Engine) image(ctx context.Context, s *session, id string) (runner.Image, error) {
+	found, err := e.inspectImage(ctx, s, id)
+	if err != nil {
+		return runner.Image{}, err
+	}
+	return describeImage(found), nil
+}
+
+// inspectImage looks an image up. The name becomes a part of a URL: one that
+// the engine could not mean as an image is not sent.
+func (e *Engine) inspectImage(ctx context.Context, s *session, id string) (client.ImageInspectResult, error) {
+	if !imageID.MatchString(id) {
+		ref, err := parseReference(id)
+		if err != nil {
+			return client.ImageInspectResult{}, err
+		}
+		id = reference.FamiliarString(ref)
+	}
+	found, err := s.api.ImageInspect(ctx, id)
+	switch {
+	case gone(err):
+		return client.ImageInspectResult{}, fmt.Errorf("%w: %s", runner.ErrImageNotFound, id)
+	case err != nil:
+		return client.ImageInspectResult{}, e.fail(ctx, "image", err)
+	}
+	return found, nil
+}
+
+func describeImage(found client.ImageInspectResult) runner.Image {
+	img := runner.Image{ID: found.ID, Size: found.Size}
+	for _, d := range found.RepoDigests {
+		if _, digest, ok := strings.Cut(d, "@"); ok {
+			img.Digest = digest
+			break
+		}
+	}
+	if c := found.Config; c != nil {
+		img.User = c.User
+		img.Cmd = slices.Concat(c.Entrypoint, c.Cmd)
+		img.Ports = tcpPorts(maps.Keys(c.ExposedPorts))
+	}
+	return img
+}
+
+// RemoveImage deletes an image by ID, with its name and the parents that only
+// it needs. An image with several names is in use by them.
+func (e *Engine) RemoveImage(ctx context.Context, id string) error {
+	s, err := e.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if !imageID.MatchString(id) {
+		return nil // no ID: nothing can be there under it
+	}
+	_, err = s.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+	switch {
+	case err == nil, gone(err):
+		return nil
+	case errdefs.IsConflict(err):
+		return fmt.Errorf("%w: image %s: %w", runner.ErrInUse, id, err)
+	}
+	return e.fail(ctx, "remove image", err)
+}
