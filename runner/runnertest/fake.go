@@ -258,7 +258,7 @@ func (f *Fake) Stop(ctx context.Context, name string, grace time.Duration) error
 		return nil
 	}
 	run := b.run
-	run.terminate()
+	run.terminate(ctx)
 	f.mu.Unlock()
 	over := time.NewTimer(grace)
 	defer over.Stop()

@@ -40,7 +40,7 @@ type run struct {
 	since time.Time
 	srv   *http.Server
 	port  *port
-	stop  context.CancelFunc // of everything it has going
+	later []*time.Timer // what it has in mind
 	ended chan struct{}
 }
 
@@ -113,8 +113,7 @@ func (b *box) start() error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	r := &run{box: b, app: app, since: time.Now(), port: port, stop: stop, ended: make(chan struct{})}
+	r := &run{box: b, app: app, since: time.Now(), port: port, ended: make(chan struct{})}
 	b.run, b.State, b.StartedAt, b.EndedAt, b.ExitCode, b.OOMKilled = r, runner.Running, r.since, time.Time{}, 0, false
 	b.starts++
 	if b.spec.Port != 0 {
@@ -125,7 +124,7 @@ func (b *box) start() error {
 	if app.listen == "" {
 		r.srv = &http.Server{Handler: r.routes(), ReadHeaderTimeout: patience}
 		if b.image.ListenAfter > 0 {
-			r.after(ctx, b.image.ListenAfter, r.serve)
+			r.after(b.image.ListenAfter, r.serve)
 		} else {
 			r.serve()
 		}
@@ -133,21 +132,20 @@ func (b *box) start() error {
 	if app.exitAfter == 0 {
 		b.finish(app.exitCode, false)
 	} else if app.exitAfter > 0 {
-		r.after(ctx, app.exitAfter, func() { b.finish(app.exitCode, false) })
+		r.after(app.exitAfter, func() { b.finish(app.exitCode, false) })
 	}
 	return nil
 }
 
 // after calls do under the lock, unless the run has ended.
-func (r *run) after(ctx context.Context, d time.Duration, do func()) {
-	timer := time.AfterFunc(d, func() {
+func (r *run) after(d time.Duration, do func()) {
+	r.later = append(r.later, time.AfterFunc(d, func() {
 		r.box.engine.mu.Lock()
 		defer r.box.engine.mu.Unlock()
 		if r.box.run == r && r.box.State == runner.Running {
 			do()
 		}
-	})
-	context.AfterFunc(ctx, func() { timer.Stop() })
+	}))
 }
 
 // serve begins to listen; the lock is held.
@@ -163,7 +161,7 @@ func (r *run) serve() {
 }
 
 // terminate is SIGTERM; the lock is held.
-func (r *run) terminate() {
+func (r *run) terminate(ctx context.Context) {
 	r.box.write(runner.Stdout, "received terminated")
 	if r.app.ignoreTerm {
 		return
@@ -175,7 +173,7 @@ func (r *run) terminate() {
 			return
 		}
 		if r.srv != nil { // answers what is in flight
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 			defer cancel()
 			_ = r.srv.Shutdown(ctx)
 		}
@@ -202,7 +200,9 @@ func (b *box) finish(code int, oom bool) {
 		_ = b.run.srv.Close()
 	}
 	b.run.port.close()
-	b.run.stop()
+	for _, timer := range b.run.later {
+		timer.Stop()
+	}
 	close(b.run.ended)
 	b.changed()
 	b.engine.publish(b, runner.EventExited)
@@ -281,13 +281,13 @@ func (f *Fake) Exec(ctx context.Context, name string, argv []string) (runner.Exe
 		return runner.ExecResult{}, err
 	}
 	known, ended := argv[0] == b.image.Cmd[0], b.run.ended
-	app, err := parseSettings(argv[1:], nil)
+	app, wrong := parseSettings(argv[1:], nil)
 	f.mu.Unlock()
 	switch {
 	case !known:
 		return runner.ExecResult{ExitCode: 127, Output: []byte("executable file not found")}, nil
-	case err != nil:
-		return runner.ExecResult{ExitCode: 2, Output: []byte(err.Error())}, nil
+	case wrong != nil:
+		return runner.ExecResult{ExitCode: 2, Output: []byte(wrong.Error())}, nil
 	case app.exitAfter < 0:
 		select {
 		case <-ctx.Done():
