@@ -37,7 +37,7 @@ type Build struct {
 	// Platform holds the value of the "platform" field.
 	Platform string `json:"platform,omitempty"`
 	// Steps holds the value of the "steps" field.
-	Steps []spec.BuildStep `json:"steps,omitempty"`
+	Steps []lifecycle.BuildStep `json:"steps,omitempty"`
 	// Failure holds the value of the "failure" field.
 	Failure *lifecycle.Failure `json:"failure,omitempty"`
 	// StartedAt holds the value of the "started_at" field.

@@ -107,7 +107,7 @@ func (_c *BuildCreate) SetNillablePlatform(v *string) *BuildCreate {
 }
 
 // SetSteps sets the "steps" field.
-func (_c *BuildCreate) SetSteps(v []spec.BuildStep) *BuildCreate {
+func (_c *BuildCreate) SetSteps(v []lifecycle.BuildStep) *BuildCreate {
 	_c.mutation.SetSteps(v)
 	return _c
 }

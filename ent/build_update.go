@@ -80,13 +80,13 @@ func (_u *BuildUpdate) SetNillablePlatform(v *string) *BuildUpdate {
 }
 
 // SetSteps sets the "steps" field.
-func (_u *BuildUpdate) SetSteps(v []spec.BuildStep) *BuildUpdate {
+func (_u *BuildUpdate) SetSteps(v []lifecycle.BuildStep) *BuildUpdate {
 	_u.mutation.SetSteps(v)
 	return _u
 }
 
 // AppendSteps appends value to the "steps" field.
-func (_u *BuildUpdate) AppendSteps(v []spec.BuildStep) *BuildUpdate {
+func (_u *BuildUpdate) AppendSteps(v []lifecycle.BuildStep) *BuildUpdate {
 	_u.mutation.AppendSteps(v)
 	return _u
 }
@@ -324,13 +324,13 @@ func (_u *BuildUpdateOne) SetNillablePlatform(v *string) *BuildUpdateOne {
 }
 
 // SetSteps sets the "steps" field.
-func (_u *BuildUpdateOne) SetSteps(v []spec.BuildStep) *BuildUpdateOne {
+func (_u *BuildUpdateOne) SetSteps(v []lifecycle.BuildStep) *BuildUpdateOne {
 	_u.mutation.SetSteps(v)
 	return _u
 }
 
 // AppendSteps appends value to the "steps" field.
-func (_u *BuildUpdateOne) AppendSteps(v []spec.BuildStep) *BuildUpdateOne {
+func (_u *BuildUpdateOne) AppendSteps(v []lifecycle.BuildStep) *BuildUpdateOne {
 	_u.mutation.AppendSteps(v)
 	return _u
 }

@@ -1995,8 +1995,8 @@ type BuildMutation struct {
 	status            *lifecycle.BuildStatus
 	builder           *spec.Builder
 	platform          *string
-	steps             *[]spec.BuildStep
-	appendsteps       []spec.BuildStep
+	steps             *[]lifecycle.BuildStep
+	appendsteps       []lifecycle.BuildStep
 	failure           **lifecycle.Failure
 	started_at        *time.Time
 	finished_at       *time.Time
@@ -2367,13 +2367,13 @@ func (m *BuildMutation) ResetPlatform() {
 }
 
 // SetSteps sets the "steps" field.
-func (m *BuildMutation) SetSteps(ss []spec.BuildStep) {
-	m.steps = &ss
+func (m *BuildMutation) SetSteps(ls []lifecycle.BuildStep) {
+	m.steps = &ls
 	m.appendsteps = nil
 }
 
 // Steps returns the value of the "steps" field in the mutation.
-func (m *BuildMutation) Steps() (r []spec.BuildStep, exists bool) {
+func (m *BuildMutation) Steps() (r []lifecycle.BuildStep, exists bool) {
 	v := m.steps
 	if v == nil {
 		return
@@ -2384,7 +2384,7 @@ func (m *BuildMutation) Steps() (r []spec.BuildStep, exists bool) {
 // OldSteps returns the old "steps" field's value of the Build entity.
 // If the Build object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *BuildMutation) OldSteps(ctx context.Context) (v []spec.BuildStep, err error) {
+func (m *BuildMutation) OldSteps(ctx context.Context) (v []lifecycle.BuildStep, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldSteps is only allowed on UpdateOne operations")
 	}
@@ -2398,13 +2398,13 @@ func (m *BuildMutation) OldSteps(ctx context.Context) (v []spec.BuildStep, err e
 	return oldValue.Steps, nil
 }
 
-// AppendSteps adds ss to the "steps" field.
-func (m *BuildMutation) AppendSteps(ss []spec.BuildStep) {
-	m.appendsteps = append(m.appendsteps, ss...)
+// AppendSteps adds ls to the "steps" field.
+func (m *BuildMutation) AppendSteps(ls []lifecycle.BuildStep) {
+	m.appendsteps = append(m.appendsteps, ls...)
 }
 
 // AppendedSteps returns the list of values that were appended to the "steps" field in this mutation.
-func (m *BuildMutation) AppendedSteps() ([]spec.BuildStep, bool) {
+func (m *BuildMutation) AppendedSteps() ([]lifecycle.BuildStep, bool) {
 	if len(m.appendsteps) == 0 {
 		return nil, false
 	}
@@ -2806,7 +2806,7 @@ func (m *BuildMutation) SetField(name string, value ent.Value) error {
 		m.SetPlatform(v)
 		return nil
 	case build.FieldSteps:
-		v, ok := value.([]spec.BuildStep)
+		v, ok := value.([]lifecycle.BuildStep)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}

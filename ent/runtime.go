@@ -31,7 +31,6 @@ import (
 	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/ent/workspace"
 	"github.com/davitdev/davit/internal/lifecycle"
-	"github.com/davitdev/davit/internal/spec"
 )
 
 // The init function reads all schema descriptors with runtime code
@@ -104,7 +103,7 @@ func init() {
 	// buildDescSteps is the schema descriptor for steps field.
 	buildDescSteps := buildFields[5].Descriptor()
 	// build.DefaultSteps holds the default value on creation for the steps field.
-	build.DefaultSteps = buildDescSteps.Default.([]spec.BuildStep)
+	build.DefaultSteps = buildDescSteps.Default.([]lifecycle.BuildStep)
 	// buildDescID is the schema descriptor for id field.
 	buildDescID := buildMixinFields0[0].Descriptor()
 	// build.DefaultID holds the default value on creation for the id field.

@@ -97,7 +97,7 @@ var (
 	// DefaultPlatform holds the default value on creation for the "platform" field.
 	DefaultPlatform string
 	// DefaultSteps holds the default value on creation for the "steps" field.
-	DefaultSteps []spec.BuildStep
+	DefaultSteps []lifecycle.BuildStep
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 )

@@ -93,7 +93,7 @@ func (Build) Fields() []ent.Field {
 		field.Enum("status").GoType(lifecycle.BuildStatus("")).Default(string(lifecycle.BuildQueued)),
 		field.Enum("builder").GoType(spec.Builder("")).Default(string(spec.Auto)),
 		field.String("platform").Default(""),
-		field.JSON("steps", []spec.BuildStep{}).Default([]spec.BuildStep{}),
+		field.JSON("steps", []lifecycle.BuildStep{}).Default([]lifecycle.BuildStep{}),
 		field.JSON("failure", &lifecycle.Failure{}).Optional(),
 		field.Time("started_at").Optional().Nillable(),
 		field.Time("finished_at").Optional().Nillable(),

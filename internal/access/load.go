@@ -7,6 +7,7 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/operation"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/registrycredential"
 	"github.com/davitdev/davit/ent/replica"
@@ -66,6 +67,12 @@ func Replica(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Repl
 func RegistryCredential(ctx context.Context, c *ent.Client, a Action, id string) (*ent.RegistryCredential, error) {
 	r, err := c.RegistryCredential.Query().Where(registrycredential.ID(id)).Only(ctx)
 	return checked(ctx, c, a, r, err, func() string { return r.WorkspaceID })
+}
+
+// Operation loads the operation id if the caller may do a in its workspace.
+func Operation(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Operation, error) {
+	o, err := c.Operation.Query().Where(operation.ID(id)).Only(ctx)
+	return checked(ctx, c, a, o, err, func() string { return o.WorkspaceID })
 }
 
 // checked turns ent's not-found into ours and asks Can about what was loaded.

@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 
 	"graph":           {"ent/", "graph/", "leaves", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/logs", "internal/wake"},
 	"graph/guard":     {"internal/fault"},
+	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},
 
 	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/logs", "internal/proxy", "internal/secret", "internal/source", "internal/wake", "runner"},

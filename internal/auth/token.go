@@ -46,24 +46,45 @@ func hash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// StillValid reports, as nil or an error, whether the token a principal came
+// with still speaks for it. Streams ask before every message.
+func (s *Service) StillValid(ctx context.Context, p principal.Principal) error {
+	if p.TokenID == "" {
+		return nil
+	}
+	ok, err := s.DB.APIToken.Query().
+		Where(apitoken.ID(p.TokenID), apitoken.Or(apitoken.ExpiresAtIsNil(), apitoken.ExpiresAtGT(time.Now().UTC()))).
+		Exist(principal.AsSystem(ctx))
+	if err != nil {
+		return fmt.Errorf("find token: %w", err)
+	}
+	if !ok {
+		return refused()
+	}
+	return nil
+}
+
+func refused() error {
+	return fault.New(fault.Unauthenticated, "This API token is not valid or has expired.")
+}
+
 // Authenticate returns whom a token speaks for. An unknown, expired or
 // malformed token fails with UNAUTHENTICATED, always with the same words.
 func (s *Service) Authenticate(ctx context.Context, token string) (principal.Principal, error) {
-	refused := fault.New(fault.Unauthenticated, "This API token is not valid or has expired.")
 	if len(token) < 16 || len(token) > 256 {
-		return principal.Principal{}, refused
+		return principal.Principal{}, refused()
 	}
 	ctx = principal.AsSystem(ctx)
 	t, err := s.DB.APIToken.Query().Where(apitoken.Hash(hash(token))).WithUser().Only(ctx)
 	if ent.IsNotFound(err) {
-		return principal.Principal{}, refused
+		return principal.Principal{}, refused()
 	}
 	if err != nil {
 		return principal.Principal{}, fmt.Errorf("find token: %w", err)
 	}
 	now := time.Now().UTC()
 	if t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
-		return principal.Principal{}, refused
+		return principal.Principal{}, refused()
 	}
 	if t.LastUsedAt == nil || now.Sub(*t.LastUsedAt) > usedEvery {
 		if err := s.DB.APIToken.Update().Where(apitoken.ID(t.ID)).SetLastUsedAt(now).Exec(ctx); err != nil {

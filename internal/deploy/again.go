@@ -2,11 +2,15 @@ package deploy
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -76,4 +80,48 @@ func kept(refs []spec.VariableRef) []spec.VariableRef {
 		return []spec.VariableRef{}
 	}
 	return refs
+}
+
+// RequestAll queues a deployment of every instance of a service, and returns
+// them in the order of their environments.
+func (s *Service) RequestAll(ctx context.Context, serviceID string) ([]*ent.Deployment, error) {
+	instances, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ServiceID(serviceID)).Order(serviceinstance.ByEnvironmentID()).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list instances: %w", err)
+	}
+	out := make([]*ent.Deployment, len(instances))
+	for n, i := range instances {
+		ctx := ctx
+		if key := principal.IdempotencyKey(ctx); key != "" {
+			ctx = principal.WithIdempotencyKey(ctx, key+"/"+i.ID)
+		}
+		if out[n], err = s.Request(ctx, Order{InstanceID: i.ID, Trigger: lifecycle.Manual}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// Apply deploys an instance's settings with the image that serves. It returns
+// nil if nothing serves there.
+func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment, error) {
+	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, instanceID)
+	if err != nil {
+		return nil, err
+	}
+	active, err := s.DB.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(ctx)
+	if ent.IsNotFound(err) || err == nil && active.Image == nil {
+		return nil, nil //nolint:nilnil // nothing serves
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find active deployment: %w", err)
+	}
+	return s.enqueue(ctx, i, "apply", instanceID, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		variables, err := snapshot(ctx, tx, now)
+		if err != nil {
+			return nil, err
+		}
+		return tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(active.Source).
+			SetSettings(now.Settings).SetVariables(variables).SetImage(active.Image), nil
+	})
 }

@@ -104,22 +104,3 @@ func (s OperationStatus) Final() bool { return s != OperationQueued && s != Oper
 func (OperationStatus) Values() []string            { return enum.Strings(operationStatuses) }
 func (s OperationStatus) MarshalGQL(w io.Writer)    { enum.Write(w, s) }
 func (s *OperationStatus) UnmarshalGQL(v any) error { return enum.Read(s, v, operationStatuses) }
-
-// BuildStatus says where a build is.
-type BuildStatus string
-
-// The statuses of a build.
-const (
-	BuildQueued    BuildStatus = "QUEUED"
-	BuildRunning   BuildStatus = "RUNNING"
-	BuildSucceeded BuildStatus = "SUCCEEDED"
-	BuildFailed    BuildStatus = "FAILED"
-	BuildCanceled  BuildStatus = "CANCELED"
-	BuildTimedOut  BuildStatus = "TIMED_OUT"
-)
-
-var buildStatuses = []BuildStatus{BuildQueued, BuildRunning, BuildSucceeded, BuildFailed, BuildCanceled, BuildTimedOut}
-
-func (BuildStatus) Values() []string            { return enum.Strings(buildStatuses) }
-func (s BuildStatus) MarshalGQL(w io.Writer)    { enum.Write(w, s) }
-func (s *BuildStatus) UnmarshalGQL(v any) error { return enum.Read(s, v, buildStatuses) }

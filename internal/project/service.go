@@ -27,6 +27,8 @@ type NewService struct {
 	Source    spec.Source
 	Settings  spec.Settings
 	Replicas  int // 0: 1
+	// Variables of its own, in each environment.
+	Variables []Value
 	// EnvironmentIDs are where it gets an instance; nil means everywhere.
 	EnvironmentIDs []string
 }
@@ -42,6 +44,9 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 		return nil, err
 	}
 	if err := in.Settings.Validate("settings"); err != nil {
+		return nil, err
+	}
+	if err := checkValues(in.Variables); err != nil {
 		return nil, err
 	}
 	if err := checkReplicas("settings.replicas", in.Replicas); err != nil {
@@ -87,8 +92,14 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 		return "", fault.At("environmentIds", fault.NotFound, "The project has no such environment.")
 	}
 	for _, e := range envs {
-		if _, err := addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1)); err != nil {
+		i, err := addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1))
+		if err != nil {
 			return "", err
+		}
+		for _, v := range in.Variables {
+			if _, err := s.set(ctx, tx, target{id: i.ID, kind: spec.ScopeService, projectID: p.ID, instanceID: &i.ID}, nil, v); err != nil {
+				return "", err
+			}
 		}
 	}
 	return svc.ID, tx.Record(ctx, store.Event{

@@ -245,3 +245,11 @@ func checkValues(values []Value) error {
 	}
 	return nil
 }
+
+// Reveal opens the value of a variable that is no secret.
+func (s *Service) Reveal(v *ent.Variable, version *ent.VariableVersion) (string, error) {
+	if v.Secret || version.VariableID != v.ID {
+		return "", fault.New(fault.Forbidden, "The value of a secret is never shown.")
+	}
+	return s.Keys.Open(place(v.ID), version.Sealed)
+}

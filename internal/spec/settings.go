@@ -58,11 +58,11 @@ type Settings struct {
 	BuildArgs      []KeyValue `json:"buildArgs,omitempty"`
 	// StartCommand replaces what the image starts. It is split into words;
 	// no shell sees it.
-	StartCommand string        `json:"startCommand,omitempty"`
-	Port         int           `json:"port,omitempty"` // 0: the image's only declared port, else DefaultPort
-	HealthCheck  *HealthCheck  `json:"healthCheck,omitempty"`
-	Resources    Resources     `json:"resources,omitzero"`
-	Restart      RestartPolicy `json:"restartPolicy,omitempty"`
+	StartCommand  string        `json:"startCommand,omitempty"`
+	Port          int           `json:"port,omitempty"` // 0: the image's only declared port, else DefaultPort
+	HealthCheck   *HealthCheck  `json:"healthCheck,omitempty"`
+	Resources     Resources     `json:"resources,omitzero"`
+	RestartPolicy RestartPolicy `json:"restartPolicy,omitempty"`
 	// RestartMaxRetries ends restarts after that many in a row; 0: never.
 	RestartMaxRetries int `json:"restartMaxRetries,omitempty"`
 	// DrainTimeout is how long a replaced replica may finish its requests, and
@@ -117,7 +117,7 @@ func (s Settings) WithDefaults(k Kind) Settings {
 	s.DockerfilePath = or(s.DockerfilePath, "Dockerfile")
 	s.Resources.CPUMillis = or(s.Resources.CPUMillis, DefaultCPUMillis)
 	s.Resources.MemoryBytes = or(s.Resources.MemoryBytes, DefaultMemory)
-	s.Restart = or(s.Restart, RestartAlways)
+	s.RestartPolicy = or(s.RestartPolicy, RestartAlways)
 	s.DrainTimeout = or(s.DrainTimeout, DefaultDrainTimeout)
 	h := HealthCheck{Kind: CheckTCP}
 	if k != Web {
@@ -181,3 +181,8 @@ func (c CheckKind) MarshalGQL(w io.Writer)        { enum.Write(w, c) }
 func (c *CheckKind) UnmarshalGQL(v any) error     { return enum.Read(c, v, checks) }
 func (p RestartPolicy) MarshalGQL(w io.Writer)    { enum.Write(w, p) }
 func (p *RestartPolicy) UnmarshalGQL(v any) error { return enum.Read(p, v, restarts) }
+
+// Ready reports whether there is something to deploy.
+func (s Source) Ready() bool {
+	return s.Image != nil || s.Upload != nil && s.Upload.ArtifactID != ""
+}

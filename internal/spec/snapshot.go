@@ -1,7 +1,5 @@
 package spec
 
-import "time"
-
 // VariableRef names the version of a variable that a deployment uses.
 type VariableRef struct {
 	VersionID string `json:"versionId"` // "vrv_…"
@@ -20,16 +18,4 @@ type ImageRef struct {
 	Digest    string `json:"digest"`    // of the registry's manifest; the ID for what was built here
 	SizeBytes int64  `json:"sizeBytes"`
 	Port      int    `json:"port,omitempty"` // the only port the image declares, 0 otherwise
-}
-
-// BuildStep is one vertex of a build's graph.
-type BuildStep struct {
-	ID         string     `json:"id"`
-	Name       string     `json:"name"`
-	Inputs     []string   `json:"inputs,omitempty"`
-	Status     string     `json:"status"` // a lifecycle.PhaseStatus
-	Cached     bool       `json:"cached"`
-	StartedAt  *time.Time `json:"startedAt,omitempty"`
-	FinishedAt *time.Time `json:"finishedAt,omitempty"`
-	Error      *string    `json:"error,omitempty"`
 }

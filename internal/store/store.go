@@ -48,11 +48,12 @@ const (
 // an SQLite file. The caller closes the DB.
 func Open(ctx context.Context, target string) (*DB, error) {
 	name, driver, dsn := dialect.SQLite, "sqlite", ""
-	if strings.HasPrefix(target, "postgres://") || strings.HasPrefix(target, "postgresql://") {
+	switch {
+	case strings.HasPrefix(target, "postgres://"), strings.HasPrefix(target, "postgresql://"):
 		name, driver, dsn = dialect.Postgres, "postgres", target
-	} else if strings.Contains(target, "://") {
+	case strings.Contains(target, "://"):
 		return nil, fault.At("database-url", fault.Invalid, "The database URL must begin with postgres:// or be the path of a file.")
-	} else {
+	default:
 		path, err := filepath.Abs(target)
 		if err != nil {
 			return nil, fmt.Errorf("open database: %w", err)

@@ -1,0 +1,108 @@
+package graph
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"github.com/davitdev/davit/graph/transport"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/principal"
+)
+
+type (
+	requestKey struct{}
+	refusalKey struct{}
+)
+
+// requestID names the request ctx belongs to.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestKey{}).(string)
+	return id
+}
+
+// identify puts into the context of each request who asks, its id, and its
+// idempotency key. A token that is refused is told by whatever is asked first,
+// in the words of the transport.
+func (r *Resolver) identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		ctx := context.WithValue(req.Context(), requestKey{}, id)
+		if key := req.Header.Get("Idempotency-Key"); len(key) <= maxKey {
+			ctx = principal.WithIdempotencyKey(ctx, key)
+		}
+		if header := req.Header.Get("Authorization"); header != "" {
+			ctx = r.authenticate(ctx, bearer(header))
+		}
+		next.ServeHTTP(w, req.WithContext(ctx))
+	})
+}
+
+// maxKey bounds an idempotency key, in bytes.
+const maxKey = 255
+
+// authenticate adds whom token speaks for to ctx, or why it does not.
+func (r *Resolver) authenticate(ctx context.Context, token string) context.Context {
+	p, err := r.Auth.Authenticate(ctx, token)
+	if err != nil {
+		return context.WithValue(ctx, refusalKey{}, err)
+	}
+	return principal.With(ctx, p)
+}
+
+// initSocket authenticates a socket by its connection_init payload, unless the
+// upgrade request did so. A refused token closes the socket.
+func (r *Resolver) initSocket(ctx context.Context, payload map[string]any) (context.Context, error) {
+	for name, v := range payload {
+		header, ok := v.(string)
+		if ok && http.CanonicalHeaderKey(name) == "Authorization" {
+			ctx = r.authenticate(ctx, bearer(header))
+			break
+		}
+	}
+	return ctx, refusal(ctx)
+}
+
+// refusal is why nobody is signed in, nil if somebody is.
+func refusal(ctx context.Context) error {
+	if err, ok := ctx.Value(refusalKey{}).(error); ok {
+		return err
+	}
+	_, err := principal.From(ctx)
+	return err
+}
+
+// signedIn refuses every operation of nobody, on every transport, before the
+// document is read or the schema can be asked about.
+type signedIn struct{}
+
+func (signedIn) ExtensionName() string                   { return "SignedIn" }
+func (signedIn) Validate(graphql.ExecutableSchema) error { return nil }
+
+func (signedIn) MutateOperationParameters(ctx context.Context, _ *graphql.RawParams) *gqlerror.Error {
+	err := refusal(ctx)
+	if err == nil {
+		return nil
+	}
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		f = fault.New(fault.Internal, "Something broke on our side. The operator's log has the details.")
+	}
+	return transport.Present(f)
+}
+
+// bearer returns the token of an Authorization header's value, "" if there is
+// none.
+func bearer(header string) string {
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

@@ -1,0 +1,17 @@
+package model
+
+// The interfaces and unions of the API. Their members are rows and values of
+// other packages, which know nothing of GraphQL.
+type (
+	// Node is anything with an id of its own.
+	Node any
+	// Principal is a *ent.User or a *SystemPrincipal.
+	Principal any
+	// ServiceSource is a *spec.ImageSource or a *spec.UploadSource.
+	ServiceSource any
+	// RouteTarget is a *ServiceRoute.
+	RouteTarget any
+)
+
+// ServiceRoute is a route's way to the replicas of an instance.
+type ServiceRoute struct{ InstanceID string }

@@ -1,0 +1,69 @@
+package graph
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+
+	"github.com/davitdev/davit/graph/generated"
+	"github.com/davitdev/davit/graph/guard"
+	"github.com/davitdev/davit/graph/transport"
+	"github.com/davitdev/davit/internal/principal"
+)
+
+const (
+	maxBody   = 1 << 20 // of a request, bytes
+	documents = 1000    // parsed documents to keep
+	pageSize  = 20      // what a page is taken to have where none is said
+	listSize  = 10      // what an unpaged list is taken to have
+)
+
+// Server serves /graphql: queries and mutations over HTTP, operations of all
+// kinds over graphql-transport-ws.
+type Server struct {
+	http.Handler
+	sockets *transport.WebSocket
+}
+
+// Shutdown asks the clients of all sockets to come back later, and waits until
+// they are gone or ctx ends.
+func (s *Server) Shutdown(ctx context.Context) error { return s.sockets.Shutdown(ctx) }
+
+// NewServer returns the server of r's API. origin reports whether a page of
+// another site may open a socket.
+func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
+	enc := &transport.Encoder{RequestID: requestID}
+	sockets := &transport.WebSocket{
+		Encoder: enc, Log: r.Log, Limits: transport.DefaultLimits(),
+		Origin: origin, Address: transport.PeerAddress,
+		Principal: func(ctx context.Context) string {
+			p, err := principal.From(ctx)
+			if err != nil {
+				return ""
+			}
+			return p.ID()
+		},
+		Init: r.initSocket,
+	}
+	cache := guard.NewCache(documents)
+	srv := handler.New(generated.NewExecutableSchema(generated.Config{Resolvers: r}))
+	srv.SetQueryCache(cache)
+	srv.AddTransport(sockets)
+	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody})
+	srv.Use(signedIn{})
+	srv.Use(extension.Introspection{})
+	srv.Use(&guard.Guard{Limits: guard.DefaultLimits(), Weights: map[string]int{}, PageSize: pageSize, ListSize: listSize, Known: cache})
+	srv.SetErrorPresenter(present(r.Log))
+	srv.SetRecoverFunc(recoverResolver(r.Log))
+	srv.SetDisableSuggestion(true)
+	srv.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+		return next(r.withLoaders(ctx))
+	})
+	srv.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
+		return next(r.withLoaders(ctx)) // for what a subscription loads before its first message
+	})
+	return &Server{Handler: r.identify(srv), sockets: sockets}
+}

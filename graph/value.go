@@ -1,0 +1,228 @@
+package graph
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/graph/model"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/spec"
+)
+
+const queued = lifecycle.Queued
+
+// waiting keeps the deployments that take a turn before another.
+var waiting = deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)
+
+// or is what p points to, or the zero value.
+func or[T any](p *T) T {
+	var v T
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+// ptr points to v, or is nil for the zero value.
+func ptr[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+func pointers[T any](list []T) []*T {
+	out := make([]*T, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
+}
+
+// keyed returns ctx with the idempotency key of an input, which goes before
+// that of the header.
+func keyed(ctx context.Context, key *string) context.Context {
+	return principal.WithIdempotencyKey(ctx, or(key))
+}
+
+// snapshotOf shows what a deployment wanted.
+func snapshotOf(ctx context.Context, d *ent.Deployment) (*model.DeploymentSnapshot, error) {
+	svc, err := load(ctx).service.Load(ctx, d.ServiceID)
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(d.Settings.WithDefaults(svc.Kind))
+	if err != nil {
+		return nil, err
+	}
+	out := &model.DeploymentSnapshot{Variables: pointers(d.Variables)}
+	return out, json.Unmarshal(text, &out.Settings)
+}
+
+func triggerOf(ctx context.Context, d *ent.Deployment) (*model.DeploymentTrigger, error) {
+	t := &model.DeploymentTrigger{Kind: d.Trigger}
+	if d.CreatedByID == nil {
+		return t, nil
+	}
+	var err error
+	t.Actor, err = actor(ctx, *d.CreatedByID)
+	return t, err
+}
+
+// settingsOf shows the settings of an instance, defaults filled in.
+func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSettings, error) {
+	svc, err := load(ctx).service.Load(ctx, i.ServiceID)
+	if err != nil {
+		return nil, err
+	}
+	s := i.Settings.WithDefaults(svc.Kind)
+	h := s.HealthCheck
+	return &model.ServiceSettings{
+		Builder: s.Builder, DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
+		StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
+		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
+		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
+		HealthCheck: &model.HealthCheck{
+			Kind: h.Kind, SuccessCodes: ptr(h.SuccessCodes), Path: ptr(h.Path), Port: ptr(h.Port), Command: append([]string{}, h.Command...),
+			Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, HealthyThreshold: h.HealthyThreshold,
+		},
+	}, nil
+}
+
+// patch returns what an input changes of settings: absent keeps, null resets.
+func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
+	return func(s spec.Settings) spec.Settings {
+		set(&s.Builder, in.Builder)
+		set(&s.DockerfilePath, in.DockerfilePath)
+		set(&s.DockerTarget, in.DockerTarget)
+		set(&s.StartCommand, in.StartCommand)
+		set(&s.Port, in.Port)
+		set(&s.RestartPolicy, in.RestartPolicy)
+		set(&s.RestartMaxRetries, in.RestartMaxRetries)
+		set(&s.DrainTimeout, in.DrainTimeout)
+		if args, said := in.BuildArgs.ValueOK(); said {
+			s.BuildArgs = nil
+			for _, a := range args {
+				s.BuildArgs = append(s.BuildArgs, *a)
+			}
+		}
+		if r, said := in.Resources.ValueOK(); said {
+			s.Resources = spec.Resources{}
+			if r != nil {
+				s.Resources = spec.Resources{CPUMillis: or(r.CPUMillis), MemoryBytes: or(r.MemoryBytes)}
+			}
+		}
+		if h, said := in.HealthCheck.ValueOK(); said {
+			s.HealthCheck = healthCheckOf(h)
+		}
+		return s
+	}
+}
+
+func set[T any](dst *T, v graphql.Omittable[*T]) {
+	if p, said := v.ValueOK(); said {
+		*dst = or(p)
+	}
+}
+
+func healthCheckOf(in *model.HealthCheckInput) *spec.HealthCheck {
+	if in == nil {
+		return nil
+	}
+	return &spec.HealthCheck{
+		Kind: in.Kind, SuccessCodes: or(in.SuccessCodes), Path: or(in.Path), Port: or(in.Port), Command: in.Command,
+		Interval: or(in.Interval), Timeout: or(in.Timeout), StartPeriod: or(in.StartPeriod), HealthyThreshold: or(in.HealthyThreshold),
+	}
+}
+
+func sourceOf(in model.ServiceSourceInput) spec.Source {
+	if in.Image != nil {
+		return spec.Source{Image: &spec.ImageSource{Image: in.Image.Image, CredentialID: or(in.Image.CredentialID)}}
+	}
+	return spec.Source{Upload: &spec.UploadSource{ArtifactID: or(in.Upload.ArtifactID)}}
+}
+
+func serviceSource(s spec.Source) model.ServiceSource {
+	switch {
+	case s.Image != nil:
+		return s.Image
+	case s.Upload != nil:
+		return s.Upload
+	default:
+		return nil
+	}
+}
+
+func targetOf(in model.VariableTarget) project.Target {
+	return project.Target{ProjectID: or(in.ProjectID), EnvironmentID: or(in.EnvironmentID), InstanceID: or(in.ServiceInstanceID)}
+}
+
+func valuesOf(in []*model.VariableInput) []project.Value {
+	out := make([]project.Value, len(in))
+	for i, v := range in {
+		out[i] = project.Value{Name: v.Name, Value: v.Value, Secret: v.Secret}
+		for _, use := range v.UsedAt {
+			out[i].Build = out[i].Build || use == model.VariableUseBuild
+			out[i].Runtime = out[i].Runtime || use == model.VariableUseRuntime
+		}
+	}
+	return out
+}
+
+func usesOf(v *ent.Variable) []model.VariableUse {
+	uses := []model.VariableUse{}
+	if v.Build {
+		uses = append(uses, model.VariableUseBuild)
+	}
+	if v.Runtime {
+		uses = append(uses, model.VariableUseRuntime)
+	}
+	return uses
+}
+
+// plainValue is the value of a variable that is no secret.
+func (r *Resolver) plainValue(ctx context.Context, v *ent.Variable) (*string, error) {
+	if v.Secret || v.CurrentID == nil {
+		return nil, nil //nolint:nilnil // null in the API
+	}
+	version, err := load(ctx).version.Load(ctx, *v.CurrentID)
+	if err != nil {
+		return nil, err
+	}
+	value, err := r.Projects.Reveal(v, version)
+	return &value, err
+}
+
+// createService makes a service with its variables, and deploys it where it
+// has something to deploy. Each part is safe to repeat under the same key.
+func (r *Resolver) createService(ctx context.Context, in model.CreateServiceInput) (*ent.Service, []*ent.Deployment, error) {
+	ctx = keyed(ctx, in.IdempotencyKey)
+	n := project.NewService{
+		ProjectID: in.ProjectID, Name: in.Name, Slug: or(in.Slug), Kind: in.Kind, Source: sourceOf(*in.Source),
+		Replicas: in.Replicas, EnvironmentIDs: in.EnvironmentIds, Variables: valuesOf(in.Variables),
+	}
+	if in.Settings != nil {
+		n.Settings = patch(*in.Settings)(spec.Settings{})
+	}
+	svc, err := r.Projects.CreateService(ctx, n)
+	if err != nil || !in.Deploy || !n.Source.Ready() {
+		return svc, []*ent.Deployment{}, err
+	}
+	deployments, err := r.Deployments.RequestAll(ctx, svc.ID)
+	return svc, deployments, err
+}
+
+// applySettings deploys changed settings with the image that serves.
+func (r *Resolver) applySettings(ctx context.Context, i *ent.ServiceInstance, mode model.ApplyMode) (*ent.Deployment, error) {
+	if mode == model.ApplyModeStage {
+		return nil, nil //nolint:nilnil // null in the API
+	}
+	return r.Deployments.Apply(ctx, i.ID)
+}
