@@ -7,11 +7,12 @@ bridge=davit$(printf %s "$state" | sha256sum | head -c 8)
 readonly bridge
 
 # find_engine decides once whose engine the tests use. One that is there is
-# used as it is; state of our own says that there was none.
+# used as it is, also that of another state directory: a second engine would
+# take the first one's firewall rules. State of our own says there was none.
 find_engine() {
 	local host
 	if [[ ! -d $engine_dir ]]; then
-		for host in "${DOCKER_HOST-}" unix:///var/run/docker.sock; do
+		for host in "${DOCKER_HOST-}" unix:///var/run/docker.sock "unix://$default_state/docker.sock"; do
 			if [[ -n $host ]] && engine_at "$host"; then
 				echo "$host" >"$state/docker.host"
 				return

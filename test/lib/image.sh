@@ -35,6 +35,7 @@ make_base_images() {
 			present "$image" || engine pull -q "$image" >>"$state/images.log" 2>&1 || break
 		done
 	fi
+	present debian:bookworm-slim || make_base_tree
 	make_image debian:bookworm-slim debian_image
 	make_image golang:1.26-bookworm golang_image
 	make_image node:20-bookworm-slim node_image
@@ -50,9 +51,7 @@ make_image() { # IMAGE FUNCTION
 }
 
 debian_image() { # IMAGE
-	make_base_tree &&
-		engine import --change 'CMD ["bash"]' --change "LABEL davit.test=base" "$base_tree" "$1" &&
-		rm "$base_tree" && touch "$state/debian.imported"
+	engine import --change 'CMD ["bash"]' "$base_tree" "$1" && rm "$base_tree" && touch "$state/debian.imported"
 }
 
 golang_image() { # IMAGE

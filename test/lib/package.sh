@@ -61,14 +61,15 @@ Install them with: sudo apt-get install --no-install-recommends ${names[*]}"
 # without_autostart runs an installation during which packages start no
 # services of their own: the tests' are enough.
 without_autostart() { # COMMAND…
-	local policy=/usr/sbin/policy-rc.d code=0
+	local policy=/usr/sbin/policy-rc.d
 	if [[ -e $policy || ! -w /usr/sbin ]]; then
 		"$@"
 		return
 	fi
-	printf '#!/bin/sh\nexit 101\n' >"$policy"
-	chmod 755 "$policy"
-	"$@" || code=$?
-	rm -f "$policy"
-	return "$code"
+	(
+		trap 'rm -f "$policy"' EXIT
+		printf '#!/bin/sh\nexit 101\n' >"$policy"
+		chmod 755 "$policy"
+		"$@"
+	)
 }

@@ -1,5 +1,7 @@
 # Sourced by test/services: processes, ports and secrets in the state directory.
-# shellcheck shell=bash disable=SC2154 # state and marker are set there
+# shellcheck shell=bash disable=SC2154 # state is set there
+
+readonly marker=$state/.davit-test-services
 
 say() { printf '%s\n' "test services: $*" >&2; }
 
@@ -30,8 +32,11 @@ claim_state() {
 		claim_state
 		return
 	}
-	chmod 755 "$state" # PostgreSQL and Redis reach their directories as other users
 	touch "$marker"
+	# As root, PostgreSQL and Redis reach their directories as other users.
+	chmod 755 "$state"
+	((EUID)) || setpriv --reuid=nobody --clear-groups test -x "$state/." ||
+		die "$state is in a directory that is closed to other users"
 	cd "$state" || exit
 }
 
@@ -59,10 +64,10 @@ alive() { # NAME
 }
 
 # start runs COMMAND in the background until PROBE succeeds, and keeps one
-# that runs already. One that ends at once gets two more tries: after a crash,
+# that runs already. One that ends at once is tried twice more: after a crash,
 # children of the last one may still hold its port or its memory.
 start() { # NAME SECONDS PROBE COMMAND…
-	local name=$1 seconds=$2 probe=$3 tries=3 began=$SECONDS
+	local name=$1 seconds=$2 probe=$3 tries=0 began=$SECONDS
 	shift 3
 	if alive "$name" && "$probe"; then
 		say "$name: runs already"
@@ -75,9 +80,9 @@ start() { # NAME SECONDS PROBE COMMAND…
 				return
 			fi
 			sleep 0.1
-		elif ((tries-- > 0)); then
+		elif ((tries < 3)); then
+			sleep "$((tries++))"
 			spawn "$name" "$@"
-			sleep 0.3
 		else
 			die_with_log "$name" "ended while starting"
 		fi
