@@ -57,7 +57,7 @@ func codeOf(err *gqlerror.Error) fault.Code {
 	return fault.Internal
 }
 
-// response appends r to b. Without data there is no data entry: the request
+// response appends r to b. Errors without data have no data entry: the request
 // failed before it was executed. Data is copied as it is; it must be JSON.
 func (e *Encoder) response(ctx context.Context, b *bytes.Buffer, r *graphql.Response) {
 	b.WriteByte('{')
@@ -65,19 +65,19 @@ func (e *Encoder) response(ctx context.Context, b *bytes.Buffer, r *graphql.Resp
 		b.WriteString(`"errors":`)
 		e.errors(ctx, b, r.Errors)
 	}
-	if len(r.Data) > 0 {
-		if len(r.Errors) > 0 {
-			b.WriteByte(',')
-		}
+	switch {
+	case len(r.Errors) == 0 && len(r.Data) == 0:
+		b.WriteString(`"data":null`)
+	case len(r.Errors) == 0:
 		b.WriteString(`"data":`)
+		b.Write(r.Data)
+	case len(r.Data) > 0:
+		b.WriteString(`,"data":`)
 		b.Write(r.Data)
 	}
 	if len(r.Extensions) > 0 {
 		if extensions, err := json.Marshal(r.Extensions); err == nil {
-			if b.Bytes()[b.Len()-1] != '{' {
-				b.WriteByte(',')
-			}
-			b.WriteString(`"extensions":`)
+			b.WriteString(`,"extensions":`)
 			b.Write(extensions)
 		}
 	}

@@ -120,6 +120,69 @@ func TestWebSocketAClientThatDoesNotReadIsCut(t *testing.T) {
 	})
 }
 
+// A close frame is the last thing a client gets, also while messages are on
+// their way in both directions; a connection that was cut would lose it.
+func TestWebSocketACloseFrameArrivesThroughTheNoise(t *testing.T) {
+	t.Parallel()
+
+	last := func(c *client) error {
+		for {
+			if _, err := c.read(); err != nil {
+				return err
+			}
+		}
+	}
+	noisy := func(t *testing.T, s *server) *client {
+		c := s.connect(t)
+		for _, id := range []string{"1", "2", "3"} {
+			c.subscribe(id, "subscription{flood(bytes:1000)}")
+		}
+		return c
+	}
+	t.Run("after a wrong message", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, listen(t), nil)
+		for range 50 {
+			c := noisy(t, s)
+			c.send("nonsense")
+			_ = c.conn.Write(t.Context(), websocket.MessageText, []byte(`{"id":"4","type":"subscribe","payload":{"query":"{hello}"}}`))
+			if err := last(c); websocket.CloseStatus(err) != 4400 {
+				t.Fatalf("got %v", err)
+			}
+		}
+	})
+	t.Run("after a shutdown, to a client that lags and goes on talking", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, listen(t), nil)
+		conn := idle(t, s)
+		defer conn.Close()
+		// Much of this waits in the server's kernel, and the close frame behind it.
+		if _, err := fmt.Fprint(conn, frame(`{"id":"2","type":"subscribe","payload":{"query":"subscription{count(to:5000)}"}}`)); err != nil {
+			t.Fatal(err)
+		}
+		<-s.ended
+		done := make(chan error)
+		go func() { done <- s.ws.Shutdown(t.Context()) }()
+		for i := range 500 {
+			if _, err := fmt.Fprint(conn, frame(fmt.Sprintf(`{"id":"a%d","type":"subscribe","payload":{"query":"{hello}"}}`, i))); err != nil {
+				t.Fatal(err)
+			}
+			runtime.Gosched()
+		}
+		var got []byte
+		for chunk := make([]byte, 4<<10); !bytes.Contains(got, []byte("Service restart: retry after")); {
+			n, err := conn.Read(chunk)
+			if got = append(got, chunk[:n]...); err != nil {
+				t.Fatalf("no close frame: %v", err)
+			}
+		}
+		_ = conn.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // The same over TCP, where the kernel takes some, and with others around.
 func TestWebSocketAClientThatDoesNotReadCostsNobodyElseAnything(t *testing.T) {
 	t.Parallel()
@@ -250,7 +313,8 @@ func ours() int {
 // beside this one.
 func TestWebSocketNothingStaysOfClientsThatCameAndWent(t *testing.T) {
 	s := serve(t, listen(t), nil)
-	before := ours()
+	s.connect(t) // stays, so that all is running when the counting begins
+	before, held := ours(), s.ws.Held()
 	const sockets, each = 40, 25
 	leave := []func(*client){
 		func(c *client) { _ = c.conn.Close(websocket.StatusNormalClosure, "") },
@@ -280,9 +344,10 @@ func TestWebSocketNothingStaysOfClientsThatCameAndWent(t *testing.T) {
 		for range sockets * each {
 			<-s.started
 		}
-		// A goroutine per socket, one per operation, and one of each resolver.
-		if n := ours() - before; n != sockets*(1+2*each) {
-			t.Errorf("%d goroutines for %d sockets and %d subscriptions", n, sockets, sockets*each)
+		// A goroutine per socket, one per operation, and one of each resolver;
+		// here and before one that handled a message may be about to end.
+		if n := ours() - before - sockets*(1+2*each); n < -1 || n > 1 {
+			t.Errorf("%d goroutines too many for %d sockets and %d subscriptions", n, sockets, sockets*each)
 		}
 		for i, c := range clients {
 			leave[i%len(leave)](c)
@@ -290,7 +355,7 @@ func TestWebSocketNothingStaysOfClientsThatCameAndWent(t *testing.T) {
 		for range sockets * each {
 			<-s.ended
 		}
-		s.eventually(t, func() bool { return ours() == before && s.ws.Held() == 0 })
+		s.eventually(t, func() bool { return ours() <= before && s.ws.Held() == held })
 	}
 }
 

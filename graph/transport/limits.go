@@ -26,8 +26,8 @@ type Limits struct {
 func DefaultLimits() Limits {
 	return Limits{
 		Message:      256 << 10,
-		Operations:   100,
-		PerPrincipal: 100,
+		Operations:   50,
+		PerPrincipal: 50,
 		PerAddress:   200,
 		InitTimeout:  5 * time.Second,
 		KeepAlive:    20 * time.Second,

@@ -49,6 +49,10 @@ func (c *closing) Error() string { return fmt.Sprintf("close %d: %s", c.code, c.
 // maxReason is what fits into a close frame beside the code, in bytes.
 const maxReason = 123
 
+// maxID is the length of an operation's id, in bytes. Every message of the
+// operation carries it.
+const maxID = 256
+
 // closef returns a closing whose reason is cut to what a frame can hold.
 func closef(code websocket.StatusCode, format string, args ...any) *closing {
 	reason := fmt.Sprintf(format, args...)
@@ -90,6 +94,9 @@ func parse(data []byte) (message, error) {
 	case subscribe, complete:
 		if json.Unmarshal(fields["id"], &m.id) != nil || m.id == "" {
 			return message{}, closef(closeBadRequest, "Invalid message: %s needs an id", m.kind)
+		}
+		if len(m.id) > maxID {
+			return message{}, closef(closeBadRequest, "Invalid message: an id has at most %d bytes", maxID)
 		}
 	default:
 		return message{}, closef(closeBadRequest, "Invalid message: unexpected type %s", m.kind)

@@ -8,8 +8,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
-
-	"github.com/davitdev/davit/internal/fault"
 )
 
 // operation is one that a client subscribed to.
@@ -17,7 +15,11 @@ type operation struct {
 	id     string
 	quoted string // id as JSON
 	cancel context.CancelFunc
-	single bool // is, or may be, no subscription; guarded by socket.mu
+
+	// Guarded by socket.mu.
+	counted bool // among socket.running
+	single  bool // among socket.singles: is, or may be, no subscription
+
 	failed atomic.Pointer[error]
 }
 
@@ -39,7 +41,7 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 	if err != nil {
 		return closef(closeBadRequest, "Invalid message: id") // not for a string that was JSON
 	}
-	op := &operation{id: m.id, quoted: string(quoted), single: true}
+	op := &operation{id: m.id, quoted: string(quoted)}
 	ctx, op.cancel = context.WithCancel(context.WithValue(graphql.StartOperationTrace(ctx), operationKey{}, op))
 	refused, err := s.add(op)
 	if err != nil {
@@ -61,26 +63,6 @@ func (s *socket) subscribe(ctx context.Context, m message) error {
 	}
 	go s.execute(ctx, op, created)
 	return nil
-}
-
-// add registers op. It is refused where the socket has no room for it, and the
-// socket closed where its id is taken.
-func (s *socket) add(op *operation) (refused *fault.Error, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	limit := s.transport.Limits.Operations
-	switch {
-	case s.operations[op.id] != nil:
-		return nil, closef(closeIDTaken, "Subscriber for %s already exists", op.id)
-	case s.drained != nil:
-		return restarting(), nil
-	case s.running >= limit:
-		return fault.New(fault.TooManyRequests, "This socket already runs %d operations; complete one first.", limit), nil
-	}
-	s.operations[op.id] = op
-	s.running++
-	s.singles++
-	return nil, nil
 }
 
 // create is prepare with its panics turned into errors.
@@ -172,54 +154,4 @@ func (s *socket) sendErrors(ctx context.Context, op *operation, errs gqlerror.Li
 	s.transport.Encoder.errors(ctx, b, errs)
 	tail(b)
 	return s.send(ctx, b.Bytes())
-}
-
-// remove takes op from those the client waits for and reports whether it was
-// among them. From then on its id is free.
-func (s *socket) remove(op *operation) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.operations[op.id] != op {
-		return false
-	}
-	delete(s.operations, op.id)
-	return true
-}
-
-// cancel ends the operation id at the client's wish, if there is one.
-func (s *socket) cancel(id string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if op := s.operations[id]; op != nil {
-		delete(s.operations, id)
-		op.cancel()
-	}
-}
-
-// settle notes that op is a subscription, which a restart need not wait for.
-func (s *socket) settle(op *operation) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settleLocked(op)
-}
-
-func (s *socket) settleLocked(op *operation) {
-	if !op.single {
-		return
-	}
-	op.single = false
-	if s.singles--; s.singles == 0 && s.drained != nil {
-		close(s.drained)
-	}
-}
-
-// done forgets op altogether.
-func (s *socket) done(op *operation) {
-	s.remove(op)
-	op.cancel()
-	s.mu.Lock()
-	s.settleLocked(op)
-	s.running--
-	s.mu.Unlock()
-	s.helpers.Done()
 }

@@ -114,6 +114,27 @@ func TestWebSocketTheClientCompletes(t *testing.T) {
 		c.subscribe("1", "subscription{idle}") // the id is free
 		c.want(`{"id":"1","type":"next","payload":{"data":{"idle":0}}}`)
 	})
+	t.Run("a subscription in full flow, of which nothing comes any more", func(t *testing.T) {
+		t.Parallel()
+		c := serve(t, listen(t), nil).connect(t)
+		for range 100 {
+			c.subscribe("1", "subscription{flood(bytes:10)}")
+			c.want(`{"id":"1","type":"next","payload":{"data":{"flood":"xxxxxxxxxx"}}}`)
+			c.send(`{"id":"1","type":"complete"}`)
+			c.send(`{"type":"ping"}`)
+			for {
+				text, err := c.read()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if text == `{"type":"pong"}` {
+					break
+				}
+			}
+			c.send(`{"type":"ping"}`)
+			c.want(`{"type":"pong"}`)
+		}
+	})
 	t.Run("a query, whose result is then not sent", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, listen(t), nil)
@@ -162,6 +183,21 @@ func TestWebSocketOperationsAreCapped(t *testing.T) {
 		}
 	}
 	c.want(`{"id":"3","type":"complete"}`)
+}
+
+// A client that was told an operation is complete can start another one.
+func TestWebSocketWhatIsCompleteMakesRoomAtOnce(t *testing.T) {
+	t.Parallel()
+
+	c := serve(t, listen(t), func(ws *transport.WebSocket, _ *handler.Server) { ws.Limits.Operations = 1 }).connect(t)
+	for range 500 {
+		c.subscribe("1", "{hello}")
+		c.want(`{"id":"1","type":"next","payload":{"data":{"hello":"hello"}}}`, `{"id":"1","type":"complete"}`)
+		c.subscribe("1", "subscription{count(to:0)}")
+		c.want(`{"id":"1","type":"complete"}`)
+		c.subscribe("1", "{nothing}")
+		c.wantError("1", "GRAPHQL_VALIDATION_FAILED")
+	}
 }
 
 // A resolver that ignores its context would otherwise be started without end.

@@ -25,7 +25,7 @@ func TestWebSocketCloseCodes(t *testing.T) {
 	idle := func(id string) string {
 		return `{"id":"` + id + `","type":"subscribe","payload":{"query":"subscription{idle}"}}`
 	}
-	long := strings.Repeat("ä", 200)
+	long := strings.Repeat("ä", 128)
 	tests := []struct {
 		name   string
 		send   []string // the last one closes the socket
@@ -51,13 +51,14 @@ func TestWebSocketCloseCodes(t *testing.T) {
 		{"a subscribe without payload", []string{begin, `{"id":"1","type":"subscribe"}`}, 4400, "Invalid message: The request has no query."},
 		{"a subscribe without query", []string{begin, `{"id":"1","type":"subscribe","payload":{"variables":{}}}`}, 4400, "Invalid message: The request has no query."},
 		{"a subscribe with variables that are no object", []string{begin, `{"id":"1","type":"subscribe","payload":{"query":"{hello}","variables":[]}}`}, 4400, "Invalid message: The request's variables must be a JSON object."},
+		{"an endless id", []string{begin, idle(long + "x")}, 4400, "Invalid message: an id has at most 256 bytes"},
 		{"a complete without id", []string{begin, `{"type":"complete"}`}, 4400, "Invalid message: complete needs an id"},
 		{"a message too long", []string{begin, `{"type":"ping","payload":{"a":"` + strings.Repeat("x", 1000) + `"}}`}, 1009, "read limited at 1001 bytes"},
 		{"text that is none", []string{"{\"type\":\"\xff\"}"}, 1007, "Invalid UTF-8"},
 		{"subscribe before init", []string{idle("1")}, 4401, "Unauthorized"},
 		{"a second init", []string{begin, begin}, 4429, "Too many initialisation requests"},
 		{"an id in use", []string{begin, idle("1"), idle("1")}, 4409, "Subscriber for 1 already exists"},
-		{"an endless id in use", []string{begin, idle(long), idle(long)}, 4409, "Subscriber for " + strings.Repeat("ä", 54)},
+		{"a long id in use", []string{begin, idle(long), idle(long)}, 4409, "Subscriber for " + strings.Repeat("ä", 54)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -26,7 +26,7 @@ type api struct {
 	release chan struct{} // closed: held and hold answer
 	started chan struct{} // one for each held, hold and idle that began
 	sent    chan struct{} // one for each value flood got rid of, if there is room
-	ended   chan struct{} // one for each idle and flood whose context ended
+	ended   chan struct{} // one for each count, idle and flood that is over
 }
 
 func newAPI() *api {
@@ -106,7 +106,7 @@ func feed[T any](ctx context.Context, after func(), yield func(i int) (T, bool))
 }
 
 func (a subscription) Count(ctx context.Context, to int) (<-chan int, error) {
-	return feed(ctx, func() {}, func(i int) (int, bool) { return i + 1, i < to }), nil
+	return feed(ctx, func() { a.ended <- struct{}{} }, func(i int) (int, bool) { return i + 1, i < to }), nil
 }
 
 func (a subscription) Idle(ctx context.Context) (<-chan int, error) {

@@ -29,14 +29,15 @@ type socket struct {
 	initialised bool // a connection_init came; only messages are handled with it
 
 	writing sync.Mutex
+	closing atomic.Bool    // a close frame was sent, or is about to be
 	heard   atomic.Bool    // anything since the last ping
 	helpers sync.WaitGroup // operations and timers
 
 	mu         sync.Mutex
 	ended      bool
 	operations map[string]*operation // by id, those the client waits for
-	running    int                   // goroutines of operations
-	singles    int                   // of them, those that are or may be no subscription
+	running    int                   // operations, also those the client completed
+	singles    int                   // operations a restart waits for
 	drained    chan struct{}         // closed when singles is 0; nil unless draining
 	timer      *time.Timer           // of connection_init, then of the ping
 }
@@ -46,10 +47,12 @@ func (s *socket) run(ctx context.Context) {
 	defer s.transport.leave(s)
 	ctx, cancel := context.WithCancel(ctx)
 	err := s.serve(ctx)
+	c, ours := errors.AsType[*closing](err)
+	s.closing.Store(ours)
 	cancel()
 	s.end()
-	if c, ok := errors.AsType[*closing](err); ok {
-		_ = s.conn.Close(c.code, c.reason) // waits for the client's answer, 5 s at most
+	if ours {
+		s.close(c)
 	} else {
 		_ = s.conn.CloseNow()
 	}
@@ -65,7 +68,7 @@ func (s *socket) serve(ctx context.Context) error {
 		return closef(closeSubprotocol, "Subprotocol not acceptable")
 	}
 	s.arm(s.transport.Limits.InitTimeout, func() {
-		_ = s.conn.Close(closeInitTimeout, "Connection initialisation timeout")
+		s.close(closef(closeInitTimeout, "Connection initialisation timeout"))
 	})
 	reading := context.WithoutCancel(ctx) // the connection's end ends it
 	for {
@@ -186,91 +189,9 @@ func (s *socket) send(ctx context.Context, messages ...[]byte) error {
 	for _, m := range messages {
 		err = errors.Join(err, s.conn.Write(context.WithoutCancel(ctx), websocket.MessageText, m)) // the wire has the deadline
 	}
-	if err = errors.Join(err, s.wire.flush()); err != nil {
+	err = errors.Join(err, s.wire.flush())
+	if err != nil && !s.closing.Load() { // a close frame may be on its way
 		s.cut()
 	}
 	return err
-}
-
-// arm calls f after d, unless the socket ends or arm is called again before.
-func (s *socket) arm(d time.Duration, f func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	s.timer = time.AfterFunc(d, func() {
-		if s.help() {
-			defer s.helpers.Done()
-			f()
-		}
-	})
-}
-
-// help registers a goroutine the socket waits for; false means it has ended.
-func (s *socket) help() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return false
-	}
-	s.helpers.Add(1)
-	return true
-}
-
-// beatLater has a client pinged that was heard of by then, and one cut that
-// was not.
-func (s *socket) beatLater(ctx context.Context) {
-	s.arm(s.transport.Limits.KeepAlive, func() {
-		if !s.heard.Swap(false) {
-			s.cut()
-			return
-		}
-		if s.send(ctx, bare(ping, nil)) == nil {
-			s.beatLater(ctx)
-		}
-	})
-}
-
-// cut ends the connection without a word; the reader notices.
-func (s *socket) cut() { _ = s.wire.Close() }
-
-// end forgets the operations and the timer, and cancels what runs.
-func (s *socket) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ended = true
-	if s.timer != nil {
-		s.timer.Stop()
-	}
-	for id, op := range s.operations {
-		op.cancel()
-		delete(s.operations, id)
-	}
-}
-
-// drain closes the socket once its queries and mutations are done, or cuts it
-// when ctx ends.
-func (s *socket) drain(ctx context.Context) {
-	if !s.help() {
-		return
-	}
-	defer s.helpers.Done()
-	s.mu.Lock()
-	s.drained = make(chan struct{})
-	if s.singles == 0 {
-		close(s.drained)
-	}
-	drained := s.drained
-	s.mu.Unlock()
-
-	select {
-	case <-drained:
-	case <-ctx.Done():
-		s.cut()
-		return
-	}
-	defer context.AfterFunc(ctx, s.cut)()
-	c := s.transport.returnLater()
-	_ = s.conn.Close(c.code, c.reason)
 }

@@ -93,11 +93,13 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, err := rw.Peek(rw.Reader.Buffered())
 	if err != nil {
+		_ = conn.Close()
 		return nil, nil, fmt.Errorf("take over the connection: %w", err)
 	}
 	h.wire = &wire{Conn: conn, timeout: h.timeout}
 	r := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), h.wire), max(readBuffer, len(early)))
 	if _, err := r.Peek(len(early)); err != nil { // the library takes over what is buffered
+		_ = conn.Close()
 		return nil, nil, fmt.Errorf("take over the connection: %w", err)
 	}
 	return h.wire, bufio.NewReadWriter(r, bufio.NewWriterSize(h.wire, writeBuffer)), nil
