@@ -82,7 +82,7 @@ func (s *socket) execute(ctx context.Context, op *operation, created *graphql.Op
 	defer s.done(op)
 	defer func() {
 		if p := recover(); p != nil {
-			_ = s.finish(ctx, op, recovered(ctx, s.exec, p))
+			_ = s.finish(ctx, op, recovered(graphql.WithOperationContext(ctx, created), s.exec, p))
 		}
 	}()
 	responses, ctx := s.exec.DispatchOperation(ctx, created)

@@ -1,10 +1,12 @@
 package transport_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/davitdev/davit/graph/transport"
 	"github.com/davitdev/davit/internal/fault"
@@ -98,6 +100,12 @@ func TestWebSocketPanicsEndTheOperationAlone(t *testing.T) {
 	c.wantError("1", "INTERNAL")
 	c.send(`{"type":"ping"}`)
 	c.want(`{"type":"pong"}`)
+
+	c = serve(t, listen(t), func(_ *transport.WebSocket, h *handler.Server) {
+		h.SetErrorPresenter(func(context.Context, error) *gqlerror.Error { panic("boom") })
+	}).connect(t)
+	c.subscribe("1", "{broken}")
+	c.wantError("1", "INTERNAL")
 }
 
 func TestWebSocketTheClientCompletes(t *testing.T) {

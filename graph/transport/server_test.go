@@ -21,6 +21,8 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 )
 
+//go:generate go -C testdata/schema run github.com/99designs/gqlgen generate
+
 // api resolves testdata/schema.
 type api struct {
 	release chan struct{} // closed: held and hold answer

@@ -48,7 +48,9 @@ func (s *socket) run(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	err := s.serve(ctx)
 	c, ours := errors.AsType[*closing](err)
-	s.closing.Store(ours)
+	if ours {
+		s.closing.Store(true) // before the operations can fail to write
+	}
 	cancel()
 	s.end()
 	if ours {

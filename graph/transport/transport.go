@@ -11,6 +11,7 @@ package transport
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -36,16 +37,18 @@ func prepare(ctx context.Context, exec graphql.GraphExecutor, params *graphql.Ra
 
 // recovered is what the client is told after a panic, once the executor's
 // recover function has seen it. It is called while the panic is handled, so
-// that the function can log the stack.
-func recovered(ctx context.Context, exec graphql.GraphExecutor, p any) gqlerror.List {
+// that the function can log the stack. It does not panic itself.
+func recovered(ctx context.Context, exec graphql.GraphExecutor, p any) (told gqlerror.List) {
+	told = gqlerror.List{Present(fault.New(fault.Internal, "Something broke on our side."))}
+	defer func() { _ = recover() }() // of the presenter: it would end the process
 	if e, ok := exec.(interface {
 		PresentRecoveredError(ctx context.Context, err any) error
 	}); ok {
-		if err, ok := e.PresentRecoveredError(ctx, p).(*gqlerror.Error); ok && err != nil { //nolint:errorlint // it is one, or nothing a client may see
-			return gqlerror.List{err}
+		if err, ok := errors.AsType[*gqlerror.Error](e.PresentRecoveredError(ctx, p)); ok && err != nil {
+			told = gqlerror.List{err}
 		}
 	}
-	return gqlerror.List{Present(fault.New(fault.Internal, "Something broke on our side."))}
+	return told
 }
 
 // isUpgrade reports whether r asks for a websocket.

@@ -152,7 +152,7 @@ func restarting() *fault.Error {
 
 // returnLater tells a client to connect again, each after a moment of its own.
 func (t *WebSocket) returnLater() *closing {
-	return closef(websocket.StatusServiceRestart, "Service restart: retry after %d ms", rand.N(t.Limits.Reconnect).Milliseconds())
+	return closef(websocket.StatusServiceRestart, "Service restart: retry after %d ms", rand.N(max(t.Limits.Reconnect, 1)).Milliseconds())
 }
 
 // Shutdown ends all sockets and returns when their goroutines have. No socket
