@@ -31,6 +31,9 @@ func node(t *testing.T, script string, args ...string) *exec.Cmd {
 	if os.Getenv("CI") != "" {
 		missing = t.Fatalf
 	}
+	if _, err := exec.LookPath("node"); err != nil {
+		missing("node: %v", err)
+	}
 	modules, err := packages(t.Context())
 	if err != nil {
 		missing("npm: %v", err)
