@@ -287,7 +287,7 @@ func (f *Fake) Exec(ctx context.Context, name string, argv []string) (runner.Exe
 	case !known:
 		return runner.ExecResult{ExitCode: 127, Output: []byte("executable file not found")}, nil
 	case wrong != nil:
-		return runner.ExecResult{ExitCode: 2, Output: []byte(wrong.Error())}, nil
+		return runner.ExecResult{ExitCode: 2, Output: []byte(wrong.Error())}, nil //nolint:nilerr // the command failed, not Exec
 	case app.exitAfter < 0:
 		select {
 		case <-ctx.Done():

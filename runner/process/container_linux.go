@@ -1,0 +1,340 @@
+package process
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/davitdev/davit/runner"
+)
+
+// A container's directory.
+const (
+	recordFile = "container.json" // record: what to run; written once
+	stateFile  = "state.json"     // state: how it goes; written by the shim
+	aliveFile  = "alive"          // locked by the shim as long as it lives
+	workDir    = "work"           // the program's own copy of the image's files
+	scratchDir = "tmp"            // its TMPDIR
+	logDir     = "log"
+	shimLog    = "shim.log"
+)
+
+// record is what a container is made of. It holds the environment, secrets
+// included, because a program must start again without anybody else; so does
+// any container engine's.
+type record struct {
+	ID   string            `json:"id"`
+	Spec runner.Spec       `json:"spec"`
+	Hash string            `json:"hash"`
+	Port int               `json:"port"` // of loopback, 0 if the spec has none
+	Cmd  []string          `json:"cmd"`
+	Env  map[string]string `json:"env"`
+	Dir  string            `json:"dir"` // working directory, below workDir
+
+	LogSize int64 `json:"logSize"`
+}
+
+// state is how the last run of a container goes or went.
+type state struct {
+	Run       int           `json:"run"` // counts from 1
+	Status    runner.State  `json:"status"`
+	Shim      processHandle `json:"shim"`
+	Program   int           `json:"program"` // its process ID, and its group's
+	ExitCode  int           `json:"exitCode"`
+	StartedAt time.Time     `json:"startedAt"`
+	EndedAt   time.Time     `json:"endedAt"`
+}
+
+// killed is the exit code of a program nobody saw the end of: it ended with
+// its shim, or with the machine.
+const killed = 137
+
+func (r *Runner) containerPath(name string, elem ...string) string {
+	return r.path(append([]string{containersDir, name}, elem...)...)
+}
+
+// record reads a container's.
+func (r *Runner) record(name string) (rec record, _ error) {
+	if !runner.ValidName(name) {
+		return rec, runner.ErrNotFound
+	}
+	err := readFile(r.containerPath(name, recordFile), &rec)
+	if errors.Is(err, fs.ErrNotExist) {
+		return rec, runner.ErrNotFound
+	}
+	return rec, err
+}
+
+// records reads all, by name.
+func (r *Runner) records() ([]record, error) {
+	entries, err := os.ReadDir(r.path(containersDir))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", runner.ErrUnavailable, err)
+	}
+	var all []record
+	for _, e := range entries {
+		rec, err := r.record(e.Name())
+		switch {
+		case errors.Is(err, runner.ErrNotFound): // removed just now
+		case err != nil:
+			return nil, err
+		default:
+			all = append(all, rec)
+		}
+	}
+	return all, nil
+}
+
+// state tells how the container is, from what the shim wrote and from whether
+// it still lives.
+func (r *Runner) state(name string) (state, error) {
+	var s state
+	for range 2 {
+		err := readFile(r.containerPath(name, stateFile), &s)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return state{Status: runner.Created}, nil
+		case err != nil:
+			return s, err
+		case s.Status != runner.Running:
+			return s, nil
+		}
+		alive, err := isLocked(r.containerPath(name, aliveFile))
+		if err != nil || alive {
+			return s, err
+		}
+		// It ended in between, and wrote that down; or it did not.
+	}
+	s.Status, s.ExitCode = runner.Exited, killed
+	return s, nil
+}
+
+// describe reads the container's state.
+func (r *Runner) describe(rec record) (runner.Container, error) {
+	s, err := r.state(rec.Spec.Name)
+	if err != nil {
+		return runner.Container{}, err
+	}
+	return s.describe(rec), nil
+}
+
+func (s state) describe(rec record) runner.Container {
+	c := runner.Container{
+		Name: rec.Spec.Name, ID: rec.ID, ReplicaID: rec.Spec.ReplicaID, Epoch: rec.Spec.Epoch, SpecHash: rec.Hash,
+		State: s.Status, StartedAt: s.StartedAt,
+	}
+	switch s.Status {
+	case runner.Created:
+	case runner.Running:
+		if rec.Port != 0 {
+			c.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), uint16(rec.Port))
+		}
+	case runner.Exited:
+		c.ExitCode, c.EndedAt = s.ExitCode, s.EndedAt
+	}
+	return c
+}
+
+// Inspect returns the present state.
+func (r *Runner) Inspect(ctx context.Context, name string) (runner.Container, error) {
+	if err := ctx.Err(); err != nil {
+		return runner.Container{}, err
+	}
+	rec, err := r.record(name)
+	if err != nil {
+		return runner.Container{}, err
+	}
+	return r.describe(rec)
+}
+
+// List returns all containers, by name.
+func (r *Runner) List(ctx context.Context) ([]runner.Container, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all, err := r.records()
+	if err != nil {
+		return nil, err
+	}
+	list := make([]runner.Container, 0, len(all))
+	for _, rec := range all {
+		c, err := r.describe(rec)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, c)
+	}
+	slices.SortFunc(list, func(a, b runner.Container) int { return cmp.Compare(a.Name, b.Name) })
+	return list, nil
+}
+
+// Create makes the directory with a copy of the image's files.
+func (r *Runner) Create(ctx context.Context, spec runner.Spec) (runner.Container, error) {
+	if err := spec.Validate(); err != nil {
+		return runner.Container{}, err
+	}
+	m, err := r.manifest(spec.Image)
+	if err != nil {
+		return runner.Container{}, err
+	}
+	if c, there, err := r.settle(ctx, spec); there || err != nil {
+		return c, err
+	}
+	// Copying takes its time and is done before anybody has to wait.
+	staged, err := r.stage()
+	if err != nil {
+		return runner.Container{}, err
+	}
+	defer func() { _ = removeAll(staged) }()
+	if err := r.fill(ctx, staged, spec.Image); err != nil {
+		return runner.Container{}, err
+	}
+	return r.commit(ctx, staged, spec, m)
+}
+
+// settle returns the container to adopt. It fails where nobody may create, and
+// otherwise reports that there is none to keep.
+func (r *Runner) settle(ctx context.Context, spec runner.Spec) (_ runner.Container, there bool, _ error) {
+	if err := ctx.Err(); err != nil {
+		return runner.Container{}, false, err
+	}
+	if _, err := os.Stat(r.path(networksDir, spec.Network)); err != nil {
+		return runner.Container{}, false, fmt.Errorf("%w: %s", runner.ErrNetworkNotFound, spec.Network)
+	}
+	rec, err := r.record(spec.Name)
+	switch {
+	case errors.Is(err, runner.ErrNotFound):
+		return runner.Container{}, false, nil
+	case err != nil:
+		return runner.Container{}, false, err
+	case rec.Hash == spec.Hash():
+		c, err := r.describe(rec)
+		return c, err == nil, err
+	case spec.Epoch != 0 && rec.Spec.Epoch > spec.Epoch:
+		return runner.Container{}, false, fmt.Errorf("%w: %s has epoch %d, not %d", runner.ErrStale, spec.Name, rec.Spec.Epoch, spec.Epoch)
+	}
+	return runner.Container{}, false, nil
+}
+
+// fill makes what a container's directory has beside its record.
+func (r *Runner) fill(ctx context.Context, dir, image string) error {
+	_, err := copyTree(ctx, filepath.Join(dir, workDir), filepath.Join(r.imagePath(image), filesDir), sha256.New())
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s", runner.ErrImageNotFound, image)
+	}
+	if err != nil {
+		return err
+	}
+	for _, d := range []string{scratchDir, logDir} {
+		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			return fmt.Errorf("process create: %w", diskError(err))
+		}
+	}
+	return nil
+}
+
+// commit gives the staged container its port and its name.
+func (r *Runner) commit(ctx context.Context, staged string, spec runner.Spec, m manifest) (runner.Container, error) {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return runner.Container{}, err
+	}
+	defer unlock()
+	if c, there, err := r.settle(ctx, spec); there || err != nil { // by somebody faster
+		return c, err
+	}
+	if _, err := r.manifest(spec.Image); err != nil { // removed meanwhile
+		return runner.Container{}, err
+	}
+	if err := r.remove(ctx, spec.Name); err != nil {
+		return runner.Container{}, err
+	}
+	rec, err := r.newRecord(spec, m)
+	if err != nil {
+		return runner.Container{}, err
+	}
+	if err := writeFile(filepath.Join(staged, recordFile), rec); err != nil {
+		return runner.Container{}, fmt.Errorf("process create: %w", err)
+	}
+	if err := os.Rename(staged, r.containerPath(spec.Name)); err != nil {
+		return runner.Container{}, fmt.Errorf("process create: %w", err)
+	}
+	ring(r.opts.Dir)
+	return state{Status: runner.Created}.describe(rec), nil
+}
+
+func (r *Runner) newRecord(spec runner.Spec, m manifest) (record, error) {
+	id := make([]byte, 32)
+	_, _ = rand.Read(id) // never fails
+	rec := record{
+		ID: hex.EncodeToString(id), Spec: spec, Hash: spec.Hash(), Cmd: spec.Command,
+		Dir: filepath.Join(workDir, m.Workdir), LogSize: r.opts.LogSize,
+	}
+	if rec.Cmd == nil {
+		rec.Cmd = m.Cmd
+	}
+	dir := r.containerPath(spec.Name)
+	rec.Env = map[string]string{
+		"PATH": r.opts.Path, "LANG": "C.UTF-8",
+		"HOME": filepath.Join(dir, workDir), "TMPDIR": filepath.Join(dir, scratchDir),
+	}
+	for _, env := range []map[string]string{m.Env, spec.Env} {
+		for k, v := range env {
+			rec.Env[k] = v
+		}
+	}
+	if spec.Port == 0 {
+		return rec, nil
+	}
+	all, err := r.records()
+	if err != nil {
+		return record{}, err
+	}
+	if rec.Port, err = freePort(all); err != nil {
+		return record{}, err
+	}
+	rec.Env["PORT"] = strconv.Itoa(rec.Port)
+	return rec, nil
+}
+
+// Remove kills the program and deletes the directory.
+func (r *Runner) Remove(ctx context.Context, name string) error {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return r.remove(ctx, name)
+}
+
+// remove needs the lock.
+func (r *Runner) remove(ctx context.Context, name string) error {
+	if _, err := r.record(name); errors.Is(err, runner.ErrNotFound) {
+		return nil
+	}
+	s, err := r.state(name)
+	if err != nil {
+		return err
+	}
+	if s.Status == runner.Running {
+		if err := r.kill(ctx, name, s); err != nil {
+			return err
+		}
+	}
+	if err := r.discard(r.containerPath(name)); err != nil {
+		return err
+	}
+	ring(r.opts.Dir)
+	return nil
+}

@@ -1,0 +1,162 @@
+package process
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/davitdev/davit/runner"
+)
+
+// killPatience is how long a shim gets to kill its program before it is killed
+// itself.
+const killPatience = 5 * time.Second
+
+// report is what a new shim says: nothing, or why there is no program.
+type report struct {
+	Error    string `json:"error,omitempty"`
+	ExitCode int    `json:"exitCode,omitempty"` // 126 or 127 if the program is to blame
+}
+
+// Start starts the program with a shim of its own.
+func (r *Runner) Start(ctx context.Context, name string) error {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if _, err := r.record(name); err != nil {
+		return err
+	}
+	if s, err := r.state(name); err != nil || s.Status == runner.Running {
+		return err
+	}
+	said, err := r.spawn(ctx, r.containerPath(name))
+	if err != nil {
+		return fmt.Errorf("process start: %w", diskError(err))
+	}
+	switch {
+	case said.ExitCode != 0:
+		return &runner.StartError{ExitCode: said.ExitCode, Message: said.Error}
+	case said.Error != "":
+		return fmt.Errorf("process start: %s", said.Error)
+	}
+	return nil
+}
+
+// spawn starts a shim and waits for its report. When ctx ends before, the shim
+// goes on; starting again finds it.
+func (r *Runner) spawn(ctx context.Context, dir string) (said report, _ error) {
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		return said, err
+	}
+	defer reading.Close()
+	defer writing.Close()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return said, err
+	}
+	defer null.Close()
+	log, err := os.OpenFile(dir+"/"+shimLog, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return said, err
+	}
+	defer log.Close()
+	// The program that runs now, even if its file was replaced since.
+	p, err := os.StartProcess("/proc/self/exe", []string{shimName, dir}, &os.ProcAttr{
+		Dir: "/",
+		// Small, because there is one for each container: it only copies.
+		Env:   []string{"GOMAXPROCS=1", "GOGC=20"},
+		Files: []*os.File{null, writing, log},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return said, err
+	}
+	// It ends with the program, and is then gone from the process table if we
+	// are still here, or else at once.
+	go func() { _, _ = p.Wait() }()
+	writing.Close()
+	defer context.AfterFunc(ctx, func() { _ = reading.SetReadDeadline(time.Now()) })()
+	err = json.NewDecoder(reading).Decode(&said)
+	switch {
+	case ctx.Err() != nil:
+		return said, ctx.Err()
+	case errors.Is(err, io.EOF):
+		return said, errors.New("the shim ended without a word: does main call process.Shim?")
+	}
+	return said, err
+}
+
+// Stop sends SIGTERM to the program's process group, and after grace SIGKILL to
+// everything it started.
+func (r *Runner) Stop(ctx context.Context, name string, grace time.Duration) error {
+	s, err := r.running(ctx, name)
+	if err != nil || s.Status != runner.Running {
+		return err
+	}
+	if err := s.Shim.signal(sigStop); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("process stop: %w", err)
+	}
+	ended, err := r.ended(ctx, name, s.Run, grace)
+	if err != nil || ended {
+		return err
+	}
+	return r.kill(ctx, name, s)
+}
+
+// running returns the state, settled: nobody is just starting the container.
+func (r *Runner) running(ctx context.Context, name string) (state, error) {
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return state{}, err
+	}
+	defer unlock()
+	if _, err := r.record(name); errors.Is(err, runner.ErrNotFound) {
+		return state{}, nil
+	}
+	return r.state(name)
+}
+
+// kill ends a run and waits until it is over.
+func (r *Runner) kill(ctx context.Context, name string, s state) error {
+	for _, sig := range []syscall.Signal{sigKill, syscall.SIGKILL} {
+		if err := s.Shim.signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return fmt.Errorf("process kill: %w", err)
+		}
+		ended, err := r.ended(ctx, name, s.Run, killPatience)
+		if err != nil || ended {
+			return err
+		}
+	}
+	return fmt.Errorf("process kill: %s does not end", name)
+}
+
+// ended waits at most so long for the end of a run, and reports whether it
+// came.
+func (r *Runner) ended(ctx context.Context, name string, run int, most time.Duration) (bool, error) {
+	waiting, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	err := runner.WaitHealthy(waiting, runner.Pace{}, func(context.Context) error {
+		s, err := r.state(name)
+		if err == nil && s.Status == runner.Running && s.Run == run {
+			err = runner.ErrInUse
+		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return true, nil
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, runner.ErrInUse) || errors.Is(err, context.DeadlineExceeded):
+		return false, nil
+	}
+	return false, err
+}
