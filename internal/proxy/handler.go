@@ -1,0 +1,199 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// ServeHTTP answers one request of the world: by a target, or by a page.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	s.inflight.add(1)
+	defer s.inflight.add(-1)
+
+	if strings.Contains(strings.ToLower(r.Header.Get("Upgrade")), "h2c") {
+		r.Header.Del("Upgrade") // requests inside would be neither routed nor marked by us
+	}
+	upgrade := r.Header.Get("Upgrade") != ""
+	if s.leaving.Load() && !upgrade {
+		w.Header().Set("Connection", "close") // the next request goes to our successor
+	}
+	if r.URL.Path == "" {
+		r.URL.Path = "/" // absolute form without a path
+	}
+	if r.Method == http.MethodConnect || r.URL.Opaque != "" || r.URL.Path[0] != '/' {
+		s.page(w, r, pageBadRequest, "")
+		return
+	}
+	rt, tg := s.acquire(r)
+	if rt == nil {
+		s.page(w, r, pageNotFound, "")
+		return
+	}
+	rt.count.requests.Add(1)
+	if tg == nil {
+		rt.count.failures.Add(1)
+		s.page(w, r, pageOf(rt.State), "")
+		return
+	}
+
+	x := &exchange{server: s, route: rt, target: tg, in: r}
+	defer func() { x.target.release() }()
+	if r.ContentLength != 0 {
+		// Reading the request and writing the response at the same time.
+		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 always can
+	}
+	if upgrade {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		r = r.WithContext(ctx)
+		w = &upgradeWriter{ResponseWriter: w, exchange: x, cancel: cancel}
+	}
+	proxy := s.proxy
+	proxy.Rewrite, proxy.Transport, proxy.ModifyResponse, proxy.ErrorHandler = x.rewrite, x, x.mark, x.fail
+	proxy.ServeHTTP(w, r)
+}
+
+// acquire finds the request's route, nil without one, and one of its targets,
+// nil without any. The caller releases the target.
+func (s *server) acquire(r *http.Request) (*route, *target) {
+	for table := s.routing.Load(); ; {
+		rt := table.match(r.Host, r.URL.Path)
+		if rt == nil {
+			return nil, nil
+		}
+		if tg := rt.pick(nil); tg != nil {
+			return rt, tg
+		}
+		now := s.routing.Load()
+		if now == table {
+			return rt, nil
+		}
+		table = now // its targets were retired while we looked
+	}
+}
+
+// exchange is one request on its way to a target and back.
+type exchange struct {
+	server *server
+	route  *route
+	target *target // acquired; another one after a retry
+	in     *http.Request
+	body   bodyReader
+}
+
+// RoundTrip sends the request to the acquired target and, as long as none of
+// it was sent, to each other target of the route once.
+func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
+	if out.Body != nil {
+		x.body.ReadCloser = out.Body
+		out.Body = &x.body
+	}
+	var tried []*target
+	for {
+		out.URL.Host = x.target.host
+		res, err := x.target.transport.RoundTrip(out)
+		if err == nil {
+			return res, nil
+		}
+		if !unsent(err) || out.Context().Err() != nil || x.body.touched.Load() {
+			return nil, err
+		}
+		x.target.refuse()
+		tried = append(tried, x.target)
+		next := x.route.pick(tried)
+		if next == nil {
+			return nil, err
+		}
+		x.target.release()
+		x.target = next
+	}
+}
+
+func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
+	out := pr.Out
+	out.URL.Scheme = "http"
+	out.URL.User = nil
+	out.URL.RawQuery = pr.In.URL.RawQuery // as it came: nothing here depends on it
+	out.Host = pr.In.Host
+	if x.route.StripPrefix {
+		stripPrefix(out.URL, x.route.Path)
+	}
+	x.server.forwarded(pr.In, out.Header)
+}
+
+func (x *exchange) mark(res *http.Response) error {
+	if x.route.deployment != nil {
+		res.Header["X-Davit-Deployment"] = x.route.deployment
+	}
+	return nil
+}
+
+// fail answers for a target that did not.
+func (x *exchange) fail(w http.ResponseWriter, out *http.Request, err error) {
+	if x.in.Context().Err() != nil {
+		w.WriteHeader(statusClientGone) // nobody reads it
+		return
+	}
+	id := out.Header.Get("X-Request-Id")
+	if x.body.failed.Load() {
+		x.server.page(w, x.in, pageBadRequest, id)
+		return
+	}
+	x.route.count.failures.Add(1)
+	p := pageBadGateway
+	var timeout net.Error
+	switch {
+	case errors.As(err, &timeout) && timeout.Timeout():
+		p = pageTimeout
+	case unsent(err):
+		p = pageRefused
+	}
+	x.server.log.DebugContext(x.in.Context(), "target did not answer",
+		"instance", x.route.Instance, "replica", x.target.ReplicaID, "error", err)
+	x.server.page(w, x.in, p, id)
+}
+
+// statusClientGone is nginx's status for a client that left before the answer.
+const statusClientGone = 499
+
+// bodyReader remembers what became of a request's body. The transport reads it
+// in a goroutine of its own, and closes it even if it could not dial: the
+// next attempt needs it open.
+type bodyReader struct {
+	io.ReadCloser
+	touched atomic.Bool // read at all
+	failed  atomic.Bool // the client's side broke
+}
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	b.touched.Store(true)
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.failed.Store(true)
+	}
+	return n, err
+}
+
+func (*bodyReader) Close() error { return nil }
+
+// buffers are the copy buffers of responses under way.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+func (b *buffers) Get() []byte {
+	if p, ok := b.pool.Get().(*[bufferSize]byte); ok {
+		return p[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+func (b *buffers) Put(p []byte) { b.pool.Put((*[bufferSize]byte)(p)) }

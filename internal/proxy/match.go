@@ -1,0 +1,147 @@
+package proxy
+
+import (
+	"cmp"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+)
+
+// routing is a table made for looking up. It is never changed: a push makes a
+// new one, which takes over the targets and counters that stay.
+type routing struct {
+	installation string
+	version      int64
+	sum          [32]byte // of the encoded table: equal version, equal content
+	hosts        map[string][]*route
+	targets      map[Target]*target
+}
+
+type route struct {
+	Route
+	targets    []*target
+	deployment []string // header value, shared by all answers
+	next       atomic.Uint32
+	count      *counters
+}
+
+// counters outlive the routing they were made in.
+type counters struct {
+	requests atomic.Uint64
+	failures atomic.Uint64 // answered by us because the app did not
+}
+
+// compile builds the routing of a valid table. prev may be nil.
+func compile(t Table, sum [32]byte, prev *routing) *routing {
+	c := &routing{
+		installation: t.Installation, version: t.Version, sum: sum,
+		hosts:   make(map[string][]*route, len(t.Routes)),
+		targets: make(map[Target]*target),
+	}
+	for _, r := range t.Routes {
+		r.Host, r.Path = canonicalHost(r.Host), canonicalPath(r.Path)
+		rt := &route{Route: r, count: &counters{}}
+		if r.Deployment != "" {
+			rt.deployment = []string{r.Deployment}
+		}
+		if old := prev.route(r.Host, r.Path); old != nil {
+			rt.count = old.count
+		}
+		for _, id := range r.Targets {
+			tg := c.targets[id]
+			if tg == nil && prev != nil {
+				tg = prev.targets[id]
+			}
+			if tg == nil {
+				tg = newTarget(id)
+			}
+			c.targets[id] = tg
+			rt.targets = append(rt.targets, tg)
+		}
+		c.hosts[r.Host] = append(c.hosts[r.Host], rt)
+	}
+	for _, rs := range c.hosts {
+		slices.SortFunc(rs, func(a, b *route) int { return cmp.Compare(len(b.Path), len(a.Path)) })
+	}
+	return c
+}
+
+// match returns the route for a request, nil if there is none.
+func (c *routing) match(host, path string) *route {
+	for _, r := range c.hosts[canonicalHost(host)] {
+		if r.covers(path) {
+			return r
+		}
+	}
+	return nil
+}
+
+// route returns the route with exactly this host and path, nil without one.
+func (c *routing) route(host, path string) *route {
+	if c == nil {
+		return nil
+	}
+	i := slices.IndexFunc(c.hosts[host], func(r *route) bool { return r.Path == path })
+	if i < 0 {
+		return nil
+	}
+	return c.hosts[host][i]
+}
+
+func (r *route) covers(path string) bool {
+	return r.Path == "/" || strings.HasPrefix(path, r.Path) && (len(path) == len(r.Path) || path[len(r.Path)] == '/')
+}
+
+// canonicalHost returns h in lower case without port, brackets and trailing
+// dot; "" if h cannot be a host.
+func canonicalHost(h string) string {
+	if strings.HasPrefix(h, "[") { // IPv6
+		end := strings.IndexByte(h, ']')
+		if end < 0 {
+			return ""
+		}
+		h = h[1:end]
+	} else if i := strings.IndexByte(h, ':'); i >= 0 && i == strings.LastIndexByte(h, ':') {
+		h = h[:i]
+	}
+	h = strings.TrimSuffix(h, ".")
+	if len(h) > maxHost {
+		return ""
+	}
+	return strings.ToLower(h)
+}
+
+// canonicalPath returns p without a trailing slash, "/" for "".
+func canonicalPath(p string) string {
+	if p = strings.TrimRight(p, "/"); p == "" {
+		return "/"
+	}
+	return p
+}
+
+// stripPrefix removes prefix, which covers u, from u's path, and exactly the
+// same part from its encoded form.
+func stripPrefix(u *url.URL, prefix string) {
+	if prefix == "/" {
+		return
+	}
+	u.Path = u.Path[len(prefix):]
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	if u.RawPath == "" {
+		return
+	}
+	raw := u.RawPath
+	for range len(prefix) {
+		if raw[0] == '%' {
+			raw = raw[2:]
+		}
+		raw = raw[1:]
+	}
+	if raw == "" {
+		raw = "/"
+	}
+	u.RawPath = raw
+}

@@ -1,0 +1,101 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+const (
+	helloTime = 2 * time.Second
+	startTime = 15 * time.Second // the handover to it may take most of that
+
+	// reportFD is where a started proxy finds its end of the report pipe.
+	reportFD = 3
+)
+
+// Spawn says which proxy should be running.
+type Spawn struct {
+	Data, Listen, Version string // as in Options
+
+	// Command is the argument vector that runs a proxy with these; the flag
+	// `--report-fd 3` is added. The file of that number is Options.Report.
+	Command []string
+	// Env is the whole environment of the process; nil means none, so that
+	// nothing of the control plane's secrets lives on in it.
+	Env []string
+	// LogFile is appended to; made with mode 0600 if absent.
+	LogFile string
+}
+
+// EnsureRunning returns the control of a proxy that serves o.Data on o.Listen
+// in o.Version, and whether it was there already. One of another version or
+// protocol, or on another address, hands over to the one that is started; it
+// needs no time without a proxy. Calling it again when all is well costs a
+// question, so it is what a supervisor repeats. It fails like Run.
+//
+// The process is started in a session of its own and outlives this one. While
+// this one lives, a goroutine waits for the end of it, so that no zombie is
+// left.
+func EnsureRunning(ctx context.Context, o Spawn) (c *Client, adopted bool, err error) {
+	c = NewClient(o.Data)
+	ask, cancel := context.WithTimeout(ctx, helloTime)
+	defer cancel()
+	h, err := c.Hello(ask)
+	if err == nil && h.Protocol == Protocol && h.Version == o.Version && h.Listen == o.Listen {
+		return c, true, nil
+	}
+	if err := o.start(ctx); err != nil {
+		return nil, false, err
+	}
+	return c, false, nil
+}
+
+// start runs the command and returns when it serves, or why it does not.
+func (o *Spawn) start(ctx context.Context) error {
+	logFile, err := os.OpenFile(o.LogFile, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("open the proxy's log: %w", err)
+	}
+	defer logFile.Close()
+	report, child, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer report.Close()
+
+	argv := append(append([]string(nil), o.Command...), "--report-fd", strconv.Itoa(reportFD))
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) // it outlives the caller
+	cmd.Env = append([]string{}, o.Env...)
+	cmd.Stdout, cmd.Stderr = logFile, logFile
+	cmd.ExtraFiles = []*os.File{child} // descriptor 3
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	child.Close()
+	if err != nil {
+		return fmt.Errorf("start the proxy: %w", err)
+	}
+	go func() { _ = cmd.Wait() }() // how it ended is in its log
+
+	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("the proxy did not start in time"))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { report.Close() })()
+	var a answer[int]
+	err = json.NewDecoder(report).Decode(&a)
+	if ctx.Err() != nil {
+		_ = cmd.Process.Kill() // nobody will ask for it; fails only if it has ended
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fault.Wrap(err, fault.Internal, "The proxy ended while it started; %s may say why", o.LogFile)
+	}
+	return a.Error.fault()
+}
