@@ -1,0 +1,107 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/moby/buildkit/client"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/identity"
+	"github.com/moby/buildkit/session"
+	"github.com/moby/buildkit/session/secrets/secretsprovider"
+	"github.com/tonistiigi/fsutil"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// repository is the first part of the name of every image built here.
+const repository = "davit"
+
+// BuildKit builds images with the BuildKit inside a Docker engine, from 20.10
+// on, into the engine's own image store. All fields are required. It is safe
+// for concurrent use.
+//
+// The engine limits neither the memory nor the CPU of its builds, and their
+// commands reach whatever its containers reach.
+type BuildKit struct { //nolint:revive // the name of what it uses
+	// Dial and DialSession connect to the engine's /grpc and /session, as
+	// docker.Engine does.
+	Dial        func(ctx context.Context) (net.Conn, error)
+	DialSession func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error)
+
+	// AllowHost refuses, with SOURCE_FORBIDDEN, a host that a build must not
+	// fetch from by ADD; PublicHost is one. The engine looks the name up
+	// again and follows redirects.
+	AllowHost func(ctx context.Context, host string) error
+
+	// Installation is the id on the label davit.installation of every image.
+	Installation string
+}
+
+var _ Builder = (*BuildKit)(nil)
+
+// Build implements Builder. The image has the labels davit.installation,
+// davit.instance and davit.deployment.
+func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, error) {
+	ctx, cancel := withTimeout(ctx, req.Timeout)
+	defer cancel()
+	files, err := buildContext(req.Tree.FS(), req.Plan)
+	if err != nil {
+		return Result{}, err
+	}
+	c, err := client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }),
+		client.WithSessionDialer(b.DialSession))
+	if err != nil {
+		return Result{}, fmt.Errorf("build: %w", err)
+	}
+	defer c.Close()
+	t := &translation{req: req, allow: b.AllowHost, labels: map[string]string{
+		"davit.installation": b.Installation, "davit.instance": req.Instance, "davit.deployment": req.Deployment,
+	}}
+	out := newReport(sink, req.Secrets)
+	reference := repository + "/" + req.Instance + ":" + req.Deployment
+	answer, err := solve(ctx, c, t, out, client.SolveOpt{
+		Exports:     []client.ExportEntry{{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}},
+		LocalMounts: map[string]fsutil.FS{dockerui.DefaultLocalNameContext: files},
+		// With a key used before, the engine would transfer only files whose
+		// size or time differs, and an unpacked archive shows neither.
+		SharedKey: identity.NewID(),
+		Session:   []session.Attachable{secretsprovider.FromMap(req.Secrets)},
+	})
+	if err != nil {
+		return Result{}, t.failure(ctx, err, out)
+	}
+	image := answer.ExporterResponse[exptypes.ExporterImageConfigDigestKey]
+	if image == "" { // before engine 23
+		image = answer.ExporterResponse[exptypes.ExporterImageDigestKey]
+	}
+	if image == "" {
+		return Result{}, errors.New("build: the engine does not say which image it made")
+	}
+	return Result{Image: image, Reference: reference, Platform: t.platform, CacheHit: out.cached()}, nil
+}
+
+func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if d == 0 {
+		d = defaultTimeout
+	}
+	return context.WithTimeoutCause(ctx, d, fault.New(fault.BuildTimeout, "The build took longer than %s.", d))
+}
+
+// solve runs a translation and returns once everything about it is told.
+func solve(ctx context.Context, c *client.Client, t *translation, out *report, opt client.SolveOpt) (*client.SolveResponse, error) {
+	statuses := make(chan *client.SolveStatus)
+	told := make(chan struct{})
+	go func() {
+		defer close(told)
+		out.follow(statuses)
+	}()
+	answer, err := c.Build(ctx, opt, "davit", t.run, statuses)
+	<-told
+	out.finish()
+	return answer, err
+}

@@ -1,0 +1,109 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/moby/patternmatcher/ignorefile"
+	"github.com/tonistiigi/fsutil"
+	"github.com/tonistiigi/fsutil/types"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// buildContext is what COPY and ADD of a Dockerfile see of the source: all but
+// what its ignore file names.
+func buildContext(fsys fs.FS, p Plan) (fsutil.FS, error) {
+	exclude, err := ignorePatterns(fsys, p)
+	if err != nil {
+		return nil, err
+	}
+	filtered, err := fsutil.NewFilterFS(contextFS{fsys}, &fsutil.FilterOpt{ExcludePatterns: exclude})
+	if err != nil {
+		return nil, fault.Wrap(err, fault.DockerfileInvalid, "The .dockerignore has a pattern that is not understood: %v.", err)
+	}
+	return filtered, nil
+}
+
+// ignorePatterns reads the ignore file of the plan's Dockerfile, or else the
+// one of the source.
+func ignorePatterns(fsys fs.FS, p Plan) ([]string, error) {
+	names := []string{".dockerignore"}
+	if p.DockerfilePath != "" {
+		names = []string{p.DockerfilePath + ".dockerignore", ".dockerignore"}
+	}
+	for _, name := range names {
+		if ok, err := exists(fsys, name); err != nil {
+			return nil, err
+		} else if !ok {
+			continue
+		}
+		data, err := read(fsys, name, fault.DockerfileInvalid)
+		if err != nil {
+			return nil, err
+		}
+		patterns, err := ignorefile.ReadAll(bytes.NewReader(data))
+		if err != nil {
+			return nil, fault.Wrap(err, fault.DockerfileInvalid, "%s cannot be read: %v.", name, err)
+		}
+		return patterns, nil
+	}
+	return nil, nil
+}
+
+// contextFS shows a tree to BuildKit. The tree itself keeps readers inside.
+type contextFS struct{ fsys fs.FS }
+
+var _ fsutil.FS = contextFS{}
+
+func (c contextFS) Open(name string) (io.ReadCloser, error) {
+	return c.fsys.Open(filepath.ToSlash(filepath.Clean(name)))
+}
+
+func (c contextFS) Walk(ctx context.Context, target string, fn fs.WalkDirFunc) error {
+	start := filepath.ToSlash(filepath.Clean(target))
+	if start == "" || start == "/" {
+		start = "."
+	}
+	err := fs.WalkDir(c.fsys, start, func(name string, d fs.DirEntry, err error) error {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		if name == "." && err == nil {
+			return nil
+		}
+		if err != nil {
+			return fn(name, nil, err)
+		}
+		stat, err := c.stat(name, d)
+		if err != nil {
+			return err
+		}
+		return fn(name, &fsutil.DirEntryInfo{Stat: stat}, nil)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // as fsutil's own file system has it
+	}
+	return err
+}
+
+func (c contextFS) stat(name string, d fs.DirEntry) (*types.Stat, error) {
+	info, err := d.Info()
+	if err != nil {
+		return nil, err
+	}
+	stat := &types.Stat{Path: name, Mode: uint32(info.Mode()), ModTime: info.ModTime().UnixNano()}
+	switch {
+	case info.Mode().IsRegular():
+		stat.Size = info.Size()
+	case info.Mode()&fs.ModeSymlink != 0:
+		if stat.Linkname, err = fs.ReadLink(c.fsys, name); err != nil {
+			return nil, err
+		}
+	}
+	return stat, nil
+}

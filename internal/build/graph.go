@@ -1,0 +1,142 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	"github.com/moby/buildkit/solver/pb"
+	"github.com/moby/buildkit/util/gitutil"
+	digest "github.com/opencontainers/go-digest"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// graph is a translated Dockerfile: what it wants, and which line wants it.
+type graph struct {
+	ops   map[string]*pb.Op // by digest
+	lines map[string]int    // of the Dockerfile
+}
+
+func readGraph(def *llb.Definition) (*graph, error) {
+	g := &graph{ops: map[string]*pb.Op{}, lines: map[string]int{}}
+	for _, data := range def.Def {
+		op := &pb.Op{}
+		if err := op.UnmarshalVT(data); err != nil {
+			return nil, fmt.Errorf("read build graph: %w", err)
+		}
+		g.ops[string(digest.FromBytes(data))] = op
+	}
+	if def.Source != nil {
+		for id, l := range def.Source.Locations {
+			if len(l.Locations) > 0 && len(l.Locations[0].Ranges) > 0 {
+				g.lines[id] = int(l.Locations[0].Ranges[0].Start.Line)
+			}
+		}
+	}
+	// A source has the line of the step that wants it.
+	for id, op := range g.ops {
+		for _, in := range op.Inputs {
+			if g.lines[in.Digest] == 0 {
+				g.lines[in.Digest] = g.lines[id]
+			}
+		}
+	}
+	return g, nil
+}
+
+// image is the base image a step fetches, "" if it fetches none.
+func (g *graph) image(id string) string {
+	ref, ok := strings.CutPrefix(g.ops[id].GetSource().GetIdentifier(), "docker-image://")
+	if !ok {
+		return ""
+	}
+	return ref
+}
+
+// runs reports whether a step is an instruction that does something.
+func (g *graph) runs(id string) bool {
+	op := g.ops[id]
+	return op.GetExec() != nil || op.GetFile() != nil
+}
+
+// check refuses a graph with a step that may not be run.
+func (g *graph) check(ctx context.Context, text []byte, allow func(ctx context.Context, host string) error) error {
+	for id, op := range g.ops {
+		problem := execProblem(op.GetExec())
+		if s := op.GetSource(); s != nil {
+			var err error
+			if problem, err = sourceForbidden(ctx, s, allow); err != nil {
+				return err
+			}
+		}
+		if problem != "" {
+			return atLine(text, g.lines[id], fault.SourceForbidden, "%s", problem)
+		}
+	}
+	return nil
+}
+
+// execProblem says what a command wants beyond its container.
+func execProblem(e *pb.ExecOp) string {
+	if e == nil {
+		return ""
+	}
+	switch {
+	case e.Network == pb.NetMode_HOST:
+		return "a build must not use the network of the host."
+	case e.Security == pb.SecurityMode_INSECURE:
+		return "a build must not be privileged."
+	case len(e.CdiDevices) > 0:
+		return "a build must not use devices."
+	}
+	for _, m := range e.Mounts {
+		if m.MountType == pb.MountType_SSH && !m.GetSSHOpt().GetOptional() {
+			return "there is no ssh agent for builds: use a secret."
+		}
+	}
+	return ""
+}
+
+// sourceForbidden says why a source may not be used, "" if it may.
+func sourceForbidden(ctx context.Context, s *pb.SourceOp, allow func(ctx context.Context, host string) error) (string, error) {
+	scheme, rest, _ := strings.Cut(s.Identifier, "://")
+	switch scheme {
+	case "local":
+		if rest != dockerui.DefaultLocalNameContext {
+			return "there is no build context of that name.", nil
+		}
+		return "", nil
+	case "docker-image":
+		return "", checkImage(rest)
+	}
+	host := remoteHost(scheme, s)
+	if host == "" {
+		return "it wants a kind of source that is not allowed.", nil
+	}
+	err := allow(ctx, host)
+	if refused, ok := errors.AsType[*fault.Error](err); ok && refused.Code == fault.SourceForbidden {
+		return refused.Message, nil
+	}
+	return "", err
+}
+
+// remoteHost is the host a source is fetched from by http or git, "" for
+// anything else.
+func remoteHost(scheme string, s *pb.SourceOp) string {
+	switch scheme {
+	case "http", "https":
+		if u, err := url.Parse(s.Identifier); err == nil {
+			return u.Hostname()
+		}
+	case "git":
+		if u, err := gitutil.ParseURL(s.Attrs[pb.AttrFullRemoteURL]); err == nil && u.Scheme != gitutil.SSHProtocol {
+			return (&url.URL{Host: u.Host}).Hostname()
+		}
+	}
+	return ""
+}

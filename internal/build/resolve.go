@@ -1,0 +1,105 @@
+package build
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/distribution/reference"
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
+	digest "github.com/opencontainers/go-digest"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// imageError is a base image that could not be had.
+type imageError struct {
+	ref string
+	err error
+}
+
+func (e *imageError) Error() string { return e.ref + ": " + e.err.Error() }
+func (e *imageError) Unwrap() error { return e.err }
+
+// resolver finds the configurations of base images and looks at what they
+// bring into the translation: variables and triggers.
+type resolver struct {
+	next llb.ImageMetaResolver
+	file dockerfile
+	args map[string]string
+
+	mu       sync.Mutex
+	env      []string
+	triggers []instructions.Command
+}
+
+var _ llb.ImageMetaResolver = (*resolver)(nil)
+
+// ResolveImageConfig implements llb.ImageMetaResolver. It is called from
+// several goroutines.
+func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	if err := checkImage(ref); err != nil {
+		return "", "", nil, err
+	}
+	name, sum, config, err := r.next.ResolveImageConfig(ctx, ref, opt)
+	if err != nil {
+		return "", "", nil, &imageError{ref, err}
+	}
+	return name, sum, config, r.look(ref, config)
+}
+
+func (r *resolver) look(ref string, config []byte) error {
+	var image dockerspec.DockerOCIImage
+	if err := json.Unmarshal(config, &image); err != nil {
+		return fault.Wrap(err, fault.ImageUnsupported, "The configuration of the image %s cannot be read.", familiar(ref))
+	}
+	var triggers []instructions.Command
+	for _, text := range image.Config.OnBuild {
+		c, err := parseTrigger(text)
+		if err != nil {
+			return fault.Wrap(err, fault.ImageUnsupported, "The image %s has an ONBUILD instruction that cannot be read.", familiar(ref))
+		}
+		if problem := checkShape(c); problem != "" {
+			return fault.New(fault.SourceForbidden, "The image %s has an ONBUILD instruction that is not allowed: %s.", familiar(ref), problem)
+		}
+		triggers = append(triggers, c)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.env, r.triggers = append(r.env, image.Config.Env...), append(r.triggers, triggers...)
+	if overBudget(r.file, r.env, r.triggers, r.args) {
+		return errTooLarge()
+	}
+	return nil
+}
+
+func errTooLarge() error {
+	return fault.New(fault.DockerfileInvalid, "The Dockerfile becomes larger than %d MiB once its variables are filled in.", maxExpansion>>20)
+}
+
+// checkImage refuses images that belong to Davit: they are somebody's builds,
+// and their names must give nobody their content.
+func checkImage(ref string) error {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return fault.Wrap(err, fault.DockerfileInvalid, "%q is not the name of an image.", ref)
+	}
+	if strings.HasPrefix(named.Name(), "docker.io/"+repository+"/") {
+		return &imageError{ref, fmt.Errorf("%w: it is reserved", errNoImage)}
+	}
+	return nil
+}
+
+// familiar is the short name of an image, as people write it.
+func familiar(ref string) string {
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err != nil {
+		return ref
+	}
+	return reference.FamiliarString(named)
+}

@@ -1,0 +1,139 @@
+package build
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/exporter/containerimage/exptypes"
+	"github.com/moby/buildkit/frontend/dockerfile/dockerfile2llb"
+	"github.com/moby/buildkit/frontend/dockerui"
+	gateway "github.com/moby/buildkit/frontend/gateway/client"
+	"github.com/moby/buildkit/solver/pb"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// translation turns the Dockerfile of a request into BuildKit's own terms, in
+// this process: an old engine needs to know none of the syntax, no frontend is
+// fetched for "# syntax=", and everything a build wants to reach can be looked
+// at before it starts.
+type translation struct {
+	req    Request
+	labels map[string]string
+	allow  func(ctx context.Context, host string) error
+
+	// Set by run.
+	graph    *graph
+	platform string
+	err      error // why it was given up; the engine only passes on its text
+}
+
+// run is a gateway.BuildFunc: the engine waits for what it returns.
+func (t *translation) run(ctx context.Context, c gateway.Client) (_ *gateway.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil { // a parser of hostile text
+			err = fmt.Errorf("translate Dockerfile: panic: %v\n%s", p, debug.Stack())
+		}
+		t.err = err
+	}()
+	def, config, err := t.translate(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	result, err := c.Solve(ctx, gateway.SolveRequest{Definition: def})
+	if err != nil {
+		return nil, err
+	}
+	result.AddMeta(exptypes.ExporterImageConfigKey, config)
+	return result, nil
+}
+
+func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Definition, []byte, error) {
+	text := t.req.Plan.Dockerfile
+	file, err := parseDockerfile(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkFile(text, file, t.req.Args); err != nil {
+		return nil, nil, err
+	}
+	opts := c.BuildOpts()
+	if len(opts.Workers) == 0 || len(opts.Workers[0].Platforms) == 0 {
+		return nil, nil, fault.New(fault.RunnerAway, "The Docker engine has no BuildKit.")
+	}
+	platform := opts.Workers[0].Platforms[0]
+	state, image, _, _, err := dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{
+		Config: dockerui.Config{
+			BuildArgs:        t.req.Args,
+			CacheIDNamespace: cmp.Or(t.req.CacheScope, t.req.Instance),
+			ImageResolveMode: llb.ResolveModePreferLocal,
+			Labels:           t.labels,
+			Target:           t.req.Target,
+		},
+		TargetPlatform: &platform,
+		MetaResolver:   &resolver{next: c, file: file, args: t.req.Args},
+		SourceMap:      llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", text),
+		LLBCaps:        &opts.LLBCaps,
+	})
+	if err != nil {
+		return nil, nil, t.explain(ctx, err)
+	}
+	def, err := state.Marshal(ctx)
+	if err != nil {
+		return nil, nil, t.explain(ctx, err)
+	}
+	if t.graph, err = readGraph(def); err != nil {
+		return nil, nil, err
+	}
+	if err := t.graph.check(ctx, text, t.allow); err != nil {
+		return nil, nil, err
+	}
+	config, err := json.Marshal(image)
+	if err != nil {
+		return nil, nil, fmt.Errorf("image configuration: %w", err)
+	}
+	t.platform = platform.OS + "/" + platform.Architecture
+	out := def.ToPB()
+	if t.req.NoCache {
+		for id, meta := range out.Metadata {
+			meta.IgnoreCache = t.graph.runs(id)
+		}
+	}
+	return out, config, nil
+}
+
+// explain blames the Dockerfile for what the translation says, unless it is
+// about an image, has been explained already or comes from outside.
+func (t *translation) explain(ctx context.Context, err error) error {
+	_, known := errors.AsType[*fault.Error](err)
+	image, ok := errors.AsType[*imageError](err)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case ok:
+		return explainImage(image)
+	case known:
+		return err
+	}
+	return invalidDockerfile(t.req.Plan.Dockerfile, err)
+}
+
+// checkFile looks at a Dockerfile before it is translated.
+func checkFile(text []byte, file dockerfile, args map[string]string) error {
+	for _, s := range file.stages {
+		for _, c := range s.Commands {
+			if problem := checkShape(c); problem != "" {
+				return atLine(text, c.Location()[0].Start.Line, fault.SourceForbidden, "%s.", problem)
+			}
+		}
+	}
+	if overBudget(file, nil, nil, args) {
+		return errTooLarge()
+	}
+	return nil
+}
