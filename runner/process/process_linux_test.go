@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.uber.org/goleak"
+
 	"github.com/davitdev/davit/runner"
 	"github.com/davitdev/davit/runner/process"
 	"github.com/davitdev/davit/runner/runnertest"
@@ -13,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Shim()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 func newRunner(t *testing.T, dir string) *process.Runner {
@@ -42,7 +44,6 @@ func TestRunnerConforms(t *testing.T) {
 
 	dir := t.TempDir()
 	files := appFiles(t)
-	var id string
 	runnertest.Conform(t, runnertest.Harness{
 		New: func(t *testing.T, installation string) runner.Runner {
 			r := newRunner(t, filepath.Join(dir, installation))
@@ -56,8 +57,7 @@ func TestRunnerConforms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			id = img.ID
-			return id
+			return img.ID
 		},
 		Program: "./app",
 	})

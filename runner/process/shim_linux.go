@@ -162,6 +162,7 @@ func (s *shim) run() error {
 	for i, pipe := range s.pipes {
 		copying.Go(func() { s.log.copy(runner.Descriptor(i+1), pipe) })
 	}
+	shrink()
 	// Signals and deaths are one loop's, so that the program's ID is nobody
 	// else's when it is used: it is given again only after reap.
 	var status *syscall.WaitStatus

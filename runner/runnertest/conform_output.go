@@ -31,6 +31,7 @@ func (s *suite) attach(t *testing.T) {
 		t.Parallel()
 		b := s.bench(t)
 		name := b.serving()
+		b.copied(name, 1, 0) // where it listens
 		stream := b.attached(name)
 		b.get(name, "/log?n=5&stderr=true")
 		if got := read(t, stream, runner.Stderr, 5); got != numbered(5) {
@@ -42,6 +43,7 @@ func (s *suite) attach(t *testing.T) {
 		const lines = 100_000
 		b := s.bench(t)
 		name := b.serving()
+		b.copied(name, 1, 0) // where it listens
 		stream := b.attached(name)
 		b.get(name, fmt.Sprintf("/log?n=%d", lines))
 		if got := read(t, stream, runner.Stdout, lines); got != numbered(lines) {

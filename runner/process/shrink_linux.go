@@ -1,0 +1,59 @@
+package process
+
+import (
+	"bufio"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// shrink gives back the memory that starting took: what the packages of the
+// binary allocated that a shim never uses, and the pages of the binary that
+// were read on the way, which the kernel reads again when they are needed
+// (madvise(2), MADV_DONTNEED on a mapped file). A shim of Davit's binary goes
+// from 24 MB to 7.
+func shrink() {
+	debug.FreeOSMemory()
+	f, err := os.Open("/proc/self/smaps")
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	for _, m := range fileMappings(bufio.NewScanner(f)) {
+		_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, m.start, m.end-m.start, syscall.MADV_DONTNEED)
+	}
+}
+
+// mapping is a range of addresses.
+type mapping struct{ start, end uintptr }
+
+// fileMappings returns the read-only mappings of files that are nothing but the
+// file. One with pages of its own is left out, even if it cannot be written any
+// more: the dynamic linker's relocations would be lost.
+func fileMappings(smaps *bufio.Scanner) []mapping {
+	var found []mapping
+	var last *mapping
+	for smaps.Scan() {
+		f := strings.Fields(smaps.Text())
+		if len(f) == 0 {
+			continue
+		}
+		if len(f) >= 2 && f[0] == "Anonymous:" && f[1] == "0" && last != nil {
+			found = append(found, *last)
+		}
+		from, to, isRange := strings.Cut(f[0], "-")
+		if !isRange {
+			continue // one of the lines about the last range
+		}
+		last = nil
+		start, err1 := strconv.ParseUint(from, 16, 64)
+		end, err2 := strconv.ParseUint(to, 16, 64)
+		// Addresses, permissions, offset, device, inode, path.
+		if err1 == nil && err2 == nil && len(f) >= 6 && f[1][0] == 'r' && f[1][1] == '-' && strings.HasPrefix(f[5], "/") {
+			last = &mapping{uintptr(start), uintptr(end)}
+		}
+	}
+	return found
+}
