@@ -38,8 +38,8 @@ func (tx *Tx) Once(ctx context.Context, mutation string, input any, do func() (i
 	if err != nil {
 		return "", fmt.Errorf("hash input: %w", err)
 	}
-	sum := sha256.Sum256(text)
-	hash := hex.EncodeToString(sum[:])
+	hash := digest(text)
+	key = digest([]byte(key)) // it may be of any length and hold anything
 	// Only Davit reads this table; the predicate is the tenant filter.
 	before, err := tx.Tx.IdempotencyKey.Query().
 		Where(idempotencykey.PrincipalID(p.ID()), idempotencykey.Key(key)).Only(principal.AsSystem(ctx))
@@ -48,7 +48,9 @@ func (tx *Tx) Once(ctx context.Context, mutation string, input any, do func() (i
 	case err != nil:
 		return "", fmt.Errorf("find idempotency key: %w", err)
 	case time.Since(before.CreatedAt) > IdempotencyWindow:
-		if err := tx.Tx.IdempotencyKey.DeleteOne(before).Exec(ctx); err != nil {
+		// Somebody else may renew it at the same moment: whoever comes second
+		// finds nothing to delete, and then the other's key in the way.
+		if _, err := tx.Tx.IdempotencyKey.Delete().Where(idempotencykey.ID(before.ID)).Exec(ctx); err != nil {
 			return "", fmt.Errorf("renew idempotency key: %w", err)
 		}
 	case before.Mutation != mutation || before.RequestHash != hash:
@@ -62,4 +64,9 @@ func (tx *Tx) Once(ctx context.Context, mutation string, input any, do func() (i
 	err = tx.Tx.IdempotencyKey.Create().SetPrincipalID(p.ID()).SetKey(key).SetMutation(mutation).
 		SetRequestHash(hash).SetResultID(id).Exec(ctx)
 	return id, Race(err)
+}
+
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

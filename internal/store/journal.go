@@ -3,14 +3,21 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/principal"
 )
 
-// OutboxTopic is woken when a transaction has written to the outbox.
-const OutboxTopic = "outbox"
+// Topics that are no row's id.
+const (
+	// OutboxTopic is woken when a transaction has written to the outbox.
+	OutboxTopic = "outbox"
+	// RoutesTopic is woken when the table of routes has changed.
+	RoutesTopic = "routes"
+)
 
 // Wake notes topics to be woken once the transaction has committed. A topic is
 // the id of what changed.
@@ -53,15 +60,52 @@ type Event struct {
 	Payload   map[string]any
 }
 
-// Record writes an event on behalf of the principal of ctx and numbers it. It
-// is called last in a transaction: from here to the commit no other event of
-// the workspace can be written, which is what makes the numbers follow the
-// order of the commits.
+// Record notes an event on behalf of the principal of ctx. It is written and
+// numbered as the last thing before the commit: from then on no other event of
+// the workspace can be, which is what makes the numbers follow the order of the
+// commits, and no transaction waits for a row while it holds up the numbers.
 func (tx *Tx) Record(ctx context.Context, e Event) error {
 	p, err := principal.From(ctx)
 	if err != nil {
 		return err
 	}
+	tx.events = append(tx.events, recorded{e, p.ID()})
+	tx.Wake(e.topics()...)
+	return nil
+}
+
+// recorded is an event and who caused it.
+type recorded struct {
+	Event
+	actorID string
+}
+
+// ChangeRoutes notes that the table of routes changes with this transaction:
+// its version rises once, right before the commit.
+func (tx *Tx) ChangeRoutes() {
+	tx.routes = true
+	tx.Wake(RoutesTopic)
+}
+
+// flush writes what was noted for the end of the transaction. Its rows are the
+// ones that transactions share, so they are locked last and in one order: the
+// version of the routes, then the counters of events by workspace.
+func (tx *Tx) flush(ctx context.Context) error {
+	if tx.routes {
+		if _, err := tx.Exec(ctx, "UPDATE installations SET route_version = route_version + 1"); err != nil {
+			return fmt.Errorf("note change of routes: %w", err)
+		}
+	}
+	slices.SortStableFunc(tx.events, func(a, b recorded) int { return strings.Compare(a.WorkspaceID, b.WorkspaceID) })
+	for _, e := range tx.events {
+		if err := tx.number(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) number(ctx context.Context, e recorded) error {
 	seq, err := tx.Int64s(ctx, `INSERT INTO event_counters (id, seq) VALUES (?, 1)
 		ON CONFLICT (id) DO UPDATE SET seq = event_counters.seq + 1 RETURNING seq`, e.WorkspaceID)
 	if err != nil {
@@ -72,15 +116,20 @@ func (tx *Tx) Record(ctx context.Context, e Event) error {
 		SetNillableProjectID(nonEmpty(e.ProjectID)).SetNillableEnvironmentID(nonEmpty(e.EnvironmentID)).
 		SetNillableServiceID(nonEmpty(e.ServiceID)).SetNillableInstanceID(nonEmpty(e.InstanceID)).
 		SetNillableDeploymentID(nonEmpty(e.DeploymentID)).
-		SetActorID(p.ID()).SetMessage(e.Message).SetPayload(e.Payload)
+		SetActorID(e.actorID).SetMessage(Text(e.Message)).SetPayload(e.Payload)
 	if e.Severity != "" {
 		c.SetSeverity(e.Severity)
 	}
 	if err := c.Exec(ctx); err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
-	tx.Wake(e.topics()...)
 	return nil
+}
+
+// Text is s as both databases take it, in a column and inside JSON: what is not
+// UTF-8, and the NUL that PostgreSQL refuses, are replaced.
+func Text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // TaskOperation is the task that carries out an operation.

@@ -24,6 +24,11 @@ var nowMillis = map[string]string{
 	dialect.Postgres: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
 }
 
+// lockClause locks the rows that a query reads to the end of the transaction.
+// Rows that refer to them may still be written. An SQLite transaction is the
+// only one that writes, so it has nothing to lock.
+var lockClause = map[string]string{dialect.Postgres: "FOR NO KEY UPDATE"}
+
 // querier is what DB and Tx have of the execquery feature.
 type querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -31,7 +36,8 @@ type querier interface {
 }
 
 // Exec runs a statement and returns how many rows it touched. Arguments are
-// marked ?, and {now} stands for the database's clock.
+// marked ?, {now} stands for the database's clock, and {lock} at the end of a
+// query locks the rows it reads to the end of the transaction.
 func (db *DB) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	return exec(ctx, db.Client, db.dialect, query, args)
 }
@@ -54,6 +60,11 @@ func (tx *Tx) Int64s(ctx context.Context, query string, args ...any) ([]int64, e
 // Strings runs a query of one column, as Exec does, and returns its rows.
 func (db *DB) Strings(ctx context.Context, query string, args ...any) ([]string, error) {
 	return scan[string](ctx, db.Client, db.dialect, query, args)
+}
+
+// Strings is DB.Strings inside the transaction.
+func (tx *Tx) Strings(ctx context.Context, query string, args ...any) ([]string, error) {
+	return scan[string](ctx, tx.Tx, tx.dialect, query, args)
 }
 
 // NowMillis returns the database's clock.
@@ -87,12 +98,12 @@ func scan[T any](ctx context.Context, q querier, name, query string, args []any)
 		}
 		out = append(out, v)
 	}
-	return out, rows.Err()
+	return out, away(rows.Err())
 }
 
 // bind writes a query in the words of the dialect.
 func bind(name, query string) string {
-	query = strings.ReplaceAll(query, "{now}", nowMillis[name])
+	query = strings.NewReplacer("{now}", nowMillis[name], "{lock}", lockClause[name]).Replace(query)
 	if name != dialect.Postgres {
 		return query
 	}

@@ -102,6 +102,8 @@ type Tx struct {
 	*ent.Tx
 	dialect string
 	wakes   []string
+	events  []recorded
+	routes  bool // the table of routes changes
 }
 
 // errRace makes Tx run the transaction again.
@@ -140,6 +142,9 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	defer tx.Rollback() // a no-op after Commit
 	ours := &Tx{Tx: tx, dialect: db.dialect}
 	if err := fn(ours); err != nil {
+		return err
+	}
+	if err := ours.flush(ctx); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
