@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/registrycredential"
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/internal/fault"
@@ -80,4 +81,39 @@ func (s *Service) OpenVariables(ctx context.Context, refs []spec.VariableRef, us
 		}
 	}
 	return env, nil
+}
+
+// Login opens a registry.
+type Login struct{ Username, Password string }
+
+// OpenCredential returns what opens the registry of an image: the credential
+// its source names, else the workspace's for its host, else nil.
+func (s *Service) OpenCredential(ctx context.Context, workspaceID string, src *spec.ImageSource) (*Login, error) {
+	q := s.DB.RegistryCredential.Query().Where(registrycredential.WorkspaceID(workspaceID))
+	switch {
+	case src == nil:
+		return nil, nil //nolint:nilnil // what was built here needs none
+	case src.CredentialID != "":
+		q.Where(registrycredential.ID(src.CredentialID))
+	default:
+		q.Where(registrycredential.Host(spec.ImageHost(src.Image)))
+	}
+	c, err := q.Only(ctx)
+	if ent.IsNotFound(err) && src.CredentialID != "" {
+		return nil, fault.New(fault.ImageUnauthorized, "The registry credential of this service was removed.").WithHint("Store it again, or name another one.")
+	}
+	if ent.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // a public image
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find registry credential: %w", err)
+	}
+	password, err := s.Keys.Open(secret.Place{Table: "registry_credentials", Row: c.ID, Field: "password"}, c.Password)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.DB.RegistryCredential.Update().Where(registrycredential.ID(c.ID)).SetLastUsedAt(clock()).Exec(ctx); err != nil {
+		return nil, fmt.Errorf("note use of credential: %w", err)
+	}
+	return &Login{Username: c.Username, Password: password}, nil
 }

@@ -145,3 +145,14 @@ func (s *Service) Resign(ctx context.Context, name, owner string) error {
 	}
 	return nil
 }
+
+// EndLeases ends all leases, so that nobody waits for them. It is for a process
+// that knows to be the only one on its database.
+func (s *Service) EndLeases(ctx context.Context) error {
+	for _, table := range []string{"deployments", "service_instances", "operations", "leases"} {
+		if _, err := s.DB.Exec(ctx, `UPDATE `+table+` SET lease_until = 0 WHERE lease_until > 0`); err != nil {
+			return fmt.Errorf("end leases: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/graph"
+	"github.com/davitdev/davit/graph/transport"
+	"github.com/davitdev/davit/internal/auth"
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/proxy"
+	"github.com/davitdev/davit/internal/secret"
+	"github.com/davitdev/davit/internal/source"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/runner"
+	"github.com/davitdev/davit/worker"
+	"github.com/davitdev/davit/worker/queue"
+)
+
+// house is everything a server is made of.
+type house struct {
+	config     config.Config
+	db         *store.DB
+	api        *graph.Server
+	worker     *worker.Worker
+	runner     runner.Runner
+	runnerNote string
+	closers    []func() error
+	log        *slog.Logger
+}
+
+// close takes the house down, the newest part first.
+func (h *house) close() {
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		if err := h.closers[i](); err != nil {
+			h.log.Warn("shutdown", "err", err) //nolint:sloglint // nothing of a context is left here
+		}
+	}
+}
+
+func (h *house) onClose(fn func() error) { h.closers = append(h.closers, fn) }
+
+// build makes the house from the bottom up. It is the only place that knows
+// which implementation stands behind an interface.
+func build(ctx context.Context, c config.Config, log *slog.Logger) (_ *house, err error) {
+	h := &house{config: c, log: log}
+	defer func() {
+		if err != nil {
+			h.close()
+		}
+	}()
+	if h.config.Data, err = filepath.Abs(c.Data); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	c = h.config
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := h.lock(); err != nil {
+		return nil, err
+	}
+	keys, installation, verbs, err := h.rows(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q, err := queue.Open(ctx, queue.Options{Log: log})
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(q.Close)
+	wakes := q.Wake()
+	h.db.Publish = wakes.Publish
+	book, err := logs.Open(ctx, logs.Options{Dir: c.Logs(), Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(func() error {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		return book.Close(last)
+	})
+	uploads, err := source.OpenStore(c.Uploads())
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(uploads.Close)
+	builder, err := h.pickRunner(ctx, installation.ID)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.RemoveAll(c.Scratch()), os.MkdirAll(c.Scratch(), 0o700)); err != nil {
+		return nil, fmt.Errorf("scratch directory: %w", err)
+	}
+	recorder := &worker.Recorder{Logs: book, Runner: h.runner, Log: log}
+	h.onClose(func() error { recorder.Close(); return nil })
+	limits := worker.DefaultLimits()
+	h.worker = &worker.Worker{
+		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
+		Builds: &worker.Builds{Uploads: uploads, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
+		Router: &worker.Router{
+			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
+		},
+	}
+	h.api = graph.NewServer(&graph.Resolver{
+		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: &project.Service{DB: h.db, Keys: keys}, Deployments: verbs, Wakes: wakes,
+		Site: h.site(q), Log: log,
+	}, h.originAllowed)
+	return h, nil
+}
+
+// lock takes the data directory, which one process serves at a time.
+func (h *house) lock() error {
+	f, err := os.OpenFile(h.config.Lock(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("lock data directory: %w", err)
+	}
+	h.onClose(f.Close)
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fault.New(fault.Conflict, "Another davit serve uses %s.", h.config.Data).WithHint("Stop it, or choose another directory with --data.")
+	}
+	return err
+}
+
+// rows opens the database, the secret key and the operator's token.
+func (h *house) rows(ctx context.Context) (*secret.Box, *ent.Installation, *deploy.Service, error) {
+	key, err := secret.LoadKey(h.config.SecretKey())
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	keys, err := secret.New(key)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if h.db, err = store.Open(ctx, h.config.Database()); err != nil {
+		return nil, nil, nil, err
+	}
+	h.onClose(h.db.Close)
+	token, err := operatorToken(h.config)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	check := keys.Digest(secret.Place{Table: "installations", Row: "1", Field: "key_check"}, "davit")
+	installation, err := (&auth.Service{DB: h.db}).Install(ctx, token, check)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	verbs := &deploy.Service{DB: h.db, Keys: keys, Log: h.log}
+	if h.db.Embedded() { // whoever held a lease on this database is gone
+		if err := verbs.EndLeases(ctx); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	return keys, installation, verbs, nil
+}
+
+// proxy returns the control of the data plane, starting it if nobody serves.
+func (h *house) proxy(ctx context.Context) (*proxy.Client, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	client, _, err := proxy.EnsureRunning(ctx, proxy.Spawn{
+		Data: h.config.Data, Listen: h.config.ProxyListen, Version: Version + " " + Commit, LogFile: h.config.ProxyLog(),
+		Command: []string{self, "proxy", "--data", h.config.Data, "--listen", h.config.ProxyListen},
+	})
+	return client, err
+}
+
+// originAllowed reports whether a page of r's origin may open a socket.
+func (h *house) originAllowed(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	for _, o := range h.config.AllowedOrigins {
+		if o == origin {
+			return true
+		}
+	}
+	return transport.SameOrigin(r)
+}
+
+// portFault explains an address that cannot be listened on.
+func portFault(err error, flag, addr string) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fault.New(fault.PortInUse, "Something else listens on %s.", addr).WithHint("Stop it, or choose another address with --%s.", flag).Because(err)
+	}
+	return fmt.Errorf("listen on %s: %w", addr, err)
+}
+
+// askLimit bounds how long a part of Davit may take to say how it is.
+const askLimit = 2 * time.Second

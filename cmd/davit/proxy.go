@@ -1,0 +1,33 @@
+package main
+
+import (
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/proxy"
+)
+
+// proxyCommand is the data plane. davit serve starts it; people need not.
+func proxyCommand() *cobra.Command {
+	var o proxy.Options
+	var report int
+	cmd := &cobra.Command{
+		Use: "proxy", Short: "Route requests to applications (started by davit serve)", Args: cobra.NoArgs, Hidden: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Version = Version + " " + Commit
+			o.Log = slog.New(slog.NewJSONHandler(os.Stderr, nil))
+			if report > 0 {
+				o.Report = os.NewFile(uintptr(report), "report")
+			}
+			return proxy.Run(cmd.Context(), o)
+		},
+	}
+	cmd.Flags().StringVar(&o.Data, "data", "./davit-data", "directory of socket and snapshot")
+	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address applications are served on")
+	cmd.Flags().DurationVar(&o.Grace, "grace", 30*time.Second, "how long requests may go on after the end")
+	cmd.Flags().IntVar(&report, "report-fd", 0, "open file that is told when it serves")
+	return cmd
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/rs/cors"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/schema"
+)
+
+func serveCommand(getenv func(string) string) *cobra.Command {
+	c := config.Defaults()
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run Davit on this machine",
+		Long: "Runs the API, the worker and, as a process of its own, the proxy.\n" +
+			"Everything is kept in the data directory. Ctrl-C ends the control plane;\n" +
+			"applications and the proxy go on, and the next davit serve finds them again.",
+		Example: "  davit serve\n  davit serve --data /var/lib/davit --base-domain apps.example.com --proxy-listen :80",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.Validate(); err != nil {
+				return err
+			}
+			level := slog.LevelInfo
+			if getenv("DAVIT_DEBUG") != "" {
+				level = slog.LevelDebug
+			}
+			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
+			return serve(cmd.Context(), c, log, func(format string, args ...any) { fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...) })
+		},
+	}
+	f := cmd.Flags()
+	str := func(p *string, name, usage string) {
+		env := "DAVIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		if v := getenv(env); v != "" {
+			*p = v
+		}
+		f.StringVar(p, name, *p, usage+" ($"+env+")")
+	}
+	str(&c.Data, "data", "directory of everything that must outlive a restart")
+	str(&c.Listen, "listen", "address of the API")
+	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
+	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
+	str(&c.Runner, "runner", "auto, docker, process or none")
+	if v := getenv("DAVIT_ALLOWED_ORIGINS"); v != "" {
+		c.AllowedOrigins = strings.Split(v, ",")
+	}
+	f.StringSliceVar(&c.AllowedOrigins, "allowed-origins", c.AllowedOrigins, "exact origins of other sites that may use the API from a browser ($DAVIT_ALLOWED_ORIGINS)")
+	c.AdminToken = getenv("DAVIT_ADMIN_TOKEN")
+	return cmd
+}
+
+// shutdownGrace is how long requests and sockets may take to end.
+const shutdownGrace = 10 * time.Second
+
+// serve runs until ctx ends. say tells a person what happens.
+func serve(ctx context.Context, c config.Config, log *slog.Logger, say func(string, ...any)) error {
+	ctx = principal.AsSystem(ctx)
+	h, err := build(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer h.close()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return portFault(err, "listen", c.Listen)
+	}
+	srv := &http.Server{
+		Handler: h.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		// Requests speak for whoever sends them, never for the system.
+		BaseContext: func(net.Listener) context.Context {
+			return context.WithoutCancel(principal.With(ctx, principal.Principal{}))
+		},
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	if _, err := h.proxy(ctx); err != nil {
+		ln.Close()
+		return err
+	}
+	say("Davit %s is ready.", Version)
+	say("  API           http://%s/graphql", ln.Addr())
+	say("  applications  %s", c.AppURL("<service>-<project>."+c.BaseDomain))
+	say("  runner        %s", h.runnerNote)
+	say("  token         in %s", c.TokenFile())
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.worker.Run(ctx) })
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve API: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+		defer cancel()
+		return errors.Join(h.api.Shutdown(grace), srv.Shutdown(grace))
+	})
+	err = g.Wait()
+	say("The control plane has ended. Applications and the proxy go on: \"davit serve\" finds them again.")
+	return err
+}
+
+// routes are the paths of the API's server.
+func (h *house) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", h.api)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if err := h.db.Ping(r.Context()); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	mux.HandleFunc("GET /schema.graphql", func(w http.ResponseWriter, _ *http.Request) {
+		sdl, err := schema.SDL()
+		if err != nil {
+			http.Error(w, "no schema", http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprint(w, sdl)
+	})
+	if len(h.config.AllowedOrigins) == 0 {
+		return mux
+	}
+	return cors.New(cors.Options{
+		AllowedOrigins: h.config.AllowedOrigins, AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"}, ExposedHeaders: []string{"X-Request-Id"},
+	}).Handler(mux)
+}

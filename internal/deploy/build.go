@@ -1,0 +1,81 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/artifact"
+	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// BeginBuild makes the build of a deployment whose source is known and moves
+// on to it. detail says in a few words how it is built.
+func (s *Service) BeginBuild(ctx context.Context, c *Claim, by spec.Builder, detail string) error {
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := c.Fence().check(ctx, tx); err != nil {
+			return err
+		}
+		exists, err := tx.Build.Query().Where(build.DeploymentID(c.ID)).Exist(ctx)
+		if err != nil || exists {
+			return err
+		}
+		return tx.Build.Create().SetProjectID(c.Row.ProjectID).SetDeploymentID(c.ID).SetBuilder(by).Exec(ctx)
+	})
+	if err != nil {
+		return fmt.Errorf("begin build: %w", err)
+	}
+	return s.Advance(ctx, c, lifecycle.Building, func(u *ent.DeploymentUpdate) {
+		u.SetPhases(c.Row.Phases.EndAll(lifecycle.PhaseSucceeded, clock(), detail))
+	})
+}
+
+// SetBuildSteps writes how far a build is.
+func (s *Service) SetBuildSteps(ctx context.Context, c *Claim, steps []lifecycle.BuildStep) error {
+	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) { u.SetStatus(lifecycle.BuildRunning).SetSteps(steps) })
+}
+
+// EndBuild notes that a build has made its image.
+func (s *Service) EndBuild(ctx context.Context, c *Claim, platform string) error {
+	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) {
+		u.SetStatus(lifecycle.BuildSucceeded).SetPlatform(platform).SetFinishedAt(clock())
+	})
+}
+
+func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpdate)) error {
+	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := c.Fence().check(ctx, tx); err != nil {
+			return err
+		}
+		b, err := tx.Build.Query().Where(build.DeploymentID(c.ID)).Only(ctx)
+		if err != nil {
+			return fmt.Errorf("load build: %w", err)
+		}
+		u := tx.Build.Update().Where(build.ID(b.ID))
+		if b.StartedAt == nil {
+			u.SetStartedAt(clock())
+		}
+		set(u)
+		if err := u.Exec(ctx); err != nil {
+			return fmt.Errorf("write build: %w", err)
+		}
+		tx.Wake(c.ID)
+		return nil
+	})
+}
+
+// ArtifactSum is the content address of an upload that has arrived.
+func (s *Service) ArtifactSum(ctx context.Context, id string) (string, error) {
+	a, err := s.DB.Artifact.Query().Where(artifact.ID(id), artifact.ReceivedAtNotNil()).Only(ctx)
+	if ent.IsNotFound(err) {
+		return "", fault.New(fault.UploadExpired, "The upload of this deployment is no longer kept: send it again.")
+	}
+	if err != nil {
+		return "", fmt.Errorf("find artifact: %w", err)
+	}
+	return a.Sha256, nil
+}

@@ -1,0 +1,259 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/davitdev/davit/internal/build"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/internal/source"
+	"github.com/davitdev/davit/internal/spec"
+)
+
+// Builds makes images of what was sent. All fields are required.
+type Builds struct {
+	Uploads *source.Store
+	Builder build.Builder
+	Scratch string // directory for sources under way, emptied at start
+	Limit   time.Duration
+}
+
+// detect gets the source and finds out how it is built.
+func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
+	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseFetchSource, deploy.MaxAttempts); err != nil {
+		return err
+	}
+	tree, done, err := w.fetchTree(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseFetchSource, fmt.Sprintf("%d files", tree.Files())); err != nil {
+		return err
+	}
+	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseDetect, 1); err != nil {
+		return err
+	}
+	plan, err := build.Detect(tree.FS(), buildOptions(c.Row.Settings))
+	if err != nil {
+		return err
+	}
+	for _, line := range plan.Trace {
+		w.Recorder.Say(ctx, c.Row, lifecycle.Info, line)
+	}
+	return w.Deploy.BeginBuild(ctx, c, spec.Builder(plan.Builder), planned(plan))
+}
+
+// planned says in a few words how a source is built.
+func planned(p build.Plan) string {
+	if p.Language == "" {
+		return string(p.Builder)
+	}
+	return strings.TrimSpace(p.Language + " " + p.Version)
+}
+
+func buildOptions(s spec.Settings) build.Options {
+	o := build.Options{DockerfilePath: s.DockerfilePath, Args: map[string]string{}}
+	if s.Builder == spec.Dockerfile {
+		o.Builder = build.Dockerfile
+	}
+	for _, a := range s.BuildArgs {
+		o.Args[a.Key] = a.Value
+	}
+	return o
+}
+
+// fetchTree unpacks the source of a deployment. done removes it again.
+func (w *Worker) fetchTree(ctx context.Context, c *deploy.Claim) (tree *source.Tree, done func(), err error) {
+	sum, err := w.Deploy.ArtifactSum(ctx, c.Row.Source.Upload.ArtifactID)
+	if err != nil {
+		return nil, nil, err
+	}
+	archive, err := w.Builds.Uploads.Open(sum)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer archive.Close()
+	dir := filepath.Join(w.Builds.Scratch, fmt.Sprintf("%s-%d", c.ID, c.Epoch))
+	if tree, err = source.Extract(ctx, archive, dir, source.Limits{}); err != nil {
+		return nil, nil, err
+	}
+	return tree, func() {
+		tree.Close()
+		if err := os.RemoveAll(dir); err != nil {
+			w.Log.WarnContext(ctx, "scratch stays behind", "dir", dir, "err", err)
+		}
+	}, nil
+}
+
+// build makes an image of the source.
+func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
+	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseBuild, deploy.MaxAttempts); err != nil {
+		return err
+	}
+	tree, done, err := w.fetchTree(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer done()
+	req, secrets, err := w.buildRequest(ctx, c, tree)
+	if err != nil {
+		return err
+	}
+	sink, err := w.newSink(ctx, c, secrets)
+	if err != nil {
+		return err
+	}
+	result, err := w.Builds.Builder.Build(ctx, req, sink)
+	if serr := sink.close(ctx); err == nil {
+		err = serr
+	}
+	if err != nil {
+		return w.buildFault(err)
+	}
+	image, err := w.Runner.Image(ctx, result.Image)
+	if err != nil {
+		return fmt.Errorf("find built image: %w", err)
+	}
+	if err := w.Deploy.EndBuild(ctx, c, result.Platform); err != nil {
+		return err
+	}
+	detail := ""
+	if result.CacheHit {
+		detail = "nothing changed: all from cache"
+	}
+	return w.haveImage(ctx, c, result.Reference, image, detail)
+}
+
+func (w *Worker) buildRequest(ctx context.Context, c *deploy.Claim, tree *source.Tree) (build.Request, []string, error) {
+	d := c.Row
+	options := buildOptions(d.Settings)
+	plan, err := build.Detect(tree.FS(), options)
+	if err != nil {
+		return build.Request{}, nil, err
+	}
+	env, err := w.Deploy.OpenVariables(ctx, d.Variables, func(v spec.VariableRef) bool { return v.Build })
+	if err != nil {
+		return build.Request{}, nil, err
+	}
+	req := build.Request{
+		Tree: tree, Plan: plan, Instance: d.InstanceID, Deployment: d.ID, CacheScope: d.ProjectID,
+		Target: d.Settings.DockerTarget, Args: options.Args, Secrets: map[string][]byte{},
+		NoCache: d.SkipBuildCache, Timeout: w.Builds.Limit,
+	}
+	for _, v := range d.Variables {
+		value, given := env.Values[v.Name]
+		switch {
+		case !given:
+		case v.Secret: // only as a mount: an argument would stay in the image
+			req.Secrets[v.Name] = []byte(value)
+		default:
+			if _, said := req.Args[v.Name]; !said {
+				req.Args[v.Name] = value
+			}
+		}
+	}
+	return req, env.Secrets, nil
+}
+
+// buildFault adds to a failed build what explains it.
+func (w *Worker) buildFault(err error) error {
+	e, ok := errors.AsType[*build.Error](err)
+	if !ok {
+		return err
+	}
+	app := &lifecycle.AppError{Err: err}
+	if e.ExitCode != 0 {
+		app.ExitCode = &e.ExitCode
+	}
+	for _, l := range e.Last {
+		app.Excerpt = append(app.Excerpt, lifecycle.ExcerptLine{Time: l.Time.UTC(), Stream: string(logs.Build), Message: l.Text})
+	}
+	return app
+}
+
+// sink brings the steps of a build into its row and its output into the log.
+type sink struct {
+	w    *Worker
+	c    *deploy.Claim
+	out  *logs.Writer
+	ctx  context.Context //nolint:containedctx // of the one Build call it is made for
+	list []lifecycle.BuildStep
+	at   map[string]int
+	last time.Time // when the steps were last written
+}
+
+// stepsEvery bounds how often the steps of a build are written.
+const stepsEvery = 250 * time.Millisecond
+
+var _ build.Sink = (*sink)(nil)
+
+func (w *Worker) newSink(ctx context.Context, c *deploy.Claim, secrets []string) (*sink, error) {
+	out, err := w.Recorder.Logs.Writer(ctx, sourceOf(c.Row.InstanceID, c.ID), logs.Build, "", logs.WriterOptions{Mask: logs.NewMask(secrets...), Lossy: true})
+	if err != nil {
+		return nil, fmt.Errorf("open build log: %w", err)
+	}
+	return &sink{w: w, c: c, out: out, ctx: ctx, at: map[string]int{}}, nil
+}
+
+// Step notes a step, and writes all of them now and then.
+func (s *sink) Step(step build.Step) {
+	i, known := s.at[step.ID]
+	if !known {
+		i = len(s.list)
+		s.at[step.ID] = i
+		s.list = append(s.list, lifecycle.BuildStep{})
+	}
+	s.list[i] = stepOf(step)
+	if time.Since(s.last) >= stepsEvery {
+		s.write(s.ctx)
+	}
+}
+
+func stepOf(b build.Step) lifecycle.BuildStep {
+	out := lifecycle.BuildStep{ID: b.ID, Name: b.Name, Inputs: b.Inputs, Cached: b.Cached, Status: lifecycle.PhasePending}
+	if !b.StartedAt.IsZero() {
+		at := b.StartedAt.UTC()
+		out.StartedAt, out.Status = &at, lifecycle.PhaseRunning
+	}
+	if !b.FinishedAt.IsZero() {
+		at := b.FinishedAt.UTC()
+		out.FinishedAt, out.Status = &at, lifecycle.PhaseSucceeded
+	}
+	if b.Error != "" {
+		out.Error, out.Status = &b.Error, lifecycle.PhaseFailed
+	}
+	return out
+}
+
+// Log brings lines into the build's stream.
+func (s *sink) Log(lines []build.Line) {
+	for _, l := range lines {
+		if err := s.out.WriteAt(l.Time, []byte(l.Text), !l.More); err != nil {
+			s.w.Log.WarnContext(s.ctx, "build line lost", "deployment", s.c.ID, "err", err)
+			return
+		}
+	}
+}
+
+func (s *sink) write(ctx context.Context) {
+	s.last = time.Now()
+	if err := s.w.Deploy.SetBuildSteps(ctx, s.c, s.list); err != nil && !overtaken(err) {
+		s.w.Log.WarnContext(ctx, "build steps not written", "deployment", s.c.ID, "err", err)
+	}
+}
+
+// close writes what is left and ends the build's stream.
+func (s *sink) close(ctx context.Context) error {
+	ctx, cancel := briefly(ctx, 10*time.Second)
+	defer cancel()
+	s.write(ctx)
+	return s.out.End(ctx)
+}

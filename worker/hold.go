@@ -1,0 +1,72 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// stopped is the cause of a context whose deployment was asked to stop.
+type stopped struct{ reason fault.Code }
+
+func (s stopped) Error() string { return "asked to stop: " + string(s.reason) }
+
+// hold renews the claim until release is called. The context it returns ends
+// when the deployment is asked to stop, its deadline passes or the claim is
+// lost; its cause says which.
+func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Context, release func()) {
+	asked := w.Wakes.Subscribe(ctx, deploy.CancelTopic(c.ID))
+	held, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(deploy.Lease / 4)
+		defer tick.Stop()
+		sure := time.Now().Add(deploy.Lease) // until then the lease lasts
+		for {
+			select {
+			case <-held.Done():
+				return
+			case <-asked:
+			case <-tick.C:
+			}
+			reason, err := w.Deploy.Renew(held, c)
+			switch {
+			case reason != "" && c.Row.Status.Running():
+				cancel(stopped{reason})
+				return
+			case err == nil:
+				sure = time.Now().Add(deploy.Lease)
+			case errors.Is(err, deploy.ErrOvertaken), time.Now().After(sure):
+				cancel(fmt.Errorf("lease lost: %w", deploy.ErrOvertaken))
+				return
+			}
+		}
+	}()
+	return held, func() {
+		cancel(context.Canceled)
+		<-done
+	}
+}
+
+// within returns ctx with the time a step may take. What runs out of it fails
+// with late.
+func within(ctx context.Context, d time.Duration, late *fault.Error) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, late)
+}
+
+// cause returns why ctx ended if that explains err, else err.
+func cause(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	why := context.Cause(ctx)
+	if why == nil || errors.Is(why, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", why, err)
+}

@@ -1,0 +1,107 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/store"
+)
+
+const operationTask = store.TaskOperation
+
+// lookAgain is when an operation is looked at again at the latest; what it
+// waits for rings for it earlier.
+const lookAgain = 2 * time.Second
+
+// Operate carries an operation as far as it goes now. One that waits for
+// something gives itself back.
+func (w *Worker) Operate(ctx context.Context, id string) error {
+	job, err := w.Deploy.ClaimOperation(ctx, id, w.Owner)
+	if err != nil {
+		return ignore(err)
+	}
+	progress, err := w.operate(ctx, job)
+	switch {
+	case ctx.Err() != nil, overtaken(err):
+		return ignore(err)
+	case err != nil && !fault.CodeOf(classify(err)).Info().Retryable:
+		return ignore(w.Deploy.FinishOperation(ctx, job, lifecycle.Explain(classify(err), ""), nil))
+	case job.Overdue():
+		return ignore(w.Deploy.FinishOperation(ctx, job, deploy.Late("", deploy.OperationLimit), nil))
+	case err != nil:
+		w.Log.WarnContext(ctx, "operation goes on later", "operation", id, "err", err)
+		return ignore(w.Deploy.PauseOperation(ctx, job, 0, "Waiting: trying again.", lookAgain))
+	case progress.done:
+		return ignore(w.Deploy.FinishOperation(ctx, job, nil, progress.last))
+	default:
+		return ignore(w.Deploy.PauseOperation(ctx, job, progress.share, progress.message, lookAgain))
+	}
+}
+
+// progress is how far an operation is.
+type progress struct {
+	done    bool
+	share   float64 // 0 … 1
+	message string
+	last    func(*store.Tx) error // what ends it, in the transaction that says so
+}
+
+func (w *Worker) operate(ctx context.Context, job *deploy.Job) (progress, error) {
+	switch job.Row.Kind {
+	case deploy.OpRestart, deploy.OpStop, deploy.OpStart:
+		return w.settled(ctx, job)
+	case project.OpDeleteProject, project.OpDeleteEnvironment, project.OpDeleteService:
+		return w.remove(ctx, job)
+	default:
+		return progress{}, fault.New(fault.Internal, "Nobody knows how to carry out %s.", job.Row.Kind)
+	}
+}
+
+// settled looks whether an instance has become what it should be.
+func (w *Worker) settled(ctx context.Context, job *deploy.Job) (progress, error) {
+	s, err := w.Deploy.Settling(ctx, job.Row.TargetID)
+	if err != nil {
+		return progress{}, err
+	}
+	if s.Left == 0 {
+		return progress{done: true}, nil
+	}
+	share := 0.0
+	if all := s.Left + s.Done; all > 0 {
+		share = float64(s.Done) / float64(all)
+	}
+	return progress{share: share, message: fmt.Sprintf("%d of %d replicas to go.", s.Left, s.Left+s.Done)}, nil
+}
+
+// remove takes down everything below a target, then its rows.
+func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) {
+	c, err := w.Deploy.Condemn(ctx, job.Row.TargetID)
+	if err != nil {
+		return progress{}, err
+	}
+	if c.Open > 0 || c.Replicas > 0 {
+		return progress{message: fmt.Sprintf("%d deployments and %d replicas to go.", c.Open, c.Replicas), share: 0.1}, nil
+	}
+	if err := w.Router.Sync(ctx); err != nil { // no name server listens in a network that goes
+		return progress{}, err
+	}
+	for _, id := range c.EnvironmentIDs {
+		if err := w.Runner.RemoveNetwork(ctx, NetworkName(id)); err != nil {
+			return progress{}, fmt.Errorf("remove network: %w", err)
+		}
+	}
+	var errs []error
+	for _, id := range c.InstanceIDs {
+		errs = append(errs, w.Recorder.Forget(ctx, id))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return progress{}, err
+	}
+	return progress{done: true, last: func(tx *store.Tx) error { return w.Deploy.Remove(ctx, tx, job.Row.TargetID) }}, nil
+}

@@ -1,0 +1,110 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/runner"
+)
+
+// output is the two streams of a replica being written.
+type output struct {
+	stdout, stderr *logs.Writer
+	at             runner.Position // up to which they are in the log
+}
+
+// open opens the streams of a replica and finds where they end.
+func (rec *Recorder) open(ctx context.Context, r *ent.Replica, secrets []string) (*output, error) {
+	o := logs.WriterOptions{Mask: logs.NewMask(secrets...)}
+	src := sourceOf(r.InstanceID, r.DeploymentID)
+	stdout, err := rec.Logs.Writer(ctx, src, logs.Stdout, r.ID, o)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	stderr, err := rec.Logs.Writer(ctx, src, logs.Stderr, r.ID, o)
+	if err != nil {
+		stdout.Close()
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	out := &output{stdout: stdout, stderr: stderr}
+	if err := out.resume(ctx); err != nil {
+		out.close()
+		return nil, fmt.Errorf("resume log: %w", err)
+	}
+	return out, nil
+}
+
+// resume forgets unfinished lines and finds where to go on.
+func (o *output) resume(ctx context.Context) error {
+	stdout, err := o.stdout.Resume(ctx)
+	if err != nil {
+		return err
+	}
+	stderr, err := o.stderr.Resume(ctx)
+	if err != nil {
+		return err
+	}
+	o.at = runner.Position{Stdout: stdout.Lines, Stderr: stderr.Lines, Time: stdout.Time}
+	if stderr.Time.After(o.at.Time) {
+		o.at.Time = stderr.Time
+	}
+	return nil
+}
+
+// copy writes a stream to its end. It fails with logs.ErrBehind when the log
+// takes less than comes in.
+func (o *output) copy(stream runner.Stream) error {
+	for {
+		f, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		w := o.stdout
+		if f.Descriptor == runner.Stderr {
+			w = o.stderr
+		}
+		if f.Gap {
+			if err := w.Gap(0, logs.RetentionPassed); err != nil {
+				return err
+			}
+		}
+		if err := write(w, f); err != nil {
+			return err
+		}
+	}
+}
+
+func write(w *logs.Writer, f runner.Frame) error {
+	if f.Time.IsZero() && !f.Line { // of an attachment: raw bytes
+		_, err := w.Write(f.Data)
+		return err
+	}
+	return w.WriteAt(f.Time, f.Data, f.Line)
+}
+
+// close lets go of the streams, which others may continue.
+func (o *output) close() {
+	o.stdout.Close()
+	o.stderr.Close()
+}
+
+// end closes the streams for good.
+func (o *output) end(ctx context.Context) error {
+	return errors.Join(o.stdout.End(ctx), o.stderr.End(ctx))
+}
+
+// ignoreClosed drops the error of a log that has ended or was removed already.
+func ignoreClosed(err error) error {
+	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) || errors.Is(err, logs.ErrClosed) {
+		return nil
+	}
+	return err
+}

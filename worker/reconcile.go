@@ -1,0 +1,179 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/runner"
+)
+
+const (
+	sweepEvery = time.Second     // for work that waits
+	passEvery  = 5 * time.Second // for what runs and should not, and the reverse
+	leader     = "reconciler"
+)
+
+// relay rings for what transactions left in the outbox: at once when woken,
+// and now and then in case a wake was lost.
+func (w *Worker) relay(ctx context.Context) error {
+	wake := w.Wakes.Subscribe(ctx, store.OutboxTopic)
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if _, err := w.Deploy.Relay(ctx, w.ring); err != nil && ctx.Err() == nil {
+			w.Log.WarnContext(ctx, "relay goes on later", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// reconcile is the net under everything: it finds what waits without a
+// doorbell, what a dead process left, what is overdue, and what runs otherwise
+// than it should. One process of the installation does it at a time.
+func (w *Worker) reconcile(ctx context.Context) error {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	defer func() {
+		last, cancel := briefly(ctx, 5*time.Second)
+		defer cancel()
+		w.Deploy.Resign(last, leader, w.Owner) //nolint:errcheck // its lease ends anyway
+	}()
+	var passed time.Time
+	for {
+		leads, err := w.Deploy.Lead(ctx, leader, w.Owner)
+		if err == nil && leads {
+			err = w.sweep(ctx)
+			if time.Since(passed) >= passEvery {
+				passed = time.Now()
+				err = errors.Join(err, w.compare(ctx))
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			w.Log.WarnContext(ctx, "reconciler goes on later", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// sweep ends what is overdue and rings for what waits.
+func (w *Worker) sweep(ctx context.Context) error {
+	_, err := w.Deploy.EndOverdue(ctx)
+	bells, werr := w.Deploy.Waiting(ctx)
+	for _, b := range bells {
+		werr = errors.Join(werr, w.ring(ctx, b.Task, b.ID))
+	}
+	return errors.Join(err, werr)
+}
+
+// compare holds the engine's containers against the rows: it touches the
+// instances whose replicas are not as they should be, and removes what belongs
+// to no row.
+func (w *Worker) compare(ctx context.Context) error {
+	containers, err := w.Runner.List(ctx) // before the rows: a row is older than its container
+	if err != nil {
+		return err
+	}
+	rows, err := w.Deploy.LiveReplicas(ctx)
+	if err != nil {
+		return err
+	}
+	running := make(map[string]runner.Container, len(containers))
+	for _, c := range containers {
+		running[c.Name] = c
+	}
+	touched := map[string]bool{}
+	for _, r := range rows {
+		c, exists := running[r.ContainerName]
+		delete(running, r.ContainerName)
+		d := r.Edges.Deployment
+		if !d.IsActive && d.Status != lifecycle.Completed {
+			continue // its deployment is at work on it
+		}
+		serving := r.Status == lifecycle.ReplicaRunning || r.Status == lifecycle.ReplicaStarting
+		asItShould := serving && exists && c.State == runner.Running && d.IsActive && w.kept(r.ID) ||
+			(r.Status == lifecycle.ReplicaExited || r.Status == lifecycle.ReplicaCrashed && r.DueAt > 0) && exists && c.State == runner.Exited && d.IsActive
+		if !asItShould && !touched[r.InstanceID] {
+			touched[r.InstanceID] = true
+			w.touch(ctx, r.InstanceID)
+		}
+	}
+	var errs []error
+	for name, c := range running { // nobody's
+		w.Log.InfoContext(ctx, "removing an orphan", "container", name, "replica", c.ReplicaID)
+		errs = append(errs, w.Runner.Remove(ctx, name))
+	}
+	errs = append(errs, w.removeNetworks(ctx), w.Deploy.Forget(ctx))
+	return errors.Join(errs...)
+}
+
+// kept reports whether somebody watches over a replica.
+func (w *Worker) kept(replicaID string) bool {
+	_, ok := w.keepers.health(replicaID)
+	return ok
+}
+
+// removeNetworks removes the networks of environments that are gone.
+func (w *Worker) removeNetworks(ctx context.Context) error {
+	networks, err := w.Runner.Networks(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range networks {
+		id, ours := strings.CutPrefix(n.Name, "davit-env-")
+		if !ours {
+			continue
+		}
+		exists, err := w.Deploy.EnvironmentExists(ctx, "env_"+id)
+		if err != nil {
+			return err
+		}
+		if exists {
+			continue
+		}
+		if err := w.Runner.RemoveNetwork(ctx, n.Name); err != nil && !errors.Is(err, runner.ErrInUse) {
+			return err
+		}
+	}
+	return nil
+}
+
+// watchEvents touches the instance of every container that changes, and of all
+// of them when the engine comes back.
+func (w *Worker) watchEvents(ctx context.Context) error {
+	for ctx.Err() == nil {
+		events, err := w.Runner.Events(ctx)
+		if err != nil {
+			if pause(ctx, time.Second) != nil {
+				return nil
+			}
+			continue
+		}
+		if err := w.compare(ctx); err != nil && ctx.Err() == nil {
+			w.Log.WarnContext(ctx, "left to the reconciler", "err", err)
+		}
+		for e := range events {
+			if e.Kind == runner.EventStarted {
+				continue
+			}
+			instance, err := w.Deploy.ServingInstance(ctx, e.ReplicaID)
+			if err != nil || instance == "" {
+				continue
+			}
+			w.touch(ctx, instance)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/runner"
+)
+
+// Recorder brings what replicas print, and what Davit says about a deployment,
+// into the log. All exported fields are required.
+type Recorder struct {
+	Logs   *logs.Log
+	Runner runner.Runner
+	Log    *slog.Logger
+
+	mu    sync.Mutex
+	pumps map[string]*pump // by replica
+	wg    sync.WaitGroup
+}
+
+// pump copies the output of one container for as long as it runs.
+type pump struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// Close ends all pumps and waits for them. What they did not read is in the
+// runner's own copy, and is read by whoever follows next.
+func (rec *Recorder) Close() {
+	rec.mu.Lock()
+	for _, p := range rec.pumps {
+		p.cancel()
+	}
+	rec.mu.Unlock()
+	rec.wg.Wait()
+}
+
+// sourceOf names where the log of a replica's deployment is.
+func sourceOf(group, deploymentID string) logs.Source {
+	return logs.Source{Group: group, ID: deploymentID}
+}
+
+// Say adds a line of Davit's own to the log of a deployment. The log is for
+// people: what cannot be said there does not stop the work.
+func (rec *Recorder) Say(ctx context.Context, d *ent.Deployment, s lifecycle.Severity, message string) {
+	severity := logs.SeverityInfo
+	if s == lifecycle.Warning || s == lifecycle.Critical {
+		severity = logs.SeverityWarn
+	}
+	if err := rec.Logs.System(ctx, sourceOf(d.InstanceID, d.ID), severity, message); err != nil {
+		rec.Log.WarnContext(ctx, "not said in the log", "deployment", d.ID, "err", err)
+	}
+}
+
+// Follow records the output of a replica's container from where the record
+// ends, until the container ends. Before a start it returns once nothing that
+// is printed can be missed. Following twice is no error.
+func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []string) error {
+	rec.mu.Lock()
+	p := rec.pumps[r.ID]
+	rec.mu.Unlock()
+	if p != nil {
+		select {
+		case <-p.done: // of an earlier run of the container
+		default:
+			return nil
+		}
+	}
+	out, err := rec.open(ctx, r, secrets)
+	if err != nil {
+		return err
+	}
+	c, err := rec.Runner.Inspect(ctx, r.ContainerName)
+	if err != nil {
+		out.close()
+		return fmt.Errorf("inspect container: %w", err)
+	}
+	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var stream runner.Stream
+	if c.State == runner.Running {
+		stream, err = rec.Runner.Logs(life, r.ContainerName, out.at, true)
+	} else {
+		err = rec.catchUp(ctx, r, out) // what it printed before it ended
+		if err == nil {
+			stream, err = rec.Runner.Attach(life, r.ContainerName)
+		}
+	}
+	if err != nil {
+		cancel()
+		out.close()
+		return fmt.Errorf("follow output: %w", err)
+	}
+	p = &pump{cancel: cancel, done: make(chan struct{})}
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	if rec.pumps == nil {
+		rec.pumps = map[string]*pump{}
+	}
+	rec.pumps[r.ID] = p
+	rec.wg.Go(func() {
+		defer close(p.done)
+		defer cancel()
+		defer out.close()
+		rec.pump(life, r, out, stream)
+	})
+	return nil
+}
+
+// pump copies until the container ends. When it falls behind it lets go, waits
+// for the log, and goes on with the runner's own copy.
+func (rec *Recorder) pump(ctx context.Context, r *ent.Replica, out *output, stream runner.Stream) {
+	for {
+		err := out.copy(stream)
+		stream.Close()
+		if ctx.Err() != nil {
+			return
+		}
+		if err := out.resume(ctx); err != nil {
+			rec.Log.WarnContext(ctx, "output is recorded later", "replica", r.ID, "err", err)
+			if pause(ctx, time.Second) != nil {
+				return
+			}
+			continue
+		}
+		c, ierr := rec.Runner.Inspect(ctx, r.ContainerName)
+		switch {
+		case errors.Is(ierr, runner.ErrNotFound):
+			return
+		case ierr == nil && c.State != runner.Running && err == nil:
+			if err := rec.catchUp(ctx, r, out); err != nil {
+				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "replica", r.ID, "err", err)
+			}
+			return
+		case ierr != nil:
+			if pause(ctx, time.Second) != nil {
+				return
+			}
+		}
+		if stream, err = rec.Runner.Logs(ctx, r.ContainerName, out.at, true); err != nil {
+			stream = ended{}
+			if pause(ctx, time.Second) != nil {
+				return
+			}
+		}
+	}
+}
+
+// ended is a stream of nothing.
+type ended struct{}
+
+func (ended) Next() (runner.Frame, error) { return runner.Frame{}, io.EOF }
+func (ended) Close() error                { return nil }
+
+// catchUp records what a container that does not run has printed and the
+// record lacks.
+func (rec *Recorder) catchUp(ctx context.Context, r *ent.Replica, out *output) error {
+	stream, err := rec.Runner.Logs(ctx, r.ContainerName, out.at, false)
+	if errors.Is(err, runner.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer stream.Close()
+	if err := out.copy(stream); err != nil {
+		return err
+	}
+	return out.resume(ctx)
+}
+
+// Finish records what is left of a container that has ended, before it is
+// removed, and closes its streams.
+func (rec *Recorder) Finish(ctx context.Context, r *ent.Replica) error {
+	rec.mu.Lock()
+	p := rec.pumps[r.ID]
+	rec.mu.Unlock()
+	if p != nil {
+		select {
+		case <-p.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		rec.mu.Lock()
+		delete(rec.pumps, r.ID)
+		rec.mu.Unlock()
+	}
+	out, err := rec.open(ctx, r, nil)
+	if err != nil {
+		return ignoreClosed(err)
+	}
+	if err := rec.catchUp(ctx, r, out); err != nil {
+		out.close()
+		return err
+	}
+	return out.end(ctx)
+}
+
+// Tail returns the last lines a replica printed, oldest first.
+func (rec *Recorder) Tail(ctx context.Context, r *ent.Replica, n int) []lifecycle.ExcerptLine {
+	page, err := rec.Logs.Query(ctx, logs.Query{
+		Source: sourceOf(r.InstanceID, r.DeploymentID), Limit: n,
+		Filter: logs.Filter{Replica: r.ID, Streams: []logs.Kind{logs.Stdout, logs.Stderr}},
+	})
+	if err != nil {
+		rec.Log.WarnContext(ctx, "no excerpt", "replica", r.ID, "err", err)
+		return nil
+	}
+	return excerpt(page.Lines)
+}
+
+func excerpt(lines []logs.Line) []lifecycle.ExcerptLine {
+	out := make([]lifecycle.ExcerptLine, len(lines))
+	for i, l := range lines {
+		out[i] = lifecycle.ExcerptLine{Time: time.Unix(0, l.UnixNano).UTC(), Stream: string(l.Stream.Kind), Message: l.Message}
+	}
+	return out
+}
+
+// End closes the log of a deployment of which nothing runs any more.
+func (rec *Recorder) End(ctx context.Context, instanceID, deploymentID string) error {
+	return rec.Logs.End(ctx, sourceOf(instanceID, deploymentID), logs.DeploymentEnded)
+}
+
+// Forget removes the logs of an instance.
+func (rec *Recorder) Forget(ctx context.Context, instanceID string) error {
+	return rec.Logs.RemoveGroup(ctx, instanceID)
+}

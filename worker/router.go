@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/proxy"
+	"github.com/davitdev/davit/internal/wake"
+	"github.com/davitdev/davit/runner"
+)
+
+// dnsPort is where the name server of an environment answers.
+const dnsPort = 53
+
+// Router brings what the rows say about routes to the proxy. All exported
+// fields are required.
+type Router struct {
+	Deploy       *deploy.Service
+	Proxy        func(context.Context) (*proxy.Client, error) // adopts or starts one
+	Runner       runner.Runner
+	Wakes        wake.Subscriber
+	Installation string
+	BaseDomain   string
+	Log          *slog.Logger
+
+	mu       sync.Mutex
+	problems map[netip.Addr]string // name servers that cannot listen
+}
+
+// Run pushes the table whenever it changes, and now and then in case a wake was
+// lost or a proxy was replaced.
+func (r *Router) Run(ctx context.Context) error {
+	changed := r.Wakes.Subscribe(ctx, deploy.RoutesTopic)
+	tick := time.NewTicker(5 * time.Second)
+	defer tick.Stop()
+	for {
+		if err := r.Sync(ctx); err != nil && ctx.Err() == nil {
+			r.Log.WarnContext(ctx, "routes are pushed later", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-changed:
+		case <-tick.C:
+		}
+	}
+}
+
+// Sync returns once the proxy routes by what the rows say now.
+func (r *Router) Sync(ctx context.Context) error {
+	routes, err := r.Deploy.Routes(ctx)
+	if err != nil {
+		return err
+	}
+	client, err := r.Proxy(ctx)
+	if err != nil {
+		return err
+	}
+	table, err := r.table(ctx, routes)
+	if err != nil {
+		return err
+	}
+	ack, err := client.Push(ctx, table)
+	if err != nil && !fault.Is(err, fault.VersionConflict) { // a newer one is in force
+		return fmt.Errorf("push routes: %w", err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = make(map[netip.Addr]string, len(ack.Zones))
+	for _, z := range ack.Zones {
+		if addr, err := netip.ParseAddrPort(z.Listen); err == nil {
+			r.problems[addr.Addr()] = z.Message
+		}
+	}
+	return nil
+}
+
+// table writes the routes in the words of the proxy.
+func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, error) {
+	t := proxy.Table{Installation: r.Installation, Version: routes.Version + 1} // a new installation is at 0
+	for _, route := range routes.List {
+		to := proxy.Route{
+			Host: route.Label + "." + r.BaseDomain, Path: route.Path,
+			Instance: route.InstanceID, Deployment: route.DeploymentID, State: stateOf(route.Status),
+		}
+		for _, target := range route.Targets {
+			addr, err := netip.ParseAddrPort(target.Addr)
+			if err != nil {
+				return t, fmt.Errorf("address of replica %s: %w", target.ReplicaID, err)
+			}
+			to.Targets = append(to.Targets, proxy.Target{Addr: addr, ReplicaID: target.ReplicaID})
+		}
+		t.Routes = append(t.Routes, to)
+	}
+	zones, err := r.zones(ctx, routes.Names)
+	t.Zones = zones
+	return t, err
+}
+
+// zones makes a name server for each environment that has a network.
+func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, error) {
+	networks, err := r.Runner.Networks(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list networks: %w", err)
+	}
+	byName := make(map[string]int, len(networks))
+	var out []proxy.Zone
+	for _, n := range networks {
+		if n.Gateway.IsValid() {
+			byName[n.Name] = len(out)
+			out = append(out, proxy.Zone{Listen: netip.AddrPortFrom(n.Gateway, dnsPort), Names: map[string][]netip.Addr{}})
+		}
+	}
+	for _, name := range names {
+		i, ok := byName[NetworkName(name.EnvironmentID)]
+		if !ok {
+			continue
+		}
+		addrs := []netip.Addr{}
+		for _, a := range name.Addrs {
+			if addr, err := netip.ParseAddrPort(a); err == nil {
+				addrs = append(addrs, addr.Addr())
+			}
+		}
+		out[i].Names[name.Name] = addrs
+	}
+	return out, nil
+}
+
+func stateOf(s lifecycle.InstanceStatus) proxy.State {
+	switch s {
+	case lifecycle.InstanceStopped, lifecycle.InstanceDeleting:
+		return proxy.Stopped
+	case lifecycle.InstanceCrashed:
+		return proxy.Crashed
+	case lifecycle.InstanceDeploying, lifecycle.InstanceDegraded, lifecycle.InstanceRunning:
+		return proxy.Starting
+	default:
+		return proxy.NotDeployed
+	}
+}
+
+// NameServers are what the containers of an environment ask for names: ours,
+// which answers for the environment and asks the host's for all else.
+func (r *Router) NameServers(_ string, n runner.Network) []netip.Addr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !n.Gateway.IsValid() || r.problems[n.Gateway] != "" {
+		return nil // nobody listens: the engine's
+	}
+	return []netip.Addr{n.Gateway}
+}
+
+// Problems lists the name servers that cannot listen.
+func (r *Router) Problems() map[netip.Addr]string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.problems
+}
+
+// Drain waits until a replica that is out of service has no requests left, at
+// most for d.
+func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duration) error {
+	if err := r.Sync(ctx); err != nil {
+		return err
+	}
+	client, err := r.Proxy(ctx)
+	if err != nil {
+		return err
+	}
+	addr, err := netip.ParseAddrPort(*replica.Addr)
+	if err != nil {
+		return fmt.Errorf("address of replica: %w", err)
+	}
+	left, err := client.Drain(ctx, []proxy.Target{{Addr: addr, ReplicaID: replica.ID}}, d)
+	if err == nil && left > 0 {
+		r.Log.InfoContext(ctx, "requests did not end in time", "replica", replica.ID, "left", left)
+	}
+	return err
+}

@@ -1,0 +1,121 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+// RunDeployment carries one deployment as far as it goes. It may be called for
+// a deployment that another process works on, or that has ended: then it does
+// nothing. A second run resumes at the row's status.
+func (w *Worker) RunDeployment(ctx context.Context, id string) error {
+	c, err := w.Deploy.Claim(ctx, id, w.Owner)
+	if err != nil {
+		return ignore(err)
+	}
+	held, release := w.hold(ctx, c)
+	err = w.steps(held, c)
+	err = cause(held, err)
+	release()
+	return ignore(w.settle(ctx, c, err))
+}
+
+// ignore drops the errors that mean somebody else's turn.
+func ignore(err error) error {
+	if overtaken(err) {
+		return nil
+	}
+	return err
+}
+
+// steps performs what is left of the deployment. Each step leaves the row in
+// the next status, so that a second run skips what is done.
+func (w *Worker) steps(ctx context.Context, c *deploy.Claim) error {
+	for {
+		if reason := c.Canceled(); reason != "" && c.Row.Status.Running() {
+			return stopped{reason}
+		}
+		var err error
+		switch c.Row.Status {
+		case lifecycle.Queued:
+			err = w.Deploy.Begin(ctx, c, w.Limits.Deployment)
+		case lifecycle.Preparing:
+			err = w.prepare(ctx, c)
+		case lifecycle.Building:
+			err = w.build(ctx, c)
+		case lifecycle.Deploying:
+			err = w.start(ctx, c)
+		case lifecycle.Finalizing:
+			return w.finalize(ctx, c)
+		case lifecycle.Completed:
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// settle ends what a run left open: it completes, retries or gives back.
+func (w *Worker) settle(ctx context.Context, c *deploy.Claim, err error) error {
+	if errors.Is(err, deploy.ErrOvertaken) {
+		return err // nothing here is ours any more
+	}
+	// The verdict is written even if this process is told to end.
+	last, cancel := briefly(ctx, time.Minute)
+	defer cancel()
+	var stop stopped
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, deploy.ErrNotNow), ctx.Err() != nil: // not its turn, or shutting down
+		return w.Deploy.Release(last, c)
+	case errors.As(err, &stop):
+		w.cleanUp(last, c)
+		return w.Deploy.Complete(last, c, lifecycle.Canceled, deploy.Stopped(stop.reason, c.Row.Phases.Current()))
+	case fault.Is(err, fault.Conflict) && c.Row.Status == lifecycle.Deploying: // its service is being deleted
+		w.cleanUp(last, c)
+		return w.Deploy.Complete(last, c, lifecycle.Canceled, deploy.Stopped(fault.Canceled, c.Row.Phases.Current()))
+	}
+	failure := w.explain(last, c, err)
+	if retried, rerr := w.Deploy.Retry(last, c, failure); rerr != nil || retried {
+		return rerr
+	}
+	if c.Row.Status.Serving() { // it is live: what is left to clean is the reconciler's
+		return w.Deploy.Complete(last, c, lifecycle.Succeeded, nil)
+	}
+	w.cleanUp(last, c)
+	w.Recorder.Say(last, c.Row, lifecycle.Warning, failure.Message)
+	return w.Deploy.Complete(last, c, lifecycle.Failed, failure)
+}
+
+// explain says why a step failed. What nobody classified is logged whole.
+func (w *Worker) explain(ctx context.Context, c *deploy.Claim, err error) *lifecycle.Failure {
+	err = classify(err)
+	if fault.Is(err, fault.Internal) {
+		w.Log.ErrorContext(ctx, "deployment failed", "deployment", c.ID, "phase", c.Row.Phases.Current(), "err", err)
+	}
+	return lifecycle.Explain(err, c.Row.Phases.Current())
+}
+
+// cleanUp removes the containers of a deployment that does not go live. What
+// it cannot remove the reconciler will.
+func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) {
+	replicas, err := w.Deploy.ReplicasOf(ctx, c.ID)
+	if err != nil {
+		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)
+		return
+	}
+	each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error {
+		if err := w.retire(ctx, c.Fence(), r, 0, stopGrace(c.Row)); err != nil {
+			w.Log.WarnContext(ctx, "clean-up put off", "replica", r.ID, "err", err)
+		}
+		return nil
+	})
+}

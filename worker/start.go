@@ -1,0 +1,188 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/runner"
+)
+
+// startTries is how often a container that ends before it is healthy is
+// started.
+const startTries = 3
+
+// start starts the replicas of a deployment until they are healthy, and then
+// switches traffic to them.
+func (w *Worker) start(ctx context.Context, c *deploy.Claim) error {
+	set, err := w.replicaSet(ctx, c.Row)
+	if err != nil {
+		return err
+	}
+	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseCreateContainer, deploy.MaxAttempts); err != nil {
+		return err
+	}
+	replicas, err := w.fillSlots(ctx, c)
+	if err != nil {
+		return err
+	}
+	err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.create(ctx, c.Fence(), set, r) })
+	if err != nil {
+		return err
+	}
+	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseCreateContainer, ""); err != nil {
+		return err
+	}
+	if err := w.untilHealthy(ctx, c, set, replicas); err != nil {
+		return err
+	}
+	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
+		return err
+	}
+	return w.Deploy.Switch(ctx, c)
+}
+
+// untilHealthy starts the replicas and waits for each to be healthy. Those that
+// end before are started again, a few times.
+func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replicaSet, replicas []*ent.Replica) error {
+	for try := 1; ; try++ {
+		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseStart, startTries); err != nil {
+			return err
+		}
+		err := each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.run(ctx, c.Fence(), set, r) })
+		if err != nil {
+			return err
+		}
+		if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseStart, ""); err != nil {
+			return err
+		}
+		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseHealthCheck, startTries); err != nil {
+			return err
+		}
+		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.await(ctx, c.Fence(), set, r) })
+		if err == nil {
+			return w.Deploy.EndPhase(ctx, c, lifecycle.PhaseHealthCheck, "")
+		}
+		ended, ok := errors.AsType[*endedError](err)
+		if !ok || !ended.again() || try == startTries {
+			return err
+		}
+		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("%s Starting it again (%d of %d).", ended.sentence(), try+1, startTries))
+		if err := pause(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// fillSlots returns a replica for each slot, making those that are missing.
+func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica, error) {
+	have, err := w.Deploy.ReplicasOf(ctx, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	count, err := w.Deploy.WantedReplicas(ctx, c.Row.InstanceID)
+	if err != nil {
+		return nil, err
+	}
+	bySlot := make(map[int]*ent.Replica, count)
+	for _, r := range have {
+		bySlot[r.Slot] = r
+	}
+	out := make([]*ent.Replica, 0, count)
+	for slot := range count {
+		r := bySlot[slot]
+		if r == nil {
+			if r, err = w.Deploy.AddReplica(ctx, c.Fence(), c.Row, slot); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+// replicaSet is what all replicas of a deployment have in common.
+type replicaSet struct {
+	deployment *ent.Deployment
+	settings   spec.Settings // defaults filled in
+	kind       spec.Kind
+	port       int // 0: it listens nowhere
+	spec       runner.Spec
+	secrets    []string
+}
+
+// replicaSet collects what the containers of a deployment are made of.
+func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet, error) {
+	kind, err := w.Deploy.KindOf(ctx, d.ServiceID)
+	if err != nil {
+		return nil, err
+	}
+	s := d.Settings.WithDefaults(kind)
+	env, err := w.Deploy.OpenVariables(ctx, d.Variables, func(v spec.VariableRef) bool { return v.Runtime })
+	if err != nil {
+		return nil, err
+	}
+	command, err := s.Command()
+	if err != nil {
+		return nil, fmt.Errorf("start command: %w", err)
+	}
+	network, err := w.Runner.EnsureNetwork(ctx, NetworkName(d.EnvironmentID))
+	if err != nil {
+		return nil, fmt.Errorf("network: %w", err)
+	}
+	set := &replicaSet{deployment: d, settings: s, kind: kind, secrets: env.Secrets}
+	if kind == spec.Web {
+		set.port = portOf(s, d.Image)
+	}
+	set.spec = runner.Spec{
+		Image: d.Image.ID, Command: command, Env: env.Values, Port: set.port, Network: network.Name,
+		Memory: s.Resources.MemoryBytes, CPUMillis: s.Resources.CPUMillis, Names: w.Router.NameServers(d.EnvironmentID, network),
+	}
+	return set, nil
+}
+
+// portOf is where an application is expected to listen: as its settings say,
+// else the one port its image declares, else the default.
+func portOf(s spec.Settings, image *spec.ImageRef) int {
+	switch {
+	case s.Port != 0:
+		return s.Port
+	case image.Port != 0:
+		return image.Port
+	default:
+		return spec.DefaultPort
+	}
+}
+
+// NetworkName is the name of an environment's network in the engine.
+func NetworkName(environmentID string) string { return "davit-" + hyphens(environmentID) }
+
+// each does the same for all replicas at once and returns the first error,
+// upon which the others' context ends.
+func each(ctx context.Context, replicas []*ent.Replica, do func(context.Context, *ent.Replica) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(8)
+	for _, r := range replicas {
+		g.Go(func() error { return do(ctx, r) })
+	}
+	return g.Wait()
+}
+
+// pause waits for d, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,157 @@
+// Package worker does what takes longer than a request: it carries deployments
+// through their steps, keeps what runs as it should be, and carries out
+// operations. Each task names a row; the row says what to do, and the epoch of
+// the claim on it fences off whoever was overtaken. A task may come twice, late
+// or never: the reconciler finds what waits.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/wake"
+	"github.com/davitdev/davit/runner"
+	"github.com/davitdev/davit/worker/queue"
+)
+
+// Queues separate work that must not wait for each other.
+const (
+	QueueDeploy  = "deploy"  // deployments; their steps wait for engines and apps
+	QueueKeep    = "keep"    // replicas: what died must be back soon
+	QueueOperate = "operate" // operations and clean-up
+)
+
+// Queues lists them with how many handlers each has.
+func Queues() []queue.Group {
+	return []queue.Group{
+		{Queues: map[string]int{QueueDeploy: 1}, Concurrency: 8},
+		{Queues: map[string]int{QueueKeep: 1}, Concurrency: 8},
+		{Queues: map[string]int{QueueOperate: 1}, Concurrency: 4},
+	}
+}
+
+// queueOf says which queue a task waits in.
+var queueOf = map[string]string{
+	deploy.TaskRun: QueueDeploy, deploy.TaskConverge: QueueKeep, store.TaskOperation: QueueOperate,
+}
+
+// Limits bound how long things may take.
+type Limits struct {
+	Deployment time.Duration // from its turn to its end
+	Pull       time.Duration
+	Build      time.Duration
+}
+
+// DefaultLimits returns the limits of a normal installation.
+func DefaultLimits() Limits {
+	return Limits{Deployment: time.Hour, Pull: 15 * time.Minute, Build: 30 * time.Minute}
+}
+
+// Worker does the work. All exported fields are required.
+type Worker struct {
+	Deploy   *deploy.Service
+	Runner   runner.Runner
+	Router   *Router
+	Recorder *Recorder
+	Builds   *Builds
+	Queue    *queue.Queue
+	Wakes    wake.Subscriber
+	Owner    string // this process
+	Limits   Limits
+	Log      *slog.Logger
+
+	running sync.Map // ids being worked on, by task and id
+	keepers keepers
+}
+
+// Run works until ctx ends, then gives what it holds back.
+func (w *Worker) Run(ctx context.Context) error {
+	ctx = principal.AsSystem(ctx)
+	w.keepers.start(ctx, w)
+	defer w.keepers.stop()
+	g, ctx := errgroup.WithContext(ctx)
+	server := &queue.Server{
+		Queue: w.Queue, Groups: Queues(), Grace: 10 * time.Second, Log: w.Log,
+		Handlers: map[string]queue.Handler{
+			deploy.TaskRun:      w.exclusively(deploy.TaskRun, w.RunDeployment),
+			deploy.TaskConverge: w.exclusively(deploy.TaskConverge, w.Converge),
+			store.TaskOperation: w.exclusively(store.TaskOperation, w.Operate),
+		},
+	}
+	g.Go(func() error { return server.Run(ctx) })
+	g.Go(func() error { return w.relay(ctx) })
+	g.Go(func() error { return w.reconcile(ctx) })
+	g.Go(func() error { return w.watchEvents(ctx) })
+	g.Go(func() error { return w.Router.Run(ctx) })
+	return g.Wait()
+}
+
+// exclusively runs do unless this process does the same for the row already:
+// a claim renews itself for its owner, so two handlers of one process would
+// fence each other off. Who comes second rings again when the first is done.
+func (w *Worker) exclusively(task string, do func(context.Context, string) error) queue.Handler {
+	return func(ctx context.Context, id string) error {
+		key := task + " " + id
+		again := &rerun{}
+		if held, busy := w.running.LoadOrStore(key, again); busy {
+			held.(*rerun).ask() //nolint:errcheck,forcetypeassert // only reruns are stored
+			return nil
+		}
+		defer w.running.Delete(key)
+		for {
+			again.take()
+			if err := do(principal.AsSystem(ctx), id); err != nil {
+				return fmt.Errorf("%s %s: %w", task, id, err)
+			}
+			if !again.take() || ctx.Err() != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// rerun remembers that somebody asked for another run.
+type rerun struct {
+	mu    sync.Mutex
+	asked bool
+}
+
+func (r *rerun) ask() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked = true
+}
+
+// take reports and forgets whether somebody asked.
+func (r *rerun) take() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	asked := r.asked
+	r.asked = false
+	return asked
+}
+
+// ring tells the queue that a task waits for a row.
+func (w *Worker) ring(ctx context.Context, task, id string) error {
+	return w.Queue.Ring(ctx, queue.Task{Type: task, ID: id, Queue: queueOf[task]})
+}
+
+// overtaken reports whether err means that this worker is to stop and leave
+// the row to another, or to later.
+func overtaken(err error) bool {
+	return errors.Is(err, deploy.ErrOvertaken) || errors.Is(err, deploy.ErrNotNow)
+}
+
+// briefly returns a context for what must still be done after ctx has ended.
+func briefly(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), d)
+}
