@@ -28,7 +28,7 @@ func newPuller(t *testing.T) *puller {
 	return &puller{Engine: newEngine(t, "docker-pull"), t: t, api: engine(t), reg: newRegistry(t)}
 }
 
-// forgetLater removes an image under its name, so that the next pull is one.
+// forgetLater removes an image in the end.
 func (p *puller) forgetLater(ref string) {
 	p.t.Cleanup(func() {
 		_, _ = p.api.ImageRemove(context.WithoutCancel(p.t.Context()), ref, client.ImageRemoveOptions{Force: true, PruneChildren: true})
@@ -49,6 +49,7 @@ func TestPull(t *testing.T) {
 	if img.Digest != want || img.User != "1000" || !slices.Equal(img.Ports, []int{9000}) || !slices.Equal(img.Cmd, []string{"/tool", "sleep"}) || img.Local != "" {
 		t.Errorf("%+v, want digest %s", img, want)
 	}
+	p.forgetLater(img.ID) // when the tag has moved
 	for _, s := range told {
 		if s.Current > s.Total || s.Total > 5<<20 {
 			t.Errorf("progress %+v", s)

@@ -78,6 +78,7 @@ func (r *Runner) record(name string) (rec record, _ error) {
 
 // records reads all, by name.
 func (r *Runner) records() ([]record, error) {
+	r.shims.collect()
 	entries, err := os.ReadDir(r.path(containersDir))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", runner.ErrUnavailable, err)

@@ -35,6 +35,7 @@ type Runner struct {
 	opts     Options
 	mu       chan struct{} // held with the lock file; a file lock is per process
 	notifier *notifier
+	shims    children
 }
 
 var (

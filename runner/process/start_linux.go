@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -49,6 +50,33 @@ func (r *Runner) Start(ctx context.Context, name string) error {
 	return nil
 }
 
+// children are the shims that this process has to collect from the process
+// table once they have ended. They are looked for now and then: a goroutine for
+// each would hold a thread for each.
+type children struct {
+	mu   sync.Mutex
+	pids map[int]struct{}
+}
+
+func (c *children) add(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pids == nil {
+		c.pids = make(map[int]struct{})
+	}
+	c.pids[pid] = struct{}{}
+}
+
+func (c *children) collect() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for pid := range c.pids {
+		if got, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil); got == pid || errors.Is(err, syscall.ECHILD) {
+			delete(c.pids, pid)
+		}
+	}
+}
+
 // spawn starts a shim and waits for its report. When ctx ends before, the shim
 // goes on; starting again finds it.
 func (r *Runner) spawn(ctx context.Context, dir string) (said report, _ error) {
@@ -79,9 +107,8 @@ func (r *Runner) spawn(ctx context.Context, dir string) (said report, _ error) {
 	if err != nil {
 		return said, err
 	}
-	// It ends with the program, and is then gone from the process table if we
-	// are still here, or else at once.
-	go func() { _, _ = p.Wait() }()
+	r.shims.add(p.Pid)
+	_ = p.Release() // it is collected by its ID
 	writing.Close()
 	defer context.AfterFunc(ctx, func() { _ = reading.SetReadDeadline(time.Now()) })()
 	err = json.NewDecoder(reading).Decode(&said)
