@@ -244,7 +244,7 @@ func (w *Worker) ringOperations(ctx context.Context, instanceID string) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := w.ring(ctx, operationTask, id); err != nil {
+		if err := w.ring(ctx, deploy.TaskOperate, id); err != nil {
 			return err
 		}
 	}

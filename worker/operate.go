@@ -10,10 +10,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
-	"github.com/davitdev/davit/internal/store"
 )
-
-const operationTask = store.TaskOperation
 
 // lookAgain is when an operation is looked at again at the latest; what it
 // waits for rings for it earlier.
@@ -31,14 +28,16 @@ func (w *Worker) Operate(ctx context.Context, id string) error {
 	case ctx.Err() != nil, overtaken(err):
 		return ignore(err)
 	case err != nil && !fault.CodeOf(classify(err)).Info().Retryable:
-		return ignore(w.Deploy.FinishOperation(ctx, job, lifecycle.Explain(classify(err), ""), nil))
+		return ignore(w.Deploy.FinishOperation(ctx, job, lifecycle.Explain(classify(err), "")))
 	case job.Overdue():
-		return ignore(w.Deploy.FinishOperation(ctx, job, deploy.Late("", deploy.OperationLimit), nil))
+		return ignore(w.Deploy.FinishOperation(ctx, job, deploy.Late("", deploy.OperationLimit)))
 	case err != nil:
 		w.Log.WarnContext(ctx, "operation goes on later", "operation", id, "err", err)
 		return ignore(w.Deploy.PauseOperation(ctx, job, 0, "Waiting: trying again.", lookAgain))
+	case progress.done && progress.removal:
+		return ignore(w.Deploy.FinishRemoval(ctx, job))
 	case progress.done:
-		return ignore(w.Deploy.FinishOperation(ctx, job, nil, progress.last))
+		return ignore(w.Deploy.FinishOperation(ctx, job, nil))
 	default:
 		return ignore(w.Deploy.PauseOperation(ctx, job, progress.share, progress.message, lookAgain))
 	}
@@ -49,7 +48,7 @@ type progress struct {
 	done    bool
 	share   float64 // 0 … 1
 	message string
-	last    func(*store.Tx) error // what ends it, in the transaction that says so
+	removal bool // its end deletes the rows of its target
 }
 
 func (w *Worker) operate(ctx context.Context, job *deploy.Job) (progress, error) {
@@ -103,5 +102,5 @@ func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) 
 	if err := errors.Join(errs...); err != nil {
 		return progress{}, err
 	}
-	return progress{done: true, last: func(tx *store.Tx) error { return w.Deploy.Remove(ctx, tx, job.Row.TargetID) }}, nil
+	return progress{done: true, removal: true}, nil
 }

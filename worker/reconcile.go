@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/lifecycle"
-	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/runner"
 )
 
@@ -20,7 +20,7 @@ const (
 // relay rings for what transactions left in the outbox: at once when woken,
 // and now and then in case a wake was lost.
 func (w *Worker) relay(ctx context.Context) error {
-	wake := w.Wakes.Subscribe(ctx, store.OutboxTopic)
+	wake := w.Wakes.Subscribe(ctx, deploy.OutboxTopic)
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
 	for {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/principal"
-	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/wake"
 	"github.com/davitdev/davit/runner"
 	"github.com/davitdev/davit/worker/queue"
@@ -41,7 +40,7 @@ func Queues() []queue.Group {
 
 // queueOf says which queue a task waits in.
 var queueOf = map[string]string{
-	deploy.TaskRun: QueueDeploy, deploy.TaskConverge: QueueKeep, store.TaskOperation: QueueOperate,
+	deploy.TaskRun: QueueDeploy, deploy.TaskConverge: QueueKeep, deploy.TaskOperate: QueueOperate,
 }
 
 // Limits bound how long things may take.
@@ -84,7 +83,7 @@ func (w *Worker) Run(ctx context.Context) error {
 		Handlers: map[string]queue.Handler{
 			deploy.TaskRun:      w.exclusively(deploy.TaskRun, w.RunDeployment),
 			deploy.TaskConverge: w.exclusively(deploy.TaskConverge, w.Converge),
-			store.TaskOperation: w.exclusively(store.TaskOperation, w.Operate),
+			deploy.TaskOperate:  w.exclusively(deploy.TaskOperate, w.Operate),
 		},
 	}
 	g.Go(func() error { return server.Run(ctx) })

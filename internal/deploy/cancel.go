@@ -24,9 +24,9 @@ func (s *Service) Cancel(ctx context.Context, id string) (*ent.Deployment, error
 		if _, err := lock(ctx, tx, d.InstanceID); err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
-		now, err := tx.Deployment.Query().Where(deployment.ID(id)).WithProject().Only(ctx)
+		now, err := lockDeployment(ctx, tx, id)
 		if err != nil {
-			return fmt.Errorf("load deployment: %w", err)
+			return err
 		}
 		switch {
 		case now.Status == lifecycle.Queued:
@@ -45,7 +45,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (*ent.Deployment, error
 	if err != nil {
 		return nil, err
 	}
-	return access.Deployment(ctx, s.DB.Client, access.Read, id)
+	return access.Deployment(ctx, s.DB.Client, access.Deploy, id)
 }
 
 // askToStop notes why a running deployment is to stop. Its worker sees the

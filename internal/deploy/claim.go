@@ -55,11 +55,11 @@ func (s *Service) Claim(ctx context.Context, id, owner string) (*Claim, error) {
 	}
 	d, err := s.DB.Deployment.Query().Where(deployment.ID(id)).
 		WithProject().WithInstance().WithEnvironment().WithService().Only(ctx)
+	if ent.IsNotFound(err) || err == nil && d.Epoch != epoch {
+		return nil, ErrOvertaken
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load deployment: %w", err)
-	}
-	if d.Epoch != epoch {
-		return nil, ErrOvertaken
 	}
 	return &Claim{ID: id, Epoch: epoch, Row: d}, nil
 }
@@ -112,8 +112,9 @@ func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) erro
 	at := clock()
 	phases := c.Row.Phases.End(lifecycle.PhaseQueue, lifecycle.PhaseSucceeded, at, "")
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if _, err := lock(ctx, tx, c.Row.InstanceID); err != nil && !fault.Is(err, fault.Conflict) {
-			return err // one that is being deleted is canceled by that
+		// One that is being deleted is canceled by that.
+		if _, err := hold(ctx, tx, serviceinstance.Table, c.Row.InstanceID); err != nil {
+			return gone(err)
 		}
 		ahead, err := tx.Deployment.Query().
 			Where(deployment.InstanceID(c.Row.InstanceID), deployment.NumberLT(c.Row.Number),
@@ -162,7 +163,9 @@ func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) erro
 // set adds in the same statement. It fails with ErrOvertaken if the claim is
 // lost.
 func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, set func(*ent.DeploymentUpdate)) error {
-	if !c.Row.Status.CanMove(to) || to == lifecycle.Completed || to == lifecycle.Finalizing && c.Row.Status != to {
+	// Other verbs give a turn, switch and complete.
+	leads := c.Row.Status == lifecycle.Queued || to == lifecycle.Finalizing || to == lifecycle.Completed
+	if !c.Row.Status.CanMove(to) || leads && c.Row.Status != to {
 		return fmt.Errorf("deploy: %s cannot become %s by Advance", c.Row.Status, to)
 	}
 	phases := c.Row.Phases

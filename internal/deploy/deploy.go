@@ -38,7 +38,11 @@ type Service struct {
 const (
 	TaskRun      = "deployment:run"
 	TaskConverge = "instance:converge"
+	TaskOperate  = store.TaskOperation
 )
+
+// OutboxTopic is woken when there is something to relay.
+const OutboxTopic = store.OutboxTopic
 
 // maxMessage bounds what an author may write about a deployment, in bytes.
 const maxMessage = 2000
@@ -63,14 +67,14 @@ func (s *Service) Request(ctx context.Context, o Order) (*ent.Deployment, error)
 	if err != nil {
 		return nil, err
 	}
-	if o.Message != nil && len(*o.Message) > maxMessage {
-		return nil, fault.At("message", fault.Invalid, "A message has at most %d bytes.", maxMessage)
+	if o.Message != nil && (len(*o.Message) > maxMessage || store.Text(*o.Message) != *o.Message) {
+		return nil, fault.At("message", fault.Invalid, "A message has at most %d bytes, none of them NUL.", maxMessage)
 	}
 	src, err := s.source(ctx, i, o)
 	if err != nil {
 		return nil, err
 	}
-	return s.enqueue(ctx, i, "deploy", o, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	return s.enqueue(ctx, i.ID, "deploy", o, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err
@@ -118,42 +122,41 @@ func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (
 
 // enqueue locks the instance, numbers and writes what create makes of the
 // locked row, makes room for it, and rings.
-func (s *Service) enqueue(ctx context.Context, i *ent.ServiceInstance, mutation string, input any, create func(*store.Tx, *ent.ServiceInstance) (*ent.DeploymentCreate, error)) (*ent.Deployment, error) {
+func (s *Service) enqueue(ctx context.Context, instanceID, mutation string, input any, create func(*store.Tx, *ent.ServiceInstance) (*ent.DeploymentCreate, error)) (*ent.Deployment, error) {
 	var id string
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		now, err := lock(ctx, tx, i.ID)
+		i, err := lock(ctx, tx, instanceID)
 		if err != nil {
 			return err
 		}
 		id, err = tx.Once(ctx, mutation, input, func() (string, error) {
-			c, err := create(tx, now)
+			c, err := create(tx, i)
 			if err != nil {
 				return "", err
 			}
-			return s.write(ctx, tx, i, now, c)
+			return s.write(ctx, tx, i, c)
 		})
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return access.Deployment(ctx, s.DB.Client, access.Read, id)
+	return access.Deployment(ctx, s.DB.Client, access.Deploy, id)
 }
 
-func (s *Service) write(ctx context.Context, tx *store.Tx, i, now *ent.ServiceInstance, c *ent.DeploymentCreate) (string, error) {
-	number := now.LastNumber + 1
+func (s *Service) write(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, c *ent.DeploymentCreate) (string, error) {
+	number := i.LastNumber + 1
 	if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetLastNumber(number).Exec(ctx); err != nil {
 		return "", fmt.Errorf("number deployment: %w", err)
 	}
-	at := clock()
 	d, err := c.SetProjectID(i.ProjectID).SetInstanceID(i.ID).SetEnvironmentID(i.EnvironmentID).SetServiceID(i.ServiceID).
 		SetNumber(number).SetNillableCreatedByID(author(ctx)).
-		SetPhases(lifecycle.Phases{}.Begin(lifecycle.PhaseQueue, at, 1)).Save(ctx)
+		SetPhases(lifecycle.Phases{}.Begin(lifecycle.PhaseQueue, clock(), 1)).Save(ctx)
 	if err != nil {
 		return "", fmt.Errorf("create deployment: %w", err)
 	}
 	if i.Edges.Environment.Concurrency == lifecycle.Supersede {
-		if err := s.supersede(ctx, tx, i, d); err != nil {
+		if err := s.supersede(ctx, tx, d); err != nil {
 			return "", err
 		}
 	}
@@ -171,58 +174,29 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, i, now *ent.ServiceIn
 
 // supersede skips the older deployments that wait and asks the one that
 // prepares or builds to stop.
-func (s *Service) supersede(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, newer *ent.Deployment) error {
+func (s *Service) supersede(ctx context.Context, tx *store.Tx, newer *ent.Deployment) error {
 	older, err := tx.Deployment.Query().
-		Where(deployment.InstanceID(i.ID), deployment.StatusNEQ(lifecycle.Completed), deployment.NumberLT(newer.Number)).
-		All(ctx)
+		Where(deployment.InstanceID(newer.InstanceID), deployment.StatusNEQ(lifecycle.Completed), deployment.NumberLT(newer.Number)).
+		Order(deployment.ByNumber()).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("find older deployments: %w", err)
 	}
 	why := fault.New(fault.Superseded, "Deployment #%d took its turn.", newer.Number)
-	for _, d := range older {
+	for _, id := range older {
+		d, err := lockDeployment(ctx, tx, id)
 		switch {
+		case err != nil:
+			return err
 		case d.Status == lifecycle.Queued:
-			d.Edges.Project = i.Edges.Project
-			if err := s.end(ctx, tx, d, lifecycle.Skipped, lifecycle.Explain(why, lifecycle.PhaseQueue)); err != nil {
-				return err
-			}
+			err = s.end(ctx, tx, d, lifecycle.Skipped, lifecycle.Explain(why, lifecycle.PhaseQueue))
 		case lifecycle.Supersede.YieldsTo(d.Status):
-			if err := askToStop(ctx, tx, d, fault.Superseded); err != nil {
-				return err
-			}
+			err = askToStop(ctx, tx, d, fault.Superseded)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// lock loads an instance for the rest of the transaction; every change of what
-// an instance runs begins here. It refuses one that is being deleted.
-func lock(ctx context.Context, tx *store.Tx, id string) (*ent.ServiceInstance, error) {
-	q := tx.ServiceInstance.Query().Where(serviceinstance.ID(id))
-	if !tx.Embedded() { // an SQLite transaction is the only one that writes
-		q.ForUpdate()
-	}
-	i, err := q.Only(ctx)
-	if ent.IsNotFound(err) {
-		return nil, access.Missing()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("lock instance: %w", err)
-	}
-	// Loaded under the lock, in queries of their own: FOR UPDATE is for one table.
-	if i.Edges.Project, err = i.QueryProject().Only(ctx); err != nil {
-		return nil, fmt.Errorf("load project: %w", err)
-	}
-	if i.Edges.Environment, err = i.QueryEnvironment().Only(ctx); err != nil {
-		return nil, fmt.Errorf("load environment: %w", err)
-	}
-	if i.Edges.Service, err = i.QueryService().Only(ctx); err != nil {
-		return nil, fmt.Errorf("load service: %w", err)
-	}
-	if i.Deleting || i.Edges.Project.Deleting || i.Edges.Environment.Deleting || i.Edges.Service.Deleting {
-		return i, fault.New(fault.Conflict, "The service is being deleted.")
-	}
-	return i, nil
 }
 
 // scopeOf is where the events of a deployment happen.

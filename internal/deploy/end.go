@@ -3,11 +3,13 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
@@ -17,16 +19,17 @@ import (
 // tried.
 const MaxAttempts = 5
 
-// Complete ends a deployment. failure is nil for a success. Whoever waits
-// behind it is rung. It fails with ErrOvertaken if the claim is lost.
+// Complete ends a deployment. failure is nil for a success, and said for a
+// failure. Whoever waits behind it is rung. It fails with ErrOvertaken if the
+// claim is lost.
 func (s *Service) Complete(ctx context.Context, c *Claim, as lifecycle.Conclusion, failure *lifecycle.Failure) error {
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		now, err := tx.Deployment.Query().Where(deployment.ID(c.ID)).WithProject().Only(ctx)
-		if ent.IsNotFound(err) {
-			return ErrOvertaken // deleted meanwhile
+		if _, err := hold(ctx, tx, serviceinstance.Table, c.Row.InstanceID); err != nil {
+			return gone(err)
 		}
+		now, err := lockDeployment(ctx, tx, c.ID)
 		if err != nil {
-			return fmt.Errorf("load deployment: %w", err)
+			return gone(err)
 		}
 		if now.Epoch != c.Epoch {
 			return ErrOvertaken
@@ -40,16 +43,17 @@ func (s *Service) Complete(ctx context.Context, c *Claim, as lifecycle.Conclusio
 	return nil
 }
 
-// end is Complete inside a transaction, for a row just read. It raises the
-// epoch, so that a worker that still holds a claim is fenced off.
+// end is Complete inside a transaction, for a locked row of a locked instance.
+// It raises the epoch, so that a worker that still holds a claim is fenced off.
 func (s *Service) end(ctx context.Context, tx *store.Tx, d *ent.Deployment, as lifecycle.Conclusion, failure *lifecycle.Failure) error {
-	if !d.Status.CanConclude(as) {
+	if !d.Status.CanConclude(as) || as == lifecycle.Failed && failure == nil {
 		return fmt.Errorf("deploy: %s cannot end as %s", d.Status, as)
 	}
+	failure = storable(failure)
 	at := clock()
 	phases := d.Phases.EndAll(phaseEnd(as), at, detail(failure))
 	u := tx.Deployment.Update().
-		Where(deployment.ID(d.ID), deployment.Epoch(d.Epoch), deployment.StatusEQ(d.Status)).
+		Where(deployment.ID(d.ID), deployment.StatusEQ(d.Status)).
 		SetStatus(lifecycle.Completed).SetConclusion(as).SetCompletedAt(at).SetPhases(phases).
 		AddEpoch(1).SetLeaseUntil(0).SetDueAt(0).SetDeadlineAt(0)
 	if failure != nil {
@@ -106,6 +110,25 @@ func phaseEnd(as lifecycle.Conclusion) lifecycle.PhaseStatus {
 	return lifecycle.PhaseFailed
 }
 
+// storable is f with texts that a row can hold: what a program or a build said
+// may be anything.
+func storable(f *lifecycle.Failure) *lifecycle.Failure {
+	if f == nil {
+		return nil
+	}
+	out := *f
+	out.Message = store.Text(f.Message)
+	if f.Hint != nil {
+		hint := store.Text(*f.Hint)
+		out.Hint = &hint
+	}
+	out.Excerpt = slices.Clone(f.Excerpt)
+	for i := range out.Excerpt {
+		out.Excerpt[i].Message = store.Text(out.Excerpt[i].Message)
+	}
+	return &out
+}
+
 func detail(f *lifecycle.Failure) string {
 	if f == nil {
 		return ""
@@ -150,30 +173,41 @@ func (s *Service) ringNext(ctx context.Context, tx *store.Tx, instanceID string)
 
 // Retry gives the claim back for a later attempt of the same step, after
 // failure, a fault of the platform. It reports false if no attempt is left:
-// then the caller completes the deployment as failed.
+// then the caller completes the deployment as failed. One that was asked to
+// stop meanwhile is not kept waiting: whoever claims it next may at once.
 func (s *Service) Retry(ctx context.Context, c *Claim, failure *lifecycle.Failure) (bool, error) {
 	attempt := c.Row.Attempt + 1
 	if attempt >= MaxAttempts || !failure.Retryable {
 		return false, nil
 	}
 	wait := lifecycle.Backoff(attempt)
-	phases := c.Row.Phases.EndAll(lifecycle.PhaseFailed, clock(), fmt.Sprintf("%s Trying again in %s.", failure.Message, wait))
+	phases := c.Row.Phases
+	if c.Row.Status != lifecycle.Queued { // waiting for its turn cannot fail
+		phases = phases.EndAll(lifecycle.PhaseFailed, clock(), store.Text(fmt.Sprintf("%s Trying again in %s.", failure.Message, wait)))
+	}
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		now, err := tx.Int64s(ctx, "SELECT {now}")
+		now, err := lockDeployment(ctx, tx, c.ID)
 		if err != nil {
-			return err
+			return gone(err)
 		}
-		n, err := tx.Deployment.Update().
-			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusNEQ(lifecycle.Completed)).
-			SetAttempt(attempt).SetPhases(phases).SetLeaseUntil(0).SetDueAt(now[0] + wait.Milliseconds()).Save(ctx)
+		if now.Epoch != c.Epoch || now.Status == lifecycle.Completed {
+			return ErrOvertaken
+		}
+		if now.CancelReason != nil {
+			wait = 0
+			if err := tx.Ring(ctx, TaskRun, c.ID); err != nil {
+				return err
+			}
+		}
+		tx.Wake(c.ID)
+		_, err = tx.Exec(ctx, `UPDATE deployments SET lease_until = 0, due_at = {now} + ? WHERE id = ?`, wait.Milliseconds(), c.ID)
 		if err != nil {
 			return fmt.Errorf("schedule retry: %w", err)
 		}
-		if n == 0 {
-			return ErrOvertaken
-		}
-		tx.Wake(c.ID)
-		return nil
+		return tx.Deployment.Update().Where(deployment.ID(c.ID)).SetAttempt(attempt).SetPhases(phases).Exec(ctx)
 	})
-	return err == nil, err
+	if err != nil {
+		return false, err
+	}
+	return true, nil
 }

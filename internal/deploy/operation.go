@@ -70,9 +70,18 @@ func (s *Service) PauseOperation(ctx context.Context, j *Job, progress float64, 
 	})
 }
 
-// FinishOperation ends an operation; failure is nil for a success. before, if
-// not nil, runs in the same transaction: what the operation does to rows.
-func (s *Service) FinishOperation(ctx context.Context, j *Job, failure *lifecycle.Failure, before func(*store.Tx) error) error {
+// FinishOperation ends an operation; failure is nil for a success.
+func (s *Service) FinishOperation(ctx context.Context, j *Job, failure *lifecycle.Failure) error {
+	return s.finish(ctx, j, failure, nil)
+}
+
+// FinishRemoval ends an operation that deletes, and in the same transaction the
+// rows of its target.
+func (s *Service) FinishRemoval(ctx context.Context, j *Job) error {
+	return s.finish(ctx, j, nil, func(tx *store.Tx) error { return s.Remove(ctx, tx, j.Row.TargetID) })
+}
+
+func (s *Service) finish(ctx context.Context, j *Job, failure *lifecycle.Failure, before func(*store.Tx) error) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
 		u := tx.Operation.Update().
 			Where(operation.ID(j.ID), operation.Epoch(j.Epoch), operation.StatusEQ(lifecycle.OperationRunning)).
