@@ -2,6 +2,8 @@ package runner
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -47,6 +49,8 @@ func (s Spec) Validate() error {
 		return bad("a negative limit")
 	case s.Memory > 0 && s.Memory < MinMemory:
 		return bad("memory %d is less than %d", s.Memory, MinMemory)
+	case slices.ContainsFunc(s.Names, func(a netip.Addr) bool { return !a.IsValid() }):
+		return bad("a name server without an address")
 	case s.Command != nil && (len(s.Command) == 0 || s.Command[0] == ""):
 		return bad("an empty command")
 	}

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func TestValidate(t *testing.T) {
 		"a port over 65535":        func(s *runner.Spec) { s.Port = 65536 },
 		"a negative limit":         func(s *runner.Spec) { s.Pids = -1 },
 		"less memory than allowed": func(s *runner.Spec) { s.Memory = 1 },
+		"no name server":           func(s *runner.Spec) { s.Names = make([]netip.Addr, 1) },
 		"an empty command":         func(s *runner.Spec) { s.Command = []string{} },
 		"a NUL in an argument":     func(s *runner.Spec) { s.Command = []string{"a", "\x00"} },
 		"a variable without name":  func(s *runner.Spec) { s.Env = map[string]string{"": "x"} },
