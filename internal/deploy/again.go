@@ -35,7 +35,7 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 		ID    string
 		Reuse bool
 	}{id, reuseImage}
-	return s.enqueue(ctx, i, "redeploy", input, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	return s.enqueue(ctx, i.ID, "redeploy", input, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err
@@ -67,7 +67,7 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 	if err != nil {
 		return nil, err
 	}
-	return s.enqueue(ctx, i, "rollback", id, func(tx *store.Tx, _ *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	return s.enqueue(ctx, i.ID, "rollback", id, func(tx *store.Tx, _ *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		return tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
 			SetSource(old.Source).SetSettings(old.Settings).SetVariables(kept(old.Variables)).
 			SetImage(old.Image).SetRolledBackFromID(old.ID), nil
@@ -116,7 +116,7 @@ func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment
 	if err != nil {
 		return nil, fmt.Errorf("find active deployment: %w", err)
 	}
-	return s.enqueue(ctx, i, "apply", instanceID, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	return s.enqueue(ctx, i.ID, "apply", instanceID, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/artifact"
@@ -30,12 +31,20 @@ func (s *Service) BeginBuild(ctx context.Context, c *Claim, by spec.Builder, det
 		return fmt.Errorf("begin build: %w", err)
 	}
 	return s.Advance(ctx, c, lifecycle.Building, func(u *ent.DeploymentUpdate) {
-		u.SetPhases(c.Row.Phases.EndAll(lifecycle.PhaseSucceeded, clock(), detail))
+		u.SetPhases(c.Row.Phases.EndAll(lifecycle.PhaseSucceeded, clock(), store.Text(detail)))
 	})
 }
 
 // SetBuildSteps writes how far a build is.
 func (s *Service) SetBuildSteps(ctx context.Context, c *Claim, steps []lifecycle.BuildStep) error {
+	steps = slices.Clone(steps)
+	for i := range steps { // what a build says may be anything
+		steps[i].Name = store.Text(steps[i].Name)
+		if e := steps[i].Error; e != nil {
+			text := store.Text(*e)
+			steps[i].Error = &text
+		}
+	}
 	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) { u.SetStatus(lifecycle.BuildRunning).SetSteps(steps) })
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
@@ -161,26 +162,31 @@ func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) erro
 
 // Advance moves the deployment to a status, or stays in it, and writes what
 // set adds in the same statement. It fails with ErrOvertaken if the claim is
-// lost.
+// lost. set may run more than once; of what it writes, Row shows the phases and
+// the image.
 func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, set func(*ent.DeploymentUpdate)) error {
 	// Other verbs give a turn, switch and complete.
 	leads := c.Row.Status == lifecycle.Queued || to == lifecycle.Finalizing || to == lifecycle.Completed
 	if !c.Row.Status.CanMove(to) || leads && c.Row.Status != to {
 		return fmt.Errorf("deploy: %s cannot become %s by Advance", c.Row.Status, to)
 	}
-	phases := c.Row.Phases
+	phases, image, attempt := c.Row.Phases, c.Row.Image, c.Row.Attempt
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		u := tx.Deployment.Update().
 			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusEQ(c.Row.Status)).
 			SetStatus(to)
 		if to != c.Row.Status {
-			u.SetAttempt(0) // of the step
+			attempt = 0 // of the next step
+			u.SetAttempt(attempt)
 		}
 		if set != nil {
 			set(u)
 		}
 		if p, ok := u.Mutation().Phases(); ok {
 			phases = p
+		}
+		if i, ok := u.Mutation().Image(); ok {
+			image = i
 		}
 		n, err := u.Save(ctx)
 		if err != nil {
@@ -195,7 +201,7 @@ func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, se
 	if err != nil {
 		return err
 	}
-	c.Row.Status, c.Row.Phases = to, phases
+	c.Row.Status, c.Row.Phases, c.Row.Image, c.Row.Attempt = to, phases, image, attempt
 	return nil
 }
 
@@ -210,6 +216,6 @@ func (s *Service) BeginPhase(ctx context.Context, c *Claim, name lifecycle.Phase
 // EndPhase notes that a part of the work is done.
 func (s *Service) EndPhase(ctx context.Context, c *Claim, name lifecycle.PhaseName, detail string) error {
 	return s.Advance(ctx, c, c.Row.Status, func(u *ent.DeploymentUpdate) {
-		u.SetPhases(c.Row.Phases.End(name, lifecycle.PhaseSucceeded, clock(), detail))
+		u.SetPhases(c.Row.Phases.End(name, lifecycle.PhaseSucceeded, clock(), store.Text(detail)))
 	})
 }

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
@@ -12,8 +13,8 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// derive writes the status and the health of an instance as they follow from
-// its rows, and wakes who watches it.
+// derive writes the status and the health of a locked instance as they follow
+// from its rows, and wakes who watches it.
 func (s *Service) derive(ctx context.Context, tx *store.Tx, instanceID string) error {
 	i, err := tx.ServiceInstance.Query().Where(serviceinstance.ID(instanceID)).Only(ctx)
 	if ent.IsNotFound(err) {
@@ -33,6 +34,9 @@ func (s *Service) derive(ctx context.Context, tx *store.Tx, instanceID string) e
 	tx.Wake(i.ID, i.EnvironmentID, i.ServiceID)
 	if i.Status == status && i.Health == health && equal(i.StateReason, reason) {
 		return nil
+	}
+	if i.Status != status {
+		tx.ChangeRoutes() // what visitors see while nobody answers
 	}
 	u := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStatus(status).SetHealth(health)
 	if reason == nil {
@@ -68,6 +72,7 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 	if err != nil {
 		return f, nil, fmt.Errorf("list replicas: %w", err)
 	}
+	var last *ent.Replica
 	for _, r := range replicas {
 		switch {
 		case r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy:
@@ -75,7 +80,8 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 		case r.Status == lifecycle.ReplicaCreated, r.Status == lifecycle.ReplicaStarting, r.Status == lifecycle.ReplicaRestarting:
 			f.Starting++
 		}
-		if r.LastExitCode != nil && r.Status != lifecycle.ReplicaRunning {
+		if r.LastExitCode != nil && r.Status != lifecycle.ReplicaRunning && (last == nil || later(r.EndedAt, last.EndedAt)) {
+			last = r
 			text := fmt.Sprintf("Replica %d ended with exit code %d.", r.Slot, *r.LastExitCode)
 			if r.OomKilled {
 				text = fmt.Sprintf("Replica %d was killed: it ran out of memory.", r.Slot)
@@ -85,5 +91,8 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 	}
 	return f, reason, nil
 }
+
+// later reports whether a is a later time than b; none is before all.
+func later(a, b *time.Time) bool { return a != nil && (b == nil || a.After(*b)) }
 
 func equal(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -13,25 +13,28 @@ import (
 )
 
 // Switch makes a deployment whose replicas are healthy the active one of its
-// instance: the point of no return. It fails with CANCELED if it was asked to
-// stop before, and with ErrOvertaken if the claim is lost.
+// instance: the point of no return. It fails with CANCELED or SUPERSEDED if it
+// was asked to stop before, with CONFLICT if the service is being deleted, and
+// with ErrOvertaken if the claim is lost.
 func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	at := clock()
-	phases := c.Row.Phases
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		i, err := lock(ctx, tx, c.Row.InstanceID)
 		if err != nil {
-			return err // CONFLICT while it is being deleted
+			return gone(err)
 		}
-		_, err = tx.Deployment.Update().
-			Where(deployment.InstanceID(c.Row.InstanceID), deployment.IsActive(true), deployment.IDNEQ(c.ID)).
-			SetIsActive(false).Save(ctx)
+		served, err := tx.Deployment.Query().
+			Where(deployment.InstanceID(i.ID), deployment.IsActive(true), deployment.IDNEQ(c.ID)).IDs(ctx)
 		if err != nil {
+			return fmt.Errorf("find active deployment: %w", err)
+		}
+		if err := tx.Deployment.Update().Where(deployment.IDIn(served...)).SetIsActive(false).Exec(ctx); err != nil {
 			return fmt.Errorf("deactivate: %w", err)
 		}
+		tx.Wake(served...)
 		n, err := tx.Deployment.Update().
 			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusEQ(lifecycle.Deploying), deployment.CancelReasonIsNil()).
-			SetStatus(lifecycle.Finalizing).SetIsActive(true).SetTrafficSwitchedAt(at).SetPhases(phases).SetAttempt(0).
+			SetStatus(lifecycle.Finalizing).SetIsActive(true).SetTrafficSwitchedAt(at).SetAttempt(0).
 			Save(ctx)
 		if err != nil {
 			return fmt.Errorf("activate: %w", err)
@@ -43,9 +46,7 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 		if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStopped(false).Exec(ctx); err != nil {
 			return fmt.Errorf("start instance: %w", err)
 		}
-		if err := bumpRoutes(ctx, tx); err != nil {
-			return err
-		}
+		tx.ChangeRoutes()
 		if err := s.ringNext(ctx, tx, i.ID); err != nil { // it may begin while this one drains
 			return err
 		}
@@ -60,7 +61,7 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	if err != nil {
 		return err
 	}
-	c.Row.Status, c.Row.IsActive, c.Row.TrafficSwitchedAt, c.Row.Phases = lifecycle.Finalizing, true, &at, phases
+	c.Row.Status, c.Row.IsActive, c.Row.TrafficSwitchedAt, c.Row.Attempt = lifecycle.Finalizing, true, &at, 0
 	return nil
 }
 

@@ -87,6 +87,9 @@ func (s *Service) ServingInstance(ctx context.Context, replicaID string) (string
 // no claim: draining has one end only.
 func (s *Service) EndReplica(ctx context.Context, r *ent.Replica, set func(*ent.ReplicaUpdate)) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := hold(ctx, tx, serviceinstance.Table, r.InstanceID); err != nil {
+			return unlessMissing(err) // its rows are gone
+		}
 		u := tx.Replica.Update().Where(replica.ID(r.ID), replica.StatusEQ(lifecycle.ReplicaDraining)).
 			SetStatus(lifecycle.ReplicaRemoved).SetHealth(lifecycle.HealthUnknown).SetDueAt(0)
 		set(u)

@@ -6,9 +6,12 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/predicate"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/route"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
@@ -30,55 +33,59 @@ type Condemned struct {
 // drained. It says what is left; it is called again until nothing is.
 func (s *Service) Condemn(ctx context.Context, targetID string) (Condemned, error) {
 	var out Condemned
-	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		out = Condemned{}
-		q := tx.ServiceInstance.Query()
-		switch kind, _ := ident.KindOf(targetID); kind {
-		case ident.Project:
-			q.Where(serviceinstance.ProjectID(targetID))
-			envs, err := tx.Environment.Query().Where(environment.ProjectID(targetID)).IDs(ctx)
-			if err != nil {
-				return fmt.Errorf("list environments: %w", err)
-			}
-			out.EnvironmentIDs = envs
-		case ident.Environment:
-			q.Where(serviceinstance.EnvironmentID(targetID))
-			out.EnvironmentIDs = []string{targetID}
-		default:
-			q.Where(serviceinstance.ServiceID(targetID))
-		}
-		instances, err := q.All(ctx)
+	q := s.DB.ServiceInstance.Query()
+	switch kind, _ := ident.KindOf(targetID); kind {
+	case ident.Project:
+		q.Where(serviceinstance.ProjectID(targetID))
+		envs, err := s.DB.Environment.Query().Where(environment.ProjectID(targetID)).IDs(ctx)
 		if err != nil {
-			return fmt.Errorf("list instances: %w", err)
+			return out, fmt.Errorf("list environments: %w", err)
 		}
-		for _, i := range instances {
-			out.InstanceIDs = append(out.InstanceIDs, i.ID)
-			if err := s.condemn(ctx, tx, i); err != nil {
-				return err
-			}
+		out.EnvironmentIDs = envs
+	case ident.Environment:
+		q.Where(serviceinstance.EnvironmentID(targetID))
+		out.EnvironmentIDs = []string{targetID}
+	default:
+		q.Where(serviceinstance.ServiceID(targetID))
+	}
+	var err error
+	if out.InstanceIDs, err = q.IDs(ctx); err != nil {
+		return out, fmt.Errorf("list instances: %w", err)
+	}
+	for _, id := range out.InstanceIDs { // each for itself: a transaction locks one instance
+		err := s.DB.Tx(ctx, func(tx *store.Tx) error { return s.condemn(ctx, tx, id) })
+		if unlessMissing(err) != nil {
+			return out, err
 		}
-		if out.Open, err = tx.Deployment.Query().
-			Where(deployment.InstanceIDIn(out.InstanceIDs...), deployment.StatusNEQ(lifecycle.Completed)).Count(ctx); err != nil {
-			return fmt.Errorf("count deployments: %w", err)
-		}
-		if out.Replicas, err = tx.Replica.Query().
-			Where(replica.InstanceIDIn(out.InstanceIDs...), replica.StatusNEQ(lifecycle.ReplicaRemoved)).Count(ctx); err != nil {
-			return fmt.Errorf("count replicas: %w", err)
-		}
-		return nil
-	})
-	return out, err
+	}
+	if out.Open, err = s.DB.Deployment.Query().
+		Where(deployment.InstanceIDIn(out.InstanceIDs...), deployment.StatusNEQ(lifecycle.Completed)).Count(ctx); err != nil {
+		return out, fmt.Errorf("count deployments: %w", err)
+	}
+	if out.Replicas, err = s.DB.Replica.Query().
+		Where(replica.InstanceIDIn(out.InstanceIDs...), replica.StatusNEQ(lifecycle.ReplicaRemoved)).Count(ctx); err != nil {
+		return out, fmt.Errorf("count replicas: %w", err)
+	}
+	return out, nil
 }
 
-func (s *Service) condemn(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) error {
-	open, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.StatusNEQ(lifecycle.Completed)).WithProject().All(ctx)
+func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) error {
+	i, err := lock(ctx, tx, instanceID)
+	if err != nil && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	open, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.StatusNEQ(lifecycle.Completed)).Order(deployment.ByNumber()).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("list deployments: %w", err)
 	}
-	for _, d := range open {
-		if d.Status == lifecycle.Queued {
+	for _, id := range open {
+		d, err := lockDeployment(ctx, tx, id)
+		switch {
+		case err != nil:
+			return err
+		case d.Status == lifecycle.Queued:
 			err = s.end(ctx, tx, d, lifecycle.Canceled, Stopped(fault.Canceled, lifecycle.PhaseQueue))
-		} else {
+		default:
 			err = askToStop(ctx, tx, d, fault.Canceled)
 		}
 		if err != nil {
@@ -87,9 +94,6 @@ func (s *Service) condemn(ctx context.Context, tx *store.Tx, i *ent.ServiceInsta
 	}
 	if i.Deleting {
 		return nil
-	}
-	if err := bumpRoutes(ctx, tx); err != nil {
-		return err
 	}
 	return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetDeleting(true) })
 }
@@ -102,9 +106,13 @@ func (s *Service) Remove(ctx context.Context, tx *store.Tx, targetID string) err
 	case ident.Project:
 		_, err = tx.Project.Delete().Where(entproject.ID(targetID)).Exec(ctx)
 	case ident.Environment:
-		_, err = tx.Environment.Delete().Where(environment.ID(targetID)).Exec(ctx)
+		if err = removeDomains(ctx, tx, serviceinstance.EnvironmentID(targetID)); err == nil {
+			_, err = tx.Environment.Delete().Where(environment.ID(targetID)).Exec(ctx)
+		}
 	case ident.Service:
-		_, err = tx.Service.Delete().Where(service.ID(targetID)).Exec(ctx)
+		if err = removeDomains(ctx, tx, serviceinstance.ServiceID(targetID)); err == nil {
+			_, err = tx.Service.Delete().Where(service.ID(targetID)).Exec(ctx)
+		}
 	default:
 		err = fmt.Errorf("deploy: %s cannot be removed", targetID)
 	}
@@ -112,5 +120,15 @@ func (s *Service) Remove(ctx context.Context, tx *store.Tx, targetID string) err
 		return fmt.Errorf("remove rows: %w", err)
 	}
 	tx.Wake(targetID)
-	return bumpRoutes(ctx, tx)
+	tx.ChangeRoutes()
+	return nil
+}
+
+// removeDomains deletes the host names that lead to nothing but the instances
+// of: a domain belongs to the project, which stays.
+func removeDomains(ctx context.Context, tx *store.Tx, of predicate.ServiceInstance) error {
+	_, err := tx.Domain.Delete().
+		Where(domain.HasRoutesWith(route.HasInstanceWith(of)), domain.Not(domain.HasRoutesWith(route.HasInstanceWith(serviceinstance.Not(of))))).
+		Exec(ctx)
+	return err
 }

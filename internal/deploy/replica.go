@@ -6,18 +6,23 @@ import (
 	"strings"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
 )
 
 // AddReplica makes the row of a new replica in a slot of a deployment. The row
-// comes before the container: a container without one is an orphan.
+// comes before the container: a container without one is an orphan. It fails
+// with ErrOvertaken if the claim is lost, and for the claim of an instance also
+// once d no longer serves there or the instance is to go.
 func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, slot int) (*ent.Replica, error) {
 	id := ident.New(ident.Replica)
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if err := f.check(ctx, tx); err != nil {
+		if err := s.mayAdd(ctx, tx, f, d); err != nil {
 			return err
 		}
 		last, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), replica.Slot(slot)).Order(ent.Desc(replica.FieldGeneration)).First(ctx)
@@ -42,6 +47,29 @@ func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, sl
 	return s.DB.Replica.Query().Where(replica.ID(id)).WithDeployment().Only(ctx)
 }
 
+// mayAdd locks what the replicas of d follow from and fails with ErrOvertaken
+// if the claim behind f no longer allows another one.
+func (s *Service) mayAdd(ctx context.Context, tx *store.Tx, f Fence, d *ent.Deployment) error {
+	i, err := lock(ctx, tx, d.InstanceID)
+	if err != nil && !fault.Is(err, fault.Conflict) {
+		return gone(err)
+	}
+	if err := f.check(ctx, tx); err != nil {
+		return err
+	}
+	if f.table == deployment.Table {
+		return nil
+	}
+	active, err := tx.Deployment.Query().Where(deployment.ID(d.ID), deployment.IsActive(true)).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("find active deployment: %w", err)
+	}
+	if !active || i.Deleting || i.Stopped {
+		return ErrOvertaken
+	}
+	return nil
+}
+
 // containerName is the deterministic name of a replica's container.
 func containerName(replicaID string) string {
 	return "davit-" + strings.ReplaceAll(replicaID, "_", "-")
@@ -50,33 +78,69 @@ func containerName(replicaID string) string {
 // SetReplica writes what set says of a replica and everything that follows
 // from it: the state of the instance and, for a replica that serves, the table
 // of routes. It fails with ErrOvertaken if the claim is lost. A replica that
-// was removed stays removed: writing it touches nothing and is no error.
+// drains only ends, and one that was removed stays removed: writing anything
+// else touches nothing and is no error. r becomes what the row is now.
 func (s *Service) SetReplica(ctx context.Context, f Fence, r *ent.Replica, set func(*ent.ReplicaUpdate)) error {
-	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+	var now *ent.Replica
+	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := hold(ctx, tx, serviceinstance.Table, r.InstanceID); err != nil {
+			return gone(err)
+		}
 		if err := f.check(ctx, tx); err != nil {
 			return err
 		}
-		u := tx.Replica.Update().Where(replica.ID(r.ID), replica.StatusNEQ(lifecycle.ReplicaRemoved))
+		before, err := loadReplica(ctx, tx, r.ID)
+		if err != nil {
+			return err
+		}
+		u := tx.Replica.Update().Where(replica.ID(r.ID))
 		set(u)
-		if _, err := u.Save(ctx); err != nil {
+		if status, ok := u.Mutation().Status(); !becomes(before.Status, status, ok) {
+			now = before
+			return nil
+		}
+		if err := u.Exec(ctx); err != nil {
 			return fmt.Errorf("write replica: %w", err)
 		}
-		now, err := tx.Replica.Query().Where(replica.ID(r.ID)).WithDeployment().Only(ctx)
-		if ent.IsNotFound(err) {
-			return ErrOvertaken
+		if now, err = loadReplica(ctx, tx, r.ID); err != nil {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("load replica: %w", err)
+		if now.Edges.Deployment.IsActive && routed(before) != routed(now) {
+			tx.ChangeRoutes()
 		}
-		if now.Edges.Deployment.IsActive && routed(r) != routed(now) {
-			if err := bumpRoutes(ctx, tx); err != nil {
-				return err
-			}
-		}
-		*r = *now
 		tx.Wake(r.DeploymentID)
 		return s.derive(ctx, tx, r.InstanceID)
 	})
+	if err != nil {
+		return err
+	}
+	*r = *now
+	return nil
+}
+
+// loadReplica loads a replica with its deployment.
+func loadReplica(ctx context.Context, tx *store.Tx, id string) (*ent.Replica, error) {
+	r, err := tx.Replica.Query().Where(replica.ID(id)).WithDeployment().Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, ErrOvertaken
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load replica: %w", err)
+	}
+	return r, nil
+}
+
+// becomes reports whether a replica in s may be written; moves says whether
+// that changes its status to the one given.
+func becomes(s, to lifecycle.ReplicaStatus, moves bool) bool {
+	switch {
+	case s == lifecycle.ReplicaRemoved:
+		return false
+	case s == lifecycle.ReplicaDraining && moves:
+		return to == lifecycle.ReplicaDraining || to == lifecycle.ReplicaRemoved
+	default:
+		return true
+	}
 }
 
 // routed is the address that requests for a replica go to, "" if none do.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/davitdev/davit/ent"
@@ -13,7 +14,7 @@ import (
 )
 
 // RoutesTopic is woken when the table of routes has changed.
-const RoutesTopic = "routes"
+const RoutesTopic = store.RoutesTopic
 
 // Routes is what the rows say about where requests go.
 type Routes struct {
@@ -46,7 +47,10 @@ type Name struct {
 // as new.
 func (s *Service) Routes(ctx context.Context) (Routes, error) {
 	version, err := s.DB.Int64s(ctx, "SELECT route_version FROM installations")
-	if err != nil || len(version) == 0 {
+	if err == nil && len(version) == 0 {
+		err = errors.New("nothing is installed")
+	}
+	if err != nil {
 		return Routes{}, fmt.Errorf("read version of routes: %w", err)
 	}
 	out := Routes{Version: version[0]}
@@ -56,7 +60,7 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 		WithDeployments(func(q *ent.DeploymentQuery) {
 			q.Where(deployment.IsActive(true)).WithReplicas(func(q *ent.ReplicaQuery) {
 				q.Where(replica.StatusEQ(lifecycle.ReplicaRunning), replica.HealthEQ(lifecycle.HealthHealthy), replica.AddrNotNil()).
-					Order(replica.BySlot())
+					Order(replica.BySlot(), replica.ByGeneration())
 			})
 		}).
 		Order(serviceinstance.ByID()).All(ctx)
@@ -82,13 +86,4 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 		}
 	}
 	return out, nil
-}
-
-// bumpRoutes notes that the table changes with this transaction.
-func bumpRoutes(ctx context.Context, tx *store.Tx) error {
-	if _, err := tx.Exec(ctx, "UPDATE installations SET route_version = route_version + 1"); err != nil {
-		return fmt.Errorf("note change of routes: %w", err)
-	}
-	tx.Wake(RoutesTopic)
-	return nil
 }

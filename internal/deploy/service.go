@@ -3,7 +3,6 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"strconv"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
@@ -11,6 +10,7 @@ import (
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -46,13 +46,13 @@ func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.Serv
 		}
 		return tx.Record(ctx, store.Event{
 			Scope: instanceScope(i), Type: "service.scaled", SubjectID: i.ID,
-			Message: fmt.Sprintf("%s in %s was scaled to %s replicas.", i.Edges.Service.Name, i.Edges.Environment.Name, strconv.Itoa(replicas)),
+			Message: fmt.Sprintf("%s in %s was scaled to %d replicas.", i.Edges.Service.Name, i.Edges.Environment.Name, replicas),
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return access.Instance(ctx, s.DB.Client, access.Read, id)
+	return access.Instance(ctx, s.DB.Client, access.Deploy, id)
 }
 
 // Restart replaces the replicas of an instance one by one without dropping a
@@ -65,6 +65,9 @@ func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Opera
 		u := tx.Replica.Update().Where(replica.InstanceID(i.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining),
 			replica.HasDeploymentWith(deployment.IsActive(true)))
 		if replicaID != "" {
+			if !ident.Is(replicaID, ident.Replica) {
+				return access.Missing()
+			}
 			u.Where(replica.ID(replicaID))
 		}
 		n, err := u.SetReplace(true).SetDueAt(0).Save(ctx)
@@ -82,9 +85,6 @@ func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Opera
 // known: Start brings it back.
 func (s *Service) Stop(ctx context.Context, id string) (*ent.Operation, error) {
 	return s.operate(ctx, id, OpStop, "is being stopped", func(tx *store.Tx, i *ent.ServiceInstance) error {
-		if err := bumpRoutes(ctx, tx); err != nil { // its page changes
-			return err
-		}
 		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(true).AddVersion(1) })
 	})
 }
@@ -125,7 +125,10 @@ func (s *Service) operate(ctx context.Context, id, kind, what string, change fun
 			Message: fmt.Sprintf("%s in %s %s.", i.Edges.Service.Name, i.Edges.Environment.Name, what),
 		})
 	})
-	return op, err
+	if err != nil {
+		return nil, err
+	}
+	return op.Unwrap(), nil // may be asked for more after the transaction
 }
 
 // want changes what should run and rings for it.

@@ -26,7 +26,8 @@ type Work struct {
 }
 
 // ClaimInstance takes the instance id for owner. What was asked for before
-// counts as seen: a request that comes later makes the instance dirty again.
+// counts as seen: a request that comes later makes the instance dirty again. A
+// claim that is never released shows that its owner died: somebody else is rung.
 func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, error) {
 	epoch, err := s.claim(ctx, serviceinstance.Table, id, owner, "1 = 1")
 	if err != nil {
@@ -42,11 +43,11 @@ func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, e
 			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().Order(replica.BySlot(), replica.ByGeneration())
 		}).
 		Only(ctx)
+	if ent.IsNotFound(err) || err == nil && i.Epoch != epoch {
+		return nil, ErrOvertaken
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load instance: %w", err)
-	}
-	if i.Epoch != epoch {
-		return nil, ErrOvertaken
 	}
 	w := &Work{ID: id, Epoch: epoch, Row: i, Replicas: i.Edges.Replicas}
 	for _, d := range i.Edges.Deployments {
@@ -89,13 +90,14 @@ func (c *Claim) Fence() Fence { return Fence{deployment.Table, c.ID, c.Epoch} }
 func (w *Work) Fence() Fence { return Fence{serviceinstance.Table, w.ID, w.Epoch} }
 
 // check fails with ErrOvertaken once the claim is lost, and keeps it to the
-// end of the transaction otherwise.
+// end of the transaction otherwise. A transaction that also locks the instance
+// does that first.
 func (f Fence) check(ctx context.Context, tx *store.Tx) error {
-	n, err := tx.Exec(ctx, `UPDATE `+f.table+` SET epoch = epoch WHERE id = ? AND epoch = ?`, f.id, f.epoch)
+	epoch, err := hold(ctx, tx, f.table, f.id)
 	if err != nil {
-		return fmt.Errorf("check claim: %w", err)
+		return gone(err)
 	}
-	if n == 0 {
+	if epoch != f.epoch {
 		return ErrOvertaken
 	}
 	return nil
