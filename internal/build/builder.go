@@ -101,8 +101,8 @@ type Line struct {
 type Error struct {
 	Err         error  // a *fault.Error
 	ExitCode    int    // of the command that failed; 0 if none did
-	Line        int    // of the Dockerfile; 0 if it is not about one
-	Instruction string // what is on that line
+	Line        int    // of the Dockerfile of the source; 0 if it is not about one
+	Instruction string // what failed: that line, or the command
 	Last        []Line // what the failing step said last, oldest first
 }
 

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -40,13 +42,15 @@ COPY --link a/f.txt /f.txt
 COPY <<TEXT /inline
 inline $TARGETARCH
 TEXT
-RUN --mount=type=bind,target=/context ls /context > /context.txt
+COPY link/f.txt /through
+COPY links /links
+RUN --mount=type=bind,target=/context ls /context > /context.txt; readlink /links/up > /readlink
 
 FROM scratch AS unused
 COPY nothing /
 
 FROM scratch AS wanted
-COPY --from=base --chmod=0600 /f.txt /heredoc /inline /context.txt /
+COPY --from=base --chmod=0600 /f.txt /heredoc /inline /context.txt /through /readlink /
 EXPOSE 9000
 USER 7
 CMD ["/f.txt"]
@@ -54,12 +58,17 @@ CMD ["/f.txt"]
 FROM unused AS last
 `,
 	}, build.Options{Args: map[string]string{"GREETING": "hello", "UNDECLARED": "never"}})
+	dir := req.Tree.Dir()
+	if err := errors.Join(os.Symlink("a", filepath.Join(dir, "link")), os.Mkdir(filepath.Join(dir, "links"), 0o755), os.Symlink("../a/f.txt", filepath.Join(dir, "links/up"))); err != nil {
+		t.Fatal(err)
+	}
 	req.Target = "wanted"
 	result, h := built(t, api, req)
 
 	got := filesOf(t, api, result.Image)
 	want := map[string]string{
-		"f.txt": "from the context", "heredoc": "hello from a heredoc\n", "inline": "inline amd64\n", "context.txt": "Dockerfile\na\n",
+		"f.txt": "from the context", "heredoc": "hello from a heredoc\n", "inline": "inline amd64\n", "context.txt": "Dockerfile\na\nlink\nlinks\n",
+		"through": "from the context", "readlink": "../a/f.txt\n",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("files (-want +got):\n%s", diff)
@@ -206,7 +215,7 @@ func TestTheSecondBuildComesFromTheCache(t *testing.T) {
 	if !second.CacheHit || !h.step(t, "RUN").Cached || !h.step(t, "COPY f").Cached {
 		t.Error("the second build does not come from the cache")
 	}
-	// The same size, and maybe the same time: only the content tells.
+	// The same size and the same time: only the content tells.
 	tree["f"] = "two"
 	third, h := built(t, api, request(t, tree, build.Options{}))
 	if third.CacheHit || h.step(t, "RUN").Cached || filesOf(t, api, third.Image)["g"] != "two" {
@@ -242,11 +251,27 @@ func TestCacheMountsBelongToOneScope(t *testing.T) {
 	}
 }
 
+func TestAProgramThatDoesNotCompileIsNamedByItsCommand(t *testing.T) {
+	t.Parallel()
+	api := engine(t)
+	req := request(t, map[string]string{"go.mod": "module x\n\ngo 1.26\n", "cmd/shop/main.go": "package main\n\nfunc main() { nope() }\n"}, build.Options{})
+	req.CacheScope = exampleScope
+	_, err := buildKit(api).Build(t.Context(), req, &heard{})
+	wantFault(t, err, fault.BuildFailed, "go build -trimpath -o /out/app ./cmd/shop ended with exit code 1.")
+	if e, ok := errors.AsType[*build.Error](err); !ok || e.Line != 0 || e.ExitCode != 1 || len(e.Last) == 0 || !strings.Contains(e.Last[len(e.Last)-1].Text, "undefined: nope") {
+		t.Errorf("the error says %+v", e)
+	}
+}
+
+// exampleScope keeps a build cache between runs of the tests: compiling all of
+// Go's library takes a minute.
+const exampleScope = "davit-test-example"
+
 func TestTheExampleIsBuiltWithoutADockerfileAndRuns(t *testing.T) {
 	t.Parallel()
 	api := engine(t)
 	req := requestDir(t, "../../examples/hello-go", build.Options{})
-	req.CacheScope = "davit-test-example" // compiling all of Go's library again would take a minute
+	req.CacheScope = exampleScope
 	result, h := built(t, api, req)
 	if s := h.step(t, "go build"); s.Error != "" || s.FinishedAt.IsZero() {
 		t.Errorf("the step says %+v", s)

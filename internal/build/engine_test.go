@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -60,6 +61,9 @@ func request(t *testing.T, tree map[string]string, o build.Options) build.Reques
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, time.Time{}, time.Unix(1e9, 0)); err != nil { // times tell nothing
 			t.Fatal(err)
 		}
 	}

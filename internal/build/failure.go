@@ -67,15 +67,8 @@ func explainEngine(err error) error {
 
 // explainStep makes the error of a build out of the step that failed.
 func (t *translation) explainStep(s Step, last []Line) error {
-	e := &Error{Line: t.line(s.ID), Last: last}
-	e.Instruction = sourceLine(t.req.Plan.Dockerfile, e.Line)
-	what := "A step of the build"
-	if e.Line > 0 {
-		what = fmt.Sprintf("Line %d of the Dockerfile, %s,", e.Line, strconv.Quote(e.Instruction))
-		if t.req.Plan.DockerfilePath == "" {
-			what = fmt.Sprintf("%s, made from %s,", strconv.Quote(e.Instruction), t.req.Plan.VersionFrom)
-		}
-	}
+	e := &Error{Last: last}
+	what := t.where(s.ID, e)
 	switch code := exitCode.FindStringSubmatch(s.Error); {
 	case code != nil:
 		e.ExitCode, _ = strconv.Atoi(code[1])
@@ -90,11 +83,24 @@ func (t *translation) explainStep(s Step, last []Line) error {
 	return e
 }
 
-func (t *translation) line(id string) int {
-	if t.graph == nil {
-		return 0
+// where names the instruction behind a step, and notes it in e. A Dockerfile
+// that was made for the source has no lines anybody knows, and its commands
+// are the last lines of its instructions.
+func (t *translation) where(id string, e *Error) string {
+	var at span
+	if t.graph != nil {
+		at = t.graph.lines[id]
 	}
-	return t.graph.lines[id]
+	text := t.req.Plan.Dockerfile
+	switch {
+	case at == span{}:
+		return "A step of the build"
+	case t.req.Plan.DockerfilePath == "":
+		e.Instruction = sourceLine(text, at.last)
+		return e.Instruction
+	}
+	e.Line, e.Instruction = at.first, sourceLine(text, at.first)
+	return fmt.Sprintf("Line %d of the Dockerfile, %s,", e.Line, strconv.Quote(e.Instruction))
 }
 
 func (t *translation) image(id string) string {

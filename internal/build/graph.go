@@ -1,10 +1,13 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
@@ -19,11 +22,14 @@ import (
 // graph is a translated Dockerfile: what it wants, and which line wants it.
 type graph struct {
 	ops   map[string]*pb.Op // by digest
-	lines map[string]int    // of the Dockerfile
+	lines map[string]span   // of the Dockerfile
 }
 
+// span is the lines of an instruction, the zero value none.
+type span struct{ first, last int }
+
 func readGraph(def *llb.Definition) (*graph, error) {
-	g := &graph{ops: map[string]*pb.Op{}, lines: map[string]int{}}
+	g := &graph{ops: map[string]*pb.Op{}, lines: map[string]span{}}
 	for _, data := range def.Def {
 		op := &pb.Op{}
 		if err := op.UnmarshalVT(data); err != nil {
@@ -33,15 +39,17 @@ func readGraph(def *llb.Definition) (*graph, error) {
 	}
 	if def.Source != nil {
 		for id, l := range def.Source.Locations {
-			if len(l.Locations) > 0 && len(l.Locations[0].Ranges) > 0 {
-				g.lines[id] = int(l.Locations[0].Ranges[0].Start.Line)
+			if len(l.Locations) == 0 || len(l.Locations[0].Ranges) == 0 {
+				continue
 			}
+			ranges := l.Locations[0].Ranges
+			g.lines[id] = span{int(ranges[0].Start.Line), int(ranges[len(ranges)-1].End.Line)}
 		}
 	}
 	// A source has the line of the step that wants it.
 	for id, op := range g.ops {
 		for _, in := range op.Inputs {
-			if g.lines[in.Digest] == 0 {
+			if g.lines[in.Digest] == (span{}) {
 				g.lines[in.Digest] = g.lines[id]
 			}
 		}
@@ -66,7 +74,9 @@ func (g *graph) runs(id string) bool {
 
 // check refuses a graph with a step that may not be run.
 func (g *graph) check(ctx context.Context, text []byte, allow func(ctx context.Context, host string) error) error {
-	for id, op := range g.ops {
+	inOrder := func(a, b string) int { return cmp.Or(g.lines[a].first-g.lines[b].first, strings.Compare(a, b)) }
+	for _, id := range slices.SortedFunc(maps.Keys(g.ops), inOrder) {
+		op := g.ops[id]
 		problem := execProblem(op.GetExec())
 		if s := op.GetSource(); s != nil {
 			var err error
@@ -75,7 +85,7 @@ func (g *graph) check(ctx context.Context, text []byte, allow func(ctx context.C
 			}
 		}
 		if problem != "" {
-			return atLine(text, g.lines[id], fault.SourceForbidden, "%s", problem)
+			return atLine(text, g.lines[id].first, fault.SourceForbidden, "%s", problem)
 		}
 	}
 	return nil

@@ -128,3 +128,25 @@ func TestTriggersOfBaseImagesCount(t *testing.T) {
 		t.Error("triggers that explode are let through")
 	}
 }
+
+// FuzzDockerfile looks for text that breaks what reads it before an engine is
+// asked anything.
+func FuzzDockerfile(f *testing.F) {
+	for _, text := range []string{
+		"FROM scratch\nCOPY --from=a --link b /\nADD [\"a b\", \"/\"]\n", "# syntax=x/y\n# escape=`\nFROM a AS b\nRUN `\n  c\n",
+		"ARG A=1\nFROM a:$A\nENV A=${A:-x} B=\"${A//1/2}\"\nONBUILD ADD ssh://h/x /\n", "FROM a\nRUN <<E1 <<E2\na\nE1\nb\nE2\nCOPY <<X /x\nX\n",
+		"FROM --platform=$BUILDPLATFORM a\nHEALTHCHECK --interval=1s CMD x\nEXPOSE 80/tcp 1-2\nSHELL [\"a\"]\n", "FROM a\nRUN --mount=type=secret,id=a,target=/b --network=none x\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		file, err := parseDockerfile([]byte(text))
+		if err != nil {
+			return
+		}
+		_ = file.port()
+		if err := checkFile([]byte(text), file, map[string]string{"A": "x"}); err != nil && err.Error() == "" {
+			t.Error("refused without a reason")
+		}
+	})
+}

@@ -241,10 +241,10 @@ func proxy(t *testing.T, b *build.Toolchain, path, version, text string) string 
 	return fmt.Sprintf("%s %s %s\n%s %s/go.mod %s\n", path, version, zipSum, path, version, modSum)
 }
 
+// A go command whose compilers never end.
 func TestToolchainEndsWithItsCompilers(t *testing.T) {
 	t.Parallel()
 
-	big := map[string]string{"go.mod": goMod, "main.go": "package main\n\nimport _ \"net/http\"\n\nfunc main() {}\n"}
 	tests := []struct {
 		name    string
 		timeout time.Duration
@@ -261,16 +261,20 @@ func TestToolchainEndsWithItsCompilers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			b, _ := toolchain(t)
-			b.BuildCache = t.TempDir() // so that there is much to compile
-			req := request(t, big, build.Options{})
+			b.BuildCache = t.TempDir() // marks our processes
+			b.Go = filepath.Join(t.TempDir(), "go")
+			if err := os.WriteFile(b.Go, []byte("#!/bin/sh\n/bin/sleep 300 &\necho compiling\nwait\n"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			req := request(t, map[string]string{"go.mod": goMod, "main.go": program}, build.Options{})
 			req.Timeout = tt.timeout
 			ctx, cancel := context.WithCancelCause(t.Context())
 			defer cancel(nil)
-			if tt.timeout == 0 {
-				stop := time.AfterFunc(500*time.Millisecond, func() { cancel(errStop) })
-				defer stop.Stop()
-			}
-			h := &heard{}
+			h := &heard{onLine: func(build.Line) {
+				if tt.timeout == 0 {
+					cancel(errStop)
+				}
+			}}
 			began := time.Now()
 			_, err := b.Build(ctx, req, h)
 			if took := time.Since(began); took > 5*time.Second {
