@@ -54,6 +54,15 @@ type ComplexityRoot struct {
 		Reason  func(childComplexity int) int
 	}
 
+	Artifact struct {
+		CreatedAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Name       func(childComplexity int) int
+		ReceivedAt func(childComplexity int) int
+		Sha256     func(childComplexity int) int
+		SizeBytes  func(childComplexity int) int
+	}
+
 	Build struct {
 		Builder    func(childComplexity int) int
 		CacheHit   func(childComplexity int) int
@@ -105,6 +114,13 @@ type ComplexityRoot struct {
 		ClientMutationID func(childComplexity int) int
 		Deployments      func(childComplexity int) int
 		Service          func(childComplexity int) int
+	}
+
+	CreateUploadPayload struct {
+		Artifact         func(childComplexity int) int
+		ClientMutationID func(childComplexity int) int
+		ExpiresAt        func(childComplexity int) int
+		UploadURL        func(childComplexity int) int
 	}
 
 	DeleteEnvironmentPayload struct {
@@ -295,6 +311,7 @@ type ComplexityRoot struct {
 		CreateEnvironment        func(childComplexity int, input model.CreateEnvironmentInput) int
 		CreateProject            func(childComplexity int, input model.CreateProjectInput) int
 		CreateService            func(childComplexity int, input model.CreateServiceInput) int
+		CreateUpload             func(childComplexity int, input model.CreateUploadInput) int
 		DeleteEnvironment        func(childComplexity int, input model.DeleteEnvironmentInput) int
 		DeleteProject            func(childComplexity int, input model.DeleteProjectInput) int
 		DeleteService            func(childComplexity int, input model.DeleteServiceInput) int
@@ -665,6 +682,43 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.AccessRule.Reason(childComplexity), true
 
+	case "Artifact.createdAt":
+		if e.ComplexityRoot.Artifact.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.CreatedAt(childComplexity), true
+	case "Artifact.id":
+		if e.ComplexityRoot.Artifact.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.ID(childComplexity), true
+	case "Artifact.name":
+		if e.ComplexityRoot.Artifact.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.Name(childComplexity), true
+	case "Artifact.receivedAt":
+		if e.ComplexityRoot.Artifact.ReceivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.ReceivedAt(childComplexity), true
+	case "Artifact.sha256":
+		if e.ComplexityRoot.Artifact.Sha256 == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.Sha256(childComplexity), true
+	case "Artifact.sizeBytes":
+		if e.ComplexityRoot.Artifact.SizeBytes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Artifact.SizeBytes(childComplexity), true
+
 	case "Build.builder":
 		if e.ComplexityRoot.Build.Builder == nil {
 			break
@@ -863,6 +917,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateServicePayload.Service(childComplexity), true
+
+	case "CreateUploadPayload.artifact":
+		if e.ComplexityRoot.CreateUploadPayload.Artifact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUploadPayload.Artifact(childComplexity), true
+	case "CreateUploadPayload.clientMutationId":
+		if e.ComplexityRoot.CreateUploadPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUploadPayload.ClientMutationID(childComplexity), true
+	case "CreateUploadPayload.expiresAt":
+		if e.ComplexityRoot.CreateUploadPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUploadPayload.ExpiresAt(childComplexity), true
+	case "CreateUploadPayload.uploadUrl":
+		if e.ComplexityRoot.CreateUploadPayload.UploadURL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateUploadPayload.UploadURL(childComplexity), true
 
 	case "DeleteEnvironmentPayload.clientMutationId":
 		if e.ComplexityRoot.DeleteEnvironmentPayload.ClientMutationID == nil {
@@ -1647,6 +1726,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateService(childComplexity, args["input"].(model.CreateServiceInput)), true
+	case "Mutation.createUpload":
+		if e.ComplexityRoot.Mutation.CreateUpload == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createUpload_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateUpload(childComplexity, args["input"].(model.CreateUploadInput)), true
 	case "Mutation.deleteEnvironment":
 		if e.ComplexityRoot.Mutation.DeleteEnvironment == nil {
 			break
@@ -3195,6 +3285,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCreateEnvironmentInput,
 		ec.unmarshalInputCreateProjectInput,
 		ec.unmarshalInputCreateServiceInput,
+		ec.unmarshalInputCreateUploadInput,
 		ec.unmarshalInputDeleteEnvironmentInput,
 		ec.unmarshalInputDeleteProjectInput,
 		ec.unmarshalInputDeleteServiceInput,
@@ -4878,6 +4969,55 @@ type StartServicePayload {
   operation: Operation!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/upload.graphqls", Input: `"A directory somebody sent, packed into one file: the source of a service."
+type Artifact {
+  "Opaque and stable."
+  id: ID!
+  "Name it was announced with."
+  name: String!
+  "SHA-256 of the file in lower-case hexadecimal."
+  sha256: String!
+  "Its size in bytes."
+  sizeBytes: Int64!
+  "When it arrived, null before; only what arrived can be deployed."
+  receivedAt: DateTime
+  "When it was announced."
+  createdAt: DateTime!
+}
+
+extend type Mutation {
+  """
+  Announces a gzipped tar of a service's source. Send it by PUT to the URL of the answer, then deploy the artifact.
+  A file the service has received before is answered as the artifact it became, and nothing is to be sent.
+  Once arrived it is the source of the service's next deployment too, unless the service comes from an image.
+  """
+  createUpload("What will be sent." input: CreateUploadInput!): CreateUploadPayload!
+}
+"Input of createUpload."
+input CreateUploadInput {
+  "Echoed in the payload."
+  clientMutationId: String
+  "Service whose source it is."
+  serviceId: ID!
+  "Name to show, without a path."
+  filename: String!
+  "Size of the file in bytes, at most 512 MiB."
+  sizeBytes: Int64!
+  "SHA-256 of the file in lower-case hexadecimal."
+  sha256: String!
+}
+"Payload of createUpload."
+type CreateUploadPayload {
+  "As sent."
+  clientMutationId: String
+  "Where to PUT the file. It needs no token and works until the file has arrived or the URL has expired. Null if it is there already."
+  uploadUrl: URL
+  "What the file becomes."
+  artifact: Artifact!
+  "When the URL expires, null without one."
+  expiresAt: DateTime
+}
+`, BuiltIn: false},
 	{Name: "../../schema/variable.graphqls", Input: `"A plain value or a secret that builds and replicas get. The narrower scope wins; a change counts from the next deployment on."
 type Variable implements Node {
   "Opaque and stable."
@@ -5109,6 +5249,24 @@ func (ec *executionContext) childFields_AccessRule(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type AccessRule", field.Name)
 }
 
+func (ec *executionContext) childFields_Artifact(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Artifact_id(ctx, field)
+	case "name":
+		return ec.fieldContext_Artifact_name(ctx, field)
+	case "sha256":
+		return ec.fieldContext_Artifact_sha256(ctx, field)
+	case "sizeBytes":
+		return ec.fieldContext_Artifact_sizeBytes(ctx, field)
+	case "receivedAt":
+		return ec.fieldContext_Artifact_receivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Artifact_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Artifact", field.Name)
+}
+
 func (ec *executionContext) childFields_Build(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5213,6 +5371,20 @@ func (ec *executionContext) childFields_CreateServicePayload(ctx context.Context
 		return ec.fieldContext_CreateServicePayload_deployments(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateServicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateUploadPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_CreateUploadPayload_clientMutationId(ctx, field)
+	case "uploadUrl":
+		return ec.fieldContext_CreateUploadPayload_uploadUrl(ctx, field)
+	case "artifact":
+		return ec.fieldContext_CreateUploadPayload_artifact(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CreateUploadPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateUploadPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_DeleteEnvironmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -133,6 +133,32 @@ type CreateServicePayload struct {
 	Deployments []*ent.Deployment `json:"deployments"`
 }
 
+// Input of createUpload.
+type CreateUploadInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	// Service whose source it is.
+	ServiceID string `json:"serviceId"`
+	// Name to show, without a path.
+	Filename string `json:"filename"`
+	// Size of the file in bytes, at most 512 MiB.
+	SizeBytes int64 `json:"sizeBytes"`
+	// SHA-256 of the file in lower-case hexadecimal.
+	Sha256 string `json:"sha256"`
+}
+
+// Payload of createUpload.
+type CreateUploadPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	// Where to PUT the file. It needs no token and works until the file has arrived or the URL has expired. Null if it is there already.
+	UploadURL *string `json:"uploadUrl,omitempty"`
+	// What the file becomes.
+	Artifact *ent.Artifact `json:"artifact"`
+	// When the URL expires, null without one.
+	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+}
+
 // Input of deleteEnvironment.
 type DeleteEnvironmentInput struct {
 	// Echoed in the payload.
