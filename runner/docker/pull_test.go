@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -173,6 +174,41 @@ func TestRemoveImageLeavesNoName(t *testing.T) {
 	for _, name := range []string{id, ref} {
 		if _, err := p.Image(t.Context(), name); !errors.Is(err, runner.ErrImageNotFound) {
 			t.Errorf("Image(%s): %v", name, err)
+		}
+	}
+}
+
+// The registries of test/services answer in the words of a real one.
+func TestPullFromRealRegistries(t *testing.T) {
+	open, closed := os.Getenv("TEST_REGISTRY"), os.Getenv("TEST_REGISTRY_AUTH")
+	if open == "" || closed == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("TEST_REGISTRY and TEST_REGISTRY_AUTH are not set; use test/services run")
+		}
+		t.Skip("TEST_REGISTRY and TEST_REGISTRY_AUTH are not set")
+	}
+	api := engine(t)
+	p := &puller{Engine: newEngine(t, "docker-pull"), t: t, api: api}
+	login := &runner.Credential{Username: os.Getenv("TEST_REGISTRY_USER"), Password: os.Getenv("TEST_REGISTRY_PASSWORD")}
+	for _, tt := range []struct {
+		ref  string
+		cred *runner.Credential
+		want error
+	}{
+		{open + "/davit-test/app:v1", nil, nil},
+		{open + "/davit-test/app:nope", nil, runner.ErrImageNotFound},
+		{open + "/nope/nope", nil, runner.ErrImageNotFound},
+		{closed + "/davit-test/app:v1", login, nil},
+		{closed + "/davit-test/app:v1", nil, runner.ErrImageUnauthorized},
+		{closed + "/davit-test/app:v1", &runner.Credential{Username: login.Username, Password: "wrong"}, runner.ErrImageUnauthorized},
+		{closed + "/davit-test/app:nope", login, runner.ErrImageNotFound},
+	} {
+		img, err := p.Pull(t.Context(), tt.ref, tt.cred, nil)
+		if !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.ref, err, tt.want)
+		}
+		if err == nil && (!strings.HasPrefix(img.Digest, "sha256:") || len(img.Cmd) == 0 || img.Local != "") {
+			t.Errorf("%s: %+v", tt.ref, img)
 		}
 	}
 }
