@@ -164,7 +164,7 @@ func TestProgramsOutliveTheirMakerAndAreFoundAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	maker := exec.CommandContext(t.Context(), exe, "-test.run=^"+t.Name()+"$")
-	maker.Env = append(os.Environ(), orphan+"="+dir)
+	maker.Env = append(os.Environ(), orphan+"="+dir, "TMPDIR="+t.TempDir()) // it cleans nothing up
 	maker.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if out, err := maker.CombinedOutput(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("the maker: %v\n%s", err, out)
