@@ -115,7 +115,7 @@ func (w *Worker) launch(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 		return err
 	}
 	w.keepers.drop(r.ID)
-	w.keepers.keep(set, r)
+	w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the pass
 	return nil
 }
 
@@ -136,13 +136,14 @@ func (w *Worker) observe(ctx context.Context, f deploy.Fence, set *replicaSet, r
 	if err := w.Recorder.Follow(ctx, r, set.secrets); err != nil {
 		return err
 	}
-	if r.Addr == nil || c.Addr.IsValid() && *r.Addr != c.Addr.String() || r.Status == lifecycle.ReplicaCreated || r.Status == lifecycle.ReplicaRestarting {
+	moved := c.Addr.IsValid() && (r.Addr == nil || *r.Addr != c.Addr.String())
+	if moved || r.Status == lifecycle.ReplicaCreated || r.Status == lifecycle.ReplicaRestarting {
 		if err := w.run(ctx, f, set, r); err != nil { // it runs: this writes where
 			return err
 		}
 		w.keepers.drop(r.ID)
 	}
-	w.keepers.keep(set, r)
+	w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the pass
 	return w.writeHealth(ctx, f, set, r)
 }
 
@@ -239,7 +240,7 @@ func (w *Worker) discharge(ctx context.Context, f deploy.Fence, r *ent.Replica) 
 
 // ringOperations lets the operations on an instance look at what was done.
 func (w *Worker) ringOperations(ctx context.Context, instanceID string) error {
-	ids, err := w.Deploy.OpenOperations(ctx, instanceID)
+	ids, err := w.Deploy.WakeOperations(ctx, instanceID)
 	if err != nil {
 		return err
 	}

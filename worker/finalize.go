@@ -68,7 +68,7 @@ func (w *Worker) keepAll(ctx context.Context, d *ent.Deployment) error {
 	}
 	for _, r := range replicas {
 		if r.Status == lifecycle.ReplicaRunning {
-			w.keepers.keep(set, r)
+			w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the deployment
 		}
 	}
 	return nil

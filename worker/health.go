@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/davitdev/davit/ent"
@@ -20,6 +21,9 @@ const (
 	settle = 500 * time.Millisecond
 	// lookEvery is how often a replica that does not answer is looked at.
 	lookEvery = 100 * time.Millisecond
+	// excerptWait is how long the end of a replica's output is waited for
+	// before its failure is told without it.
+	excerptWait = 2 * time.Second
 )
 
 // endedError is a replica that ended by itself.
@@ -83,9 +87,10 @@ func (w *Worker) untilWell(ctx context.Context, set *replicaSet, r *ent.Replica)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(context.Canceled)
 	timely, done := context.WithTimeoutCause(ctx, h.StartPeriod, errLate)
-	defer done()
-	go w.watchEnd(timely, cancel, r) // ends with this function
-
+	var watch sync.WaitGroup
+	watch.Go(func() { w.watchEnd(timely, cancel, r) })
+	defer watch.Wait()
+	defer done() // first
 	if h.Kind == spec.CheckNone {
 		return cause(ctx, pause(ctx, settle))
 	}
@@ -125,6 +130,11 @@ func (w *Worker) watchEnd(ctx context.Context, cancel context.CancelCauseFunc, r
 
 // ended describes how a replica ended, with its last lines.
 func (w *Worker) ended(ctx context.Context, r *ent.Replica, c runner.Container) *endedError {
+	recorded, done := context.WithTimeout(ctx, excerptWait)
+	defer done()
+	if err := w.Recorder.wait(recorded, r.ID); err != nil {
+		w.Log.InfoContext(ctx, "the excerpt may lack the last lines", "replica", r.ID, "err", err)
+	}
 	return &endedError{slot: r.Slot, container: c, excerpt: w.Recorder.Tail(ctx, r, lifecycle.ExcerptLines)}
 }
 

@@ -36,7 +36,7 @@ func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Contex
 			}
 			reason, err := w.Deploy.Renew(held, c)
 			switch {
-			case reason != "" && c.Row.Status.Running():
+			case reason != "":
 				cancel(stopped{reason})
 				return
 			case err == nil:
@@ -59,9 +59,10 @@ func within(ctx context.Context, d time.Duration, late *fault.Error) (context.Co
 	return context.WithTimeoutCause(ctx, d, late)
 }
 
-// cause returns why ctx ended if that explains err, else err.
+// cause returns why ctx ended if that explains err, else err. What succeeded
+// has no cause.
 func cause(ctx context.Context, err error) error {
-	if ctx.Err() == nil {
+	if err == nil || ctx.Err() == nil {
 		return err
 	}
 	why := context.Cause(ctx)

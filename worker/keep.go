@@ -78,6 +78,17 @@ func (k *keepers) drop(id string) {
 	}
 }
 
+// ids are the replicas that are watched.
+func (k *keepers) ids() map[string]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	out := make(map[string]bool, len(k.byID))
+	for id := range k.byID {
+		out[id] = true
+	}
+	return out
+}
+
 // health is what the keeper of a replica found last; ok is false without one.
 func (k *keepers) health(id string) (h lifecycle.Health, ok bool) {
 	k.mu.Lock()

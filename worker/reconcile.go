@@ -86,6 +86,7 @@ func (w *Worker) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	watched := w.keepers.ids()
 	rows, err := w.Deploy.LiveReplicas(ctx)
 	if err != nil {
 		return err
@@ -98,6 +99,7 @@ func (w *Worker) compare(ctx context.Context) error {
 	for _, r := range rows {
 		c, exists := running[r.ContainerName]
 		delete(running, r.ContainerName)
+		delete(watched, r.ID)
 		d := r.Edges.Deployment
 		if !d.IsActive && d.Status != lifecycle.Completed {
 			continue // its deployment is at work on it
@@ -109,6 +111,9 @@ func (w *Worker) compare(ctx context.Context) error {
 			touched[r.InstanceID] = true
 			w.touch(ctx, r.InstanceID)
 		}
+	}
+	for id := range watched { // removed meanwhile, perhaps by another process
+		w.keepers.drop(id)
 	}
 	var errs []error
 	for name, c := range running { // nobody's
@@ -156,9 +161,7 @@ func (w *Worker) watchEvents(ctx context.Context) error {
 	for ctx.Err() == nil {
 		events, err := w.Runner.Events(ctx)
 		if err != nil {
-			if pause(ctx, time.Second) != nil {
-				return nil
-			}
+			_ = pause(ctx, time.Second)
 			continue
 		}
 		if err := w.compare(ctx); err != nil && ctx.Err() == nil {

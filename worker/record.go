@@ -65,10 +65,16 @@ func (rec *Recorder) Say(ctx context.Context, d *ent.Deployment, s lifecycle.Sev
 // ends, until the container ends. Before a start it returns once nothing that
 // is printed can be missed. Following twice is no error.
 func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []string) error {
-	rec.mu.Lock()
-	p := rec.pumps[r.ID]
-	rec.mu.Unlock()
-	if p != nil {
+	c, err := rec.Runner.Inspect(ctx, r.ContainerName)
+	if err != nil {
+		return fmt.Errorf("inspect container: %w", err)
+	}
+	if c.State == runner.Exited { // whoever follows that run is about to end
+		if err := rec.wait(ctx, r.ID); err != nil {
+			return err
+		}
+	}
+	if p := rec.pumpOf(r.ID); p != nil {
 		select {
 		case <-p.done: // of an earlier run of the container
 		default:
@@ -78,11 +84,6 @@ func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []strin
 	out, err := rec.open(ctx, r, secrets)
 	if err != nil {
 		return err
-	}
-	c, err := rec.Runner.Inspect(ctx, r.ContainerName)
-	if err != nil {
-		out.close()
-		return fmt.Errorf("inspect container: %w", err)
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var stream runner.Stream
@@ -99,7 +100,8 @@ func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []strin
 		out.close()
 		return fmt.Errorf("follow output: %w", err)
 	}
-	p = &pump{cancel: cancel, done: make(chan struct{})}
+	p := &pump{cancel: cancel, done: make(chan struct{})}
+	mine := *r // the caller goes on to write his
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.pumps == nil {
@@ -110,9 +112,29 @@ func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []strin
 		defer close(p.done)
 		defer cancel()
 		defer out.close()
-		rec.pump(life, r, out, stream)
+		rec.pump(life, &mine, out, stream)
 	})
 	return nil
+}
+
+func (rec *Recorder) pumpOf(replicaID string) *pump {
+	rec.mu.Lock()
+	defer rec.mu.Unlock()
+	return rec.pumps[replicaID]
+}
+
+// wait waits until nobody follows a replica.
+func (rec *Recorder) wait(ctx context.Context, replicaID string) error {
+	p := rec.pumpOf(replicaID)
+	if p == nil {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // pump copies until the container ends. When it falls behind it lets go, waits
@@ -163,37 +185,39 @@ func (ended) Close() error                { return nil }
 // catchUp records what a container that does not run has printed and the
 // record lacks.
 func (rec *Recorder) catchUp(ctx context.Context, r *ent.Replica, out *output) error {
-	stream, err := rec.Runner.Logs(ctx, r.ContainerName, out.at, false)
-	if errors.Is(err, runner.ErrNotFound) {
-		return nil
+	for {
+		stream, err := rec.Runner.Logs(ctx, r.ContainerName, out.at, false)
+		if errors.Is(err, runner.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		err = out.copy(stream)
+		stream.Close()
+		if rerr := out.resume(ctx); rerr != nil {
+			return rerr
+		}
+		if !errors.Is(err, logs.ErrBehind) { // else the log has caught up: go on from there
+			return err
+		}
 	}
-	if err != nil {
-		return err
-	}
-	defer stream.Close()
-	if err := out.copy(stream); err != nil {
-		return err
-	}
-	return out.resume(ctx)
 }
 
-// Finish records what is left of a container that has ended, before it is
-// removed, and closes its streams.
-func (rec *Recorder) Finish(ctx context.Context, r *ent.Replica) error {
-	rec.mu.Lock()
-	p := rec.pumps[r.ID]
-	rec.mu.Unlock()
-	if p != nil {
-		select {
-		case <-p.done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+// Finish records what is left of a container that does not run and will not
+// again, before it is removed, and closes its streams. What prints under the
+// replica's id after that begins new ones.
+func (rec *Recorder) Finish(ctx context.Context, r *ent.Replica, secrets []string) error {
+	if p := rec.pumpOf(r.ID); p != nil {
+		p.cancel() // it may wait for a container that was never started
+		if err := rec.wait(ctx, r.ID); err != nil {
+			return err
 		}
 		rec.mu.Lock()
 		delete(rec.pumps, r.ID)
 		rec.mu.Unlock()
 	}
-	out, err := rec.open(ctx, r, nil)
+	out, err := rec.open(ctx, r, secrets)
 	if err != nil {
 		return ignoreClosed(err)
 	}
@@ -227,7 +251,7 @@ func excerpt(lines []logs.Line) []lifecycle.ExcerptLine {
 
 // End closes the log of a deployment of which nothing runs any more.
 func (rec *Recorder) End(ctx context.Context, instanceID, deploymentID string) error {
-	return rec.Logs.End(ctx, sourceOf(instanceID, deploymentID), logs.DeploymentEnded)
+	return ignoreClosed(rec.Logs.End(ctx, sourceOf(instanceID, deploymentID), logs.DeploymentEnded))
 }
 
 // Forget removes the logs of an instance.

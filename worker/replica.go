@@ -28,6 +28,11 @@ func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 	if r.ContainerID != nil && *r.ContainerID == container.ID {
 		return nil
 	}
+	if r.ContainerID != nil { // another container: its output begins anew
+		if err := w.finish(ctx, r); err != nil {
+			return err
+		}
+	}
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetContainerID(container.ID) })
 }
 
@@ -83,6 +88,13 @@ func (w *Worker) retire(ctx context.Context, f deploy.Fence, r *ent.Replica, dra
 // drained ends a replica that is out of service. That needs no claim: whoever
 // does it, it ends the same, and a second one finds nothing left to do.
 func (w *Worker) drained(ctx context.Context, r *ent.Replica, drain, grace time.Duration) error {
+	// Not twice at once: the second would remove the container under the first,
+	// which still reads its output.
+	_, err, _ := w.retiring.Do(r.ID, func() (any, error) { return nil, w.end(ctx, r, drain, grace) })
+	return err
+}
+
+func (w *Worker) end(ctx context.Context, r *ent.Replica, drain, grace time.Duration) error {
 	w.keepers.drop(r.ID)
 	if r.Addr != nil && drain > 0 {
 		if err := w.Router.Drain(ctx, r, drain); err != nil {
@@ -96,8 +108,8 @@ func (w *Worker) drained(ctx context.Context, r *ent.Replica, drain, grace time.
 	if err != nil && !errors.Is(err, runner.ErrNotFound) {
 		return fmt.Errorf("inspect container: %w", err)
 	}
-	if err := w.Recorder.Finish(ctx, r); err != nil { // what it printed outlives it
-		return fmt.Errorf("record output: %w", err)
+	if err := w.finish(ctx, r); err != nil { // what it printed outlives it
+		return err
 	}
 	if err := w.Runner.Remove(ctx, r.ContainerName); err != nil {
 		return fmt.Errorf("remove container: %w", err)
@@ -107,6 +119,18 @@ func (w *Worker) drained(ctx context.Context, r *ent.Replica, drain, grace time.
 			u.SetLastExitCode(last.ExitCode).SetOomKilled(last.OOMKilled).SetEndedAt(endedAt(last))
 		}
 	})
+}
+
+// finish closes the record of a replica's container.
+func (w *Worker) finish(ctx context.Context, r *ent.Replica) error {
+	env, err := w.Deploy.OpenVariables(ctx, r.Edges.Deployment.Variables, func(v spec.VariableRef) bool { return v.Runtime && v.Secret })
+	if err != nil {
+		return fmt.Errorf("secrets of replica: %w", err)
+	}
+	if err := w.Recorder.Finish(ctx, r, env.Secrets); err != nil {
+		return fmt.Errorf("record output: %w", err)
+	}
+	return nil
 }
 
 // retireBeside ends a draining replica while the caller goes on, once at a

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/davitdev/davit/ent"
@@ -12,10 +13,13 @@ import (
 )
 
 // RunDeployment carries one deployment as far as it goes. It may be called for
-// a deployment that another process works on, or that has ended: then it does
-// nothing. A second run resumes at the row's status.
+// a deployment that another process works on: then it does nothing. A second
+// run resumes at the row's status. The log of one that is over is closed.
 func (w *Worker) RunDeployment(ctx context.Context, id string) error {
 	c, err := w.Deploy.Claim(ctx, id, w.Owner)
+	if errors.Is(err, deploy.ErrNotNow) {
+		return ignore(w.closeLog(ctx, id))
+	}
 	if err != nil {
 		return ignore(err)
 	}
@@ -24,6 +28,19 @@ func (w *Worker) RunDeployment(ctx context.Context, id string) error {
 	err = cause(held, err)
 	release()
 	return ignore(w.settle(ctx, c, err))
+}
+
+// closeLog ends the log of a deployment that has ended and of which nothing
+// runs, so that those who follow it know that no more comes.
+func (w *Worker) closeLog(ctx context.Context, id string) error {
+	d, err := w.Deploy.Over(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := w.Recorder.End(ctx, d.InstanceID, d.ID); err != nil {
+		return fmt.Errorf("end log: %w", err)
+	}
+	return nil
 }
 
 // ignore drops the errors that mean somebody else's turn.
@@ -71,6 +88,9 @@ func (w *Worker) settle(ctx context.Context, c *deploy.Claim, err error) error {
 	last, cancel := briefly(ctx, time.Minute)
 	defer cancel()
 	var stop stopped
+	if code := fault.CodeOf(err); code == fault.Canceled || code == fault.Superseded {
+		err = stopped{code} // asked to stop right before the switch
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -112,7 +132,7 @@ func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) {
 		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)
 		return
 	}
-	each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error {
+	_ = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { // none fails
 		if err := w.retire(ctx, c.Fence(), r, 0, stopGrace(c.Row)); err != nil {
 			w.Log.WarnContext(ctx, "clean-up put off", "replica", r.ID, "err", err)
 		}

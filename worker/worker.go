@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/principal"
@@ -68,8 +69,9 @@ type Worker struct {
 	Limits   Limits
 	Log      *slog.Logger
 
-	running sync.Map // ids being worked on, by task and id
-	keepers keepers
+	running  exclusive          // by task and id
+	retiring singleflight.Group // replicas that end, by id
+	keepers  keepers
 }
 
 // Run works until ctx ends, then gives what it holds back.
@@ -100,43 +102,55 @@ func (w *Worker) Run(ctx context.Context) error {
 func (w *Worker) exclusively(task string, do func(context.Context, string) error) queue.Handler {
 	return func(ctx context.Context, id string) error {
 		key := task + " " + id
-		again := &rerun{}
-		if held, busy := w.running.LoadOrStore(key, again); busy {
-			held.(*rerun).ask() //nolint:errcheck,forcetypeassert // only reruns are stored
+		if !w.running.enter(key) {
 			return nil
 		}
-		defer w.running.Delete(key)
 		for {
-			again.take()
-			if err := do(principal.AsSystem(ctx), id); err != nil {
+			err := do(principal.AsSystem(ctx), id)
+			again := w.running.leave(key, err == nil && ctx.Err() == nil)
+			if err != nil {
 				return fmt.Errorf("%s %s: %w", task, id, err)
 			}
-			if !again.take() || ctx.Err() != nil {
+			if !again {
 				return nil
 			}
 		}
 	}
 }
 
-// rerun remembers that somebody asked for another run.
-type rerun struct {
+// exclusive lets one in at a time by key, and remembers who came meanwhile.
+type exclusive struct {
 	mu    sync.Mutex
-	asked bool
+	asked map[string]bool // of those inside: whether somebody came meanwhile
 }
 
-func (r *rerun) ask() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.asked = true
+// enter reports whether the caller is alone inside. Else whoever is inside
+// learns of it when leaving.
+func (e *exclusive) enter(key string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, inside := e.asked[key]; inside {
+		e.asked[key] = true
+		return false
+	}
+	if e.asked == nil {
+		e.asked = map[string]bool{}
+	}
+	e.asked[key] = false
+	return true
 }
 
-// take reports and forgets whether somebody asked.
-func (r *rerun) take() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	asked := r.asked
-	r.asked = false
-	return asked
+// leave reports true, and the caller is still inside, if somebody came
+// meanwhile and mayStay.
+func (e *exclusive) leave(key string, mayStay bool) (again bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.asked[key] && mayStay {
+		e.asked[key] = false
+		return true
+	}
+	delete(e.asked, key)
+	return false
 }
 
 // ring tells the queue that a task waits for a row.

@@ -79,11 +79,12 @@ func (s *Service) claim(ctx context.Context, table, id, owner, open string) (int
 	return epochs[0], nil
 }
 
-// Renew prolongs the lease and reports whether the deployment is to stop. It
-// fails with ErrOvertaken if the claim is lost.
+// Renew prolongs the lease and reports whether the deployment is to stop, which
+// it never is once it serves. It fails with ErrOvertaken if the claim is lost.
 func (s *Service) Renew(ctx context.Context, c *Claim) (stop fault.Code, err error) {
 	reasons, err := s.DB.Strings(ctx, `UPDATE deployments SET lease_until = {now} + ?
-		WHERE id = ? AND epoch = ? AND status <> 'COMPLETED' RETURNING COALESCE(cancel_reason, '')`,
+		WHERE id = ? AND epoch = ? AND status <> 'COMPLETED' 
+		RETURNING CASE WHEN status IN ('PREPARING', 'BUILDING', 'DEPLOYING') THEN COALESCE(cancel_reason, '') ELSE '' END`,
 		Lease.Milliseconds(), c.ID, c.Epoch)
 	if err != nil {
 		return "", fmt.Errorf("renew lease: %w", err)

@@ -9,6 +9,8 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -70,6 +72,9 @@ func (s *Service) end(ctx context.Context, tx *store.Tx, d *ent.Deployment, as l
 		return err
 	}
 	if err := s.ringNext(ctx, tx, d.InstanceID); err != nil {
+		return err
+	}
+	if err := ringIfOver(ctx, tx, d.ID); err != nil {
 		return err
 	}
 	if err := s.derive(ctx, tx, d.InstanceID); err != nil {
@@ -169,6 +174,41 @@ func (s *Service) ringNext(ctx context.Context, tx *store.Tx, instanceID string)
 		return fmt.Errorf("find next deployment: %w", err)
 	}
 	return tx.Ring(ctx, TaskRun, next.ID)
+}
+
+// over selects a deployment that has ended and of which nothing runs: nothing
+// will ever happen to it again.
+func over(id string) []predicate.Deployment {
+	return []predicate.Deployment{
+		deployment.ID(id), deployment.StatusEQ(lifecycle.Completed), deployment.IsActive(false),
+		deployment.Not(deployment.HasReplicasWith(replica.StatusNEQ(lifecycle.ReplicaRemoved))),
+	}
+}
+
+// ringIfOver rings for a deployment once it is over, so that a worker closes
+// what is left open of it.
+func ringIfOver(ctx context.Context, tx *store.Tx, id string) error {
+	is, err := tx.Deployment.Query().Where(over(id)...).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("look whether a deployment is over: %w", err)
+	}
+	if !is {
+		return nil
+	}
+	return tx.Ring(ctx, TaskRun, id)
+}
+
+// Over returns a deployment that has ended and of which nothing runs. It fails
+// with ErrNotNow for any other and one that is gone.
+func (s *Service) Over(ctx context.Context, id string) (*ent.Deployment, error) {
+	d, err := s.DB.Deployment.Query().Where(over(id)...).Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, ErrNotNow
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find deployment: %w", err)
+	}
+	return d, nil
 }
 
 // Retry gives the claim back for a later attempt of the same step, after

@@ -32,6 +32,11 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 			return fmt.Errorf("deactivate: %w", err)
 		}
 		tx.Wake(served...)
+		for _, id := range served {
+			if err := ringIfOver(ctx, tx, id); err != nil { // a stopped one has no replicas
+				return err
+			}
+		}
 		n, err := tx.Deployment.Update().
 			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusEQ(lifecycle.Deploying), deployment.CancelReasonIsNil()).
 			SetStatus(lifecycle.Finalizing).SetIsActive(true).SetTrafficSwitchedAt(at).SetAttempt(0).

@@ -8,7 +8,6 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
-	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
@@ -97,6 +96,9 @@ func (s *Service) EndReplica(ctx context.Context, r *ent.Replica, set func(*ent.
 			return fmt.Errorf("end replica: %w", err)
 		}
 		tx.Wake(r.DeploymentID)
+		if err := ringIfOver(ctx, tx, r.DeploymentID); err != nil {
+			return err
+		}
 		return s.derive(ctx, tx, r.InstanceID)
 	})
 }
@@ -109,12 +111,12 @@ func (s *Service) PostponeInstance(ctx context.Context, id string, d time.Durati
 	return nil
 }
 
-// OpenOperations lists the operations on a target that have not ended.
-func (s *Service) OpenOperations(ctx context.Context, targetID string) ([]string, error) {
-	ids, err := s.DB.Operation.Query().
-		Where(operation.TargetID(targetID), operation.StatusIn(lifecycle.OperationQueued, lifecycle.OperationRunning)).IDs(ctx)
+// WakeOperations makes the operations on a target that have not ended due, and
+// lists them.
+func (s *Service) WakeOperations(ctx context.Context, targetID string) ([]string, error) {
+	ids, err := s.DB.Strings(ctx, `UPDATE operations SET due_at = 0 WHERE target_id = ? AND status IN ('QUEUED', 'RUNNING') RETURNING id`, targetID)
 	if err != nil {
-		return nil, fmt.Errorf("list operations: %w", err)
+		return nil, fmt.Errorf("wake operations: %w", err)
 	}
 	return ids, nil
 }
