@@ -11,14 +11,15 @@ import (
 	"github.com/davitdev/davit/graph/generated"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
 )
 
 func (r *failureResolver) Code(ctx context.Context, obj *lifecycle.Failure) (string, error) {
 	return string(obj.Code), nil
 }
 
-func (r *failureLineResolver) Stream(ctx context.Context, obj *lifecycle.ExcerptLine) (model.LogStream, error) {
-	return model.LogStream(obj.Stream), nil
+func (r *failureLineResolver) Stream(ctx context.Context, obj *lifecycle.ExcerptLine) (logs.Kind, error) {
+	return logs.Kind(obj.Stream), nil
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {

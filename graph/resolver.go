@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/auth"
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/wake"
 )
@@ -22,6 +23,7 @@ type Resolver struct {
 	Auth        *auth.Service
 	Projects    *project.Service
 	Deployments *deploy.Service
+	Logs        *logs.Log
 	Wakes       wake.Subscriber
 	Site        Site
 	Log         *slog.Logger

@@ -21,6 +21,12 @@ const (
 	listSize  = 10      // what an unpaged list is taken to have
 )
 
+// weights are the prices of fields that cost more than loading a row.
+func weights() map[string]int {
+	const ofPage = 50 // of a log, which may have to be searched for
+	return map[string]int{"Query.logs": ofPage, "Deployment.logs": ofPage, "Build.logs": ofPage}
+}
+
 // Server serves /graphql: queries and mutations over HTTP, operations of all
 // kinds over graphql-transport-ws.
 type Server struct {
@@ -55,7 +61,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody})
 	srv.Use(signedIn{})
 	srv.Use(extension.Introspection{})
-	srv.Use(&guard.Guard{Limits: guard.DefaultLimits(), Weights: map[string]int{}, PageSize: pageSize, ListSize: listSize, Known: cache})
+	srv.Use(&guard.Guard{Limits: guard.DefaultLimits(), Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})
 	srv.SetErrorPresenter(present(r.Log))
 	srv.SetRecoverFunc(recoverResolver(r.Log))
 	srv.SetDisableSuggestion(true)

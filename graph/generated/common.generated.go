@@ -19,6 +19,7 @@ import (
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -29,7 +30,7 @@ type FailureResolver interface {
 	Code(ctx context.Context, obj *lifecycle.Failure) (string, error)
 }
 type FailureLineResolver interface {
-	Stream(ctx context.Context, obj *lifecycle.ExcerptLine) (model.LogStream, error)
+	Stream(ctx context.Context, obj *lifecycle.ExcerptLine) (logs.Kind, error)
 }
 type MutationResolver interface {
 	Deploy(ctx context.Context, input model.DeployInput) (*model.DeployPayload, error)
@@ -62,6 +63,7 @@ type QueryResolver interface {
 	Viewer(ctx context.Context) (model.Principal, error)
 	Deployment(ctx context.Context, id string) (*ent.Deployment, error)
 	Operation(ctx context.Context, id string) (*ent.Operation, error)
+	Logs(ctx context.Context, source model.LogSource, query *model.LogQuery) (*model.LogPage, error)
 	Platform(ctx context.Context) (*model.Platform, error)
 	Project(ctx context.Context, workspace string, slug string) (*ent.Project, error)
 	NameAvailable(ctx context.Context, kind model.NameKind, name string, scopeID string) (*model.NameAvailability, error)
@@ -72,6 +74,7 @@ type SubscriptionResolver interface {
 	DeploymentUpdated(ctx context.Context, id string) (<-chan *ent.Deployment, error)
 	Events(ctx context.Context, scopeID string, types []string, after *string) (<-chan *ent.Event, error)
 	OperationUpdated(ctx context.Context, id string) (<-chan *ent.Operation, error)
+	Logs(ctx context.Context, source model.LogSource, filter *model.LogQuery, after *string, tail int) (<-chan model.LogFeed, error)
 	ServiceInstanceUpdated(ctx context.Context, id string) (<-chan *ent.ServiceInstance, error)
 }
 
@@ -429,6 +432,28 @@ func (ec *executionContext) field_Query_deployment_args(ctx context.Context, raw
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_logs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "source",
+		func(ctx context.Context, v any) (model.LogSource, error) {
+			return ec.unmarshalNLogSource2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogSource(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["source"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "query",
+		func(ctx context.Context, v any) (*model.LogQuery, error) {
+			return ec.unmarshalOLogQuery2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogQuery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["query"] = arg1
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_nameAvailable_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -608,6 +633,44 @@ func (ec *executionContext) field_Subscription_events_args(ctx context.Context, 
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_logs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "source",
+		func(ctx context.Context, v any) (model.LogSource, error) {
+			return ec.unmarshalNLogSource2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogSource(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["source"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "filter",
+		func(ctx context.Context, v any) (*model.LogQuery, error) {
+			return ec.unmarshalOLogQuery2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogQuery(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["filter"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOCursor2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "tail",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["tail"] = arg3
 	return args, nil
 }
 
@@ -963,8 +1026,8 @@ func (ec *executionContext) _FailureLine_stream(ctx context.Context, field graph
 			return ec.Resolvers.FailureLine().Stream(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v model.LogStream) graphql.Marshaler {
-			return ec.marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogStream(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v logs.Kind) graphql.Marshaler {
+			return ec.marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx, selections, v)
 		},
 		true,
 		true,
@@ -2309,6 +2372,50 @@ func (ec *executionContext) fieldContext_Query_operation(ctx context.Context, fi
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_logs(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_logs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Logs(ctx, fc.Args["source"].(model.LogSource), fc.Args["query"].(*model.LogQuery))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LogPage) graphql.Marshaler {
+			return ec.marshalNLogPage2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogPage(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_logs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LogPage(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_logs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_platform(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2719,6 +2826,50 @@ func (ec *executionContext) fieldContext_Subscription_operationUpdated(ctx conte
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Subscription_operationUpdated_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_logs(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_logs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().Logs(ctx, fc.Args["source"].(model.LogSource), fc.Args["filter"].(*model.LogQuery), fc.Args["after"].(*string), fc.Args["tail"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.LogFeed) graphql.Marshaler {
+			return ec.marshalNLogFeed2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogFeed(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_logs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type LogFeed does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_logs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -3544,6 +3695,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "logs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_logs(ctx, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "platform":
 			field := field
 
@@ -3708,6 +3881,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_events(ctx, fields[0])
 	case "operationUpdated":
 		return ec._Subscription_operationUpdated(ctx, fields[0])
+	case "logs":
+		return ec._Subscription_logs(ctx, fields[0])
 	case "serviceInstanceUpdated":
 		return ec._Subscription_serviceInstanceUpdated(ctx, fields[0])
 	default:
@@ -3901,14 +4076,21 @@ func (ec *executionContext) marshalNJSON2map(ctx context.Context, sel ast.Select
 	return res
 }
 
-func (ec *executionContext) unmarshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogStream(ctx context.Context, v any) (model.LogStream, error) {
-	var res model.LogStream
-	err := res.UnmarshalGQL(v)
+func (ec *executionContext) unmarshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx context.Context, v any) (logs.Kind, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := logs.Kind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
-func (ec *executionContext) marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐLogStream(ctx context.Context, sel ast.SelectionSet, v model.LogStream) graphql.Marshaler {
-	return v
+func (ec *executionContext) marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx context.Context, sel ast.SelectionSet, v logs.Kind) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(string(v))
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
 }
 
 func (ec *executionContext) marshalNNode2ᚕgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v []model.Node) graphql.Marshaler {
@@ -4062,6 +4244,42 @@ func (ec *executionContext) marshalOJSON2map(ctx context.Context, sel ast.Select
 	_ = ctx
 	res := graphql.MarshalMap(v)
 	return res
+}
+
+func (ec *executionContext) unmarshalOLogStream2ᚕgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKindᚄ(ctx context.Context, v any) ([]logs.Kind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]logs.Kind, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) marshalOLogStream2ᚕgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKindᚄ(ctx context.Context, sel ast.SelectionSet, v []logs.Kind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
 }
 
 func (ec *executionContext) marshalONode2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐNode(ctx context.Context, sel ast.SelectionSet, v model.Node) graphql.Marshaler {

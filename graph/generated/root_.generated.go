@@ -30,6 +30,7 @@ type ResolverRoot interface {
 	Failure() FailureResolver
 	FailureLine() FailureLineResolver
 	ImageSource() ImageSourceResolver
+	LogGap() LogGapResolver
 	Mutation() MutationResolver
 	Operation() OperationResolver
 	Project() ProjectResolver
@@ -70,6 +71,7 @@ type ComplexityRoot struct {
 		Failure    func(childComplexity int) int
 		FinishedAt func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Logs       func(childComplexity int, input *model.LogQuery) int
 		Platform   func(childComplexity int) int
 		StartedAt  func(childComplexity int) int
 		Status     func(childComplexity int) int
@@ -157,6 +159,7 @@ type ComplexityRoot struct {
 		Image             func(childComplexity int) int
 		Instance          func(childComplexity int) int
 		IsActive          func(childComplexity int) int
+		Logs              func(childComplexity int, input *model.LogQuery) int
 		Message           func(childComplexity int) int
 		Number            func(childComplexity int) int
 		Phases            func(childComplexity int) int
@@ -306,6 +309,45 @@ type ComplexityRoot struct {
 		Value func(childComplexity int) int
 	}
 
+	LogBatch struct {
+		Cursor func(childComplexity int) int
+		Lines  func(childComplexity int) int
+		Replay func(childComplexity int) int
+	}
+
+	LogEnd struct {
+		Cursor func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	LogGap struct {
+		Dropped func(childComplexity int) int
+		From    func(childComplexity int) int
+		Reason  func(childComplexity int) int
+		To      func(childComplexity int) int
+	}
+
+	LogLine struct {
+		Continued func(childComplexity int) int
+		Cursor    func(childComplexity int) int
+		Message   func(childComplexity int) int
+		ReplicaID func(childComplexity int) int
+		Severity  func(childComplexity int) int
+		Stream    func(childComplexity int) int
+		Timestamp func(childComplexity int) int
+		Truncated func(childComplexity int) int
+	}
+
+	LogPage struct {
+		EndCursor      func(childComplexity int) int
+		Gaps           func(childComplexity int) int
+		HasMoreAfter   func(childComplexity int) int
+		HasMoreBefore  func(childComplexity int) int
+		Lines          func(childComplexity int) int
+		RetentionUntil func(childComplexity int) int
+		StartCursor    func(childComplexity int) int
+	}
+
 	Mutation struct {
 		CancelDeployment         func(childComplexity int, input model.CancelDeploymentInput) int
 		CreateEnvironment        func(childComplexity int, input model.CreateEnvironmentInput) int
@@ -406,6 +448,7 @@ type ComplexityRoot struct {
 
 	Query struct {
 		Deployment    func(childComplexity int, id string) int
+		Logs          func(childComplexity int, source model.LogSource, query *model.LogQuery) int
 		NameAvailable func(childComplexity int, kind model.NameKind, name string, scopeID string) int
 		Node          func(childComplexity int, id string) int
 		Nodes         func(childComplexity int, ids []string) int
@@ -566,6 +609,7 @@ type ComplexityRoot struct {
 	Subscription struct {
 		DeploymentUpdated      func(childComplexity int, id string) int
 		Events                 func(childComplexity int, scopeID string, types []string, after *string) int
+		Logs                   func(childComplexity int, source model.LogSource, filter *model.LogQuery, after *string, tail int) int
 		OperationUpdated       func(childComplexity int, id string) int
 		ServiceInstanceUpdated func(childComplexity int, id string) int
 	}
@@ -755,6 +799,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Build.ID(childComplexity), true
+	case "Build.logs":
+		if e.ComplexityRoot.Build.Logs == nil {
+			break
+		}
+
+		args, err := ec.field_Build_logs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Build.Logs(childComplexity, args["input"].(*model.LogQuery)), true
 	case "Build.platform":
 		if e.ComplexityRoot.Build.Platform == nil {
 			break
@@ -1083,6 +1138,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.IsActive(childComplexity), true
+	case "Deployment.logs":
+		if e.ComplexityRoot.Deployment.Logs == nil {
+			break
+		}
+
+		args, err := ec.field_Deployment_logs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Deployment.Logs(childComplexity, args["input"].(*model.LogQuery)), true
 	case "Deployment.message":
 		if e.ComplexityRoot.Deployment.Message == nil {
 			break
@@ -1682,6 +1748,155 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.KeyValue.Value(childComplexity), true
 
+	case "LogBatch.cursor":
+		if e.ComplexityRoot.LogBatch.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogBatch.Cursor(childComplexity), true
+	case "LogBatch.lines":
+		if e.ComplexityRoot.LogBatch.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogBatch.Lines(childComplexity), true
+	case "LogBatch.replay":
+		if e.ComplexityRoot.LogBatch.Replay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogBatch.Replay(childComplexity), true
+
+	case "LogEnd.cursor":
+		if e.ComplexityRoot.LogEnd.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogEnd.Cursor(childComplexity), true
+	case "LogEnd.reason":
+		if e.ComplexityRoot.LogEnd.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogEnd.Reason(childComplexity), true
+
+	case "LogGap.dropped":
+		if e.ComplexityRoot.LogGap.Dropped == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogGap.Dropped(childComplexity), true
+	case "LogGap.from":
+		if e.ComplexityRoot.LogGap.From == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogGap.From(childComplexity), true
+	case "LogGap.reason":
+		if e.ComplexityRoot.LogGap.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogGap.Reason(childComplexity), true
+	case "LogGap.to":
+		if e.ComplexityRoot.LogGap.To == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogGap.To(childComplexity), true
+
+	case "LogLine.continued":
+		if e.ComplexityRoot.LogLine.Continued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Continued(childComplexity), true
+	case "LogLine.cursor":
+		if e.ComplexityRoot.LogLine.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Cursor(childComplexity), true
+	case "LogLine.message":
+		if e.ComplexityRoot.LogLine.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Message(childComplexity), true
+	case "LogLine.replicaId":
+		if e.ComplexityRoot.LogLine.ReplicaID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.ReplicaID(childComplexity), true
+	case "LogLine.severity":
+		if e.ComplexityRoot.LogLine.Severity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Severity(childComplexity), true
+	case "LogLine.stream":
+		if e.ComplexityRoot.LogLine.Stream == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Stream(childComplexity), true
+	case "LogLine.timestamp":
+		if e.ComplexityRoot.LogLine.Timestamp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Timestamp(childComplexity), true
+	case "LogLine.truncated":
+		if e.ComplexityRoot.LogLine.Truncated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogLine.Truncated(childComplexity), true
+
+	case "LogPage.endCursor":
+		if e.ComplexityRoot.LogPage.EndCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.EndCursor(childComplexity), true
+	case "LogPage.gaps":
+		if e.ComplexityRoot.LogPage.Gaps == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.Gaps(childComplexity), true
+	case "LogPage.hasMoreAfter":
+		if e.ComplexityRoot.LogPage.HasMoreAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.HasMoreAfter(childComplexity), true
+	case "LogPage.hasMoreBefore":
+		if e.ComplexityRoot.LogPage.HasMoreBefore == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.HasMoreBefore(childComplexity), true
+	case "LogPage.lines":
+		if e.ComplexityRoot.LogPage.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.Lines(childComplexity), true
+	case "LogPage.retentionUntil":
+		if e.ComplexityRoot.LogPage.RetentionUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.RetentionUntil(childComplexity), true
+	case "LogPage.startCursor":
+		if e.ComplexityRoot.LogPage.StartCursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LogPage.StartCursor(childComplexity), true
+
 	case "Mutation.cancelDeployment":
 		if e.ComplexityRoot.Mutation.CancelDeployment == nil {
 			break
@@ -2269,6 +2484,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Query.Deployment(childComplexity, args["id"].(string)), true
 
+	case "Query.logs":
+		if e.ComplexityRoot.Query.Logs == nil {
+			break
+		}
+
+		args, err := ec.field_Query_logs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Logs(childComplexity, args["source"].(model.LogSource), args["query"].(*model.LogQuery)), true
 	case "Query.nameAvailable":
 		if e.ComplexityRoot.Query.NameAvailable == nil {
 			break
@@ -2954,6 +3180,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.Events(childComplexity, args["scopeId"].(string), args["types"].([]string), args["after"].(*string)), true
+	case "Subscription.logs":
+		if e.ComplexityRoot.Subscription.Logs == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_logs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Logs(childComplexity, args["source"].(model.LogSource), args["filter"].(*model.LogQuery), args["after"].(*string), args["tail"].(int)), true
 	case "Subscription.operationUpdated":
 		if e.ComplexityRoot.Subscription.OperationUpdated == nil {
 			break
@@ -3295,6 +3532,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputHealthCheckInput,
 		ec.unmarshalInputImageSourceInput,
 		ec.unmarshalInputKeyValueInput,
+		ec.unmarshalInputLogQuery,
+		ec.unmarshalInputLogSource,
 		ec.unmarshalInputProjectFilter,
 		ec.unmarshalInputProjectOrder,
 		ec.unmarshalInputPutRegistryCredentialInput,
@@ -3564,7 +3803,7 @@ type Mutation
 
 """
 State streams (…Updated) send the present state first and again after every change, and end when no change can follow. Feeds resume after a cursor.
-Permission is checked again for every message.
+Permission is checked again for every message; log feeds, whose messages are many, check it every second.
 """
 type Subscription
 `, BuiltIn: false},
@@ -4063,6 +4302,173 @@ extend type Query {
 extend type Subscription {
   "What an operation is, now and after every change, until it ended."
   operationUpdated("Id of the operation." id: ID!): Operation!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/log.graphqls", Input: `"An instant, RFC 3339 in UTC with nanoseconds."
+scalar NanoTime
+
+"A line that a build, a replica or Davit printed."
+type LogLine {
+  "Where it lies in its log. Lines of one time still differ here."
+  cursor: Cursor!
+  "When it was printed."
+  timestamp: NanoTime!
+  "Where it was printed."
+  stream: LogStream!
+  "How much it matters, as far as the line says so itself."
+  severity: LogSeverity!
+  "Its text: colour sequences are kept, other control characters and known secret values are not."
+  message: String!
+  "Replica that printed it, null for a build and for Davit itself."
+  replicaId: ID
+  "Whether the next line of its stream goes on with it: it was longer than 16 KiB."
+  truncated: Boolean!
+  "Whether it goes on with the line of its stream before it."
+  continued: Boolean!
+}
+"How much a line matters, in rising order."
+enum LogSeverity {
+  "The line does not say."
+  UNKNOWN
+  "Every step."
+  TRACE
+  "For whoever looks for a mistake."
+  DEBUG
+  "For the record."
+  INFO
+  "Something is not as it should be."
+  WARN
+  "Something failed."
+  ERROR
+  "The program gave up."
+  FATAL
+}
+"A page of a log, oldest line first."
+type LogPage {
+  "Its lines."
+  lines: [LogLine!]!
+  "Where lines between those of the page are gone."
+  gaps: [LogGap!]!
+  "Where the page begins: pass it as ` + "`" + `before` + "`" + `."
+  startCursor: Cursor
+  "Where the page ends: pass it as ` + "`" + `after` + "`" + `, here or to the subscription."
+  endCursor: Cursor
+  "Older lines are there."
+  hasMoreBefore: Boolean!
+  "Newer lines are there."
+  hasMoreAfter: Boolean!
+  "When its first line will be dropped, null if it may stay."
+  retentionUntil: DateTime
+}
+"What has a log: exactly one."
+input LogSource @oneOf {
+  "A deployment: its build, its replicas and Davit's remarks."
+  deploymentId: ID
+  "The build alone."
+  buildId: ID
+  "All deployments of a service in an environment."
+  serviceInstanceId: ID
+}
+"""
+Which lines of a log. Everything said must hold. With ` + "`" + `after` + "`" + ` a page goes forwards; with ` + "`" + `before` + "`" + ` alone, backwards; with neither it begins at
+` + "`" + `from` + "`" + ` or, without that, is the newest one.
+"""
+input LogQuery {
+  "Only these streams. A build's log has only BUILD."
+  streams: [LogStream!]
+  "Only lines that say they matter at least so much."
+  minSeverity: LogSeverity
+  "Only lines that hold this text, in this case; at most 1024 bytes."
+  search: String
+  "Only this replica."
+  replicaId: ID
+  "Only lines printed at this time or later. Not in a feed."
+  from: NanoTime
+  "Only lines printed before. Not in a feed."
+  to: NanoTime
+  "Only lines after this cursor. Not in a feed, which has an argument for it."
+  after: Cursor
+  "Only lines before this cursor. Not in a feed."
+  before: Cursor
+  "How many lines a page has at most, 1 to 1000. A feed has no pages."
+  limit: Int! = 200
+}
+
+"What a log feed sends: lines, a place where lines are missing, or its end."
+union LogFeed = LogBatch | LogGap | LogEnd
+"Lines of a feed: those of one stream in their order, those of several as they came."
+type LogBatch {
+  "The lines."
+  lines: [LogLine!]!
+  "Where the feed stands after them: pass it as ` + "`" + `after` + "`" + ` to go on."
+  cursor: Cursor!
+  "Whether they were printed before they could be shown live."
+  replay: Boolean!
+}
+"A place where lines are missing."
+type LogGap {
+  "How many lines, null where nobody can know."
+  dropped: Int64
+  "Why."
+  reason: LogGapReason!
+  "Where the gap begins: a query after it and before ` + "`" + `to` + "`" + ` gives what is still there."
+  from: Cursor!
+  "Where the gap ends."
+  to: Cursor!
+}
+"Why lines are missing."
+enum LogGapReason {
+  "The feed was too slow. The lines are kept."
+  SLOW_CONSUMER
+  "More was printed than Davit takes in."
+  RATE_LIMITED
+  "They were too old, or too many."
+  RETENTION
+  "They could not be stored or read."
+  STORE_UNAVAILABLE
+}
+"The last thing a feed sends."
+type LogEnd {
+  "Why it ended."
+  reason: LogEndReason!
+  "Where it ended: pass it as ` + "`" + `after` + "`" + ` to go on. Empty if the feed showed nothing."
+  cursor: Cursor!
+}
+"""
+Why a feed ended. A build's feed ends with the build. A deployment's feed ends when the deployment failed, was canceled or skipped, or when its
+last replica is gone; not when it goes live. The feed of a service instance does not end while that exists.
+"""
+enum LogEndReason {
+  "The build ended."
+  BUILD_ENDED
+  "Nothing of the deployment runs any more."
+  DEPLOYMENT_ENDED
+  "The source was deleted, or the viewer may no longer know of it."
+  SOURCE_REMOVED
+  "The viewer's token ended, or no longer allows reading logs."
+  PERMISSION_REVOKED
+  "Davit stops or restarts: go on after the cursor in a moment."
+  SERVER_SHUTDOWN
+}
+
+extend type Deployment {
+  "What its build, its replicas and Davit printed."
+  logs("Which lines; absent: the newest." input: LogQuery): LogPage!
+}
+extend type Build {
+  "What it printed."
+  logs("Which lines; absent: the newest." input: LogQuery): LogPage!
+}
+extend type Query {
+  "What a source printed so far. For what comes, go on after ` + "`" + `endCursor` + "`" + ` with the subscription."
+  logs("Whose log." source: LogSource!, "Which lines; absent: the newest." query: LogQuery): LogPage!
+}
+extend type Subscription {
+  """
+  What a source prints: the lines after a cursor, or the last ones, and then each as it comes, until LogEnd. No line is left out without a
+  LogGap. Permission is checked again every second.
+  """
+  logs("Whose log." source: LogSource!, "Which lines." filter: LogQuery, "Resume after this cursor." after: Cursor, "How many earlier lines to begin with if there is no cursor, 0 to 1000." tail: Int! = 200): LogFeed!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/platform.graphqls", Input: `"This installation of Davit."
@@ -5289,6 +5695,8 @@ func (ec *executionContext) childFields_Build(ctx context.Context, field graphql
 		return ec.fieldContext_Build_startedAt(ctx, field)
 	case "finishedAt":
 		return ec.fieldContext_Build_finishedAt(ctx, field)
+	case "logs":
+		return ec.fieldContext_Build_logs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Build", field.Name)
 }
@@ -5483,6 +5891,8 @@ func (ec *executionContext) childFields_Deployment(ctx context.Context, field gr
 		return ec.fieldContext_Deployment_events(ctx, field)
 	case "can":
 		return ec.fieldContext_Deployment_can(ctx, field)
+	case "logs":
+		return ec.fieldContext_Deployment_logs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Deployment", field.Name)
 }
@@ -5741,6 +6151,62 @@ func (ec *executionContext) childFields_KeyValue(ctx context.Context, field grap
 		return ec.fieldContext_KeyValue_value(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type KeyValue", field.Name)
+}
+
+func (ec *executionContext) childFields_LogGap(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "dropped":
+		return ec.fieldContext_LogGap_dropped(ctx, field)
+	case "reason":
+		return ec.fieldContext_LogGap_reason(ctx, field)
+	case "from":
+		return ec.fieldContext_LogGap_from(ctx, field)
+	case "to":
+		return ec.fieldContext_LogGap_to(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LogGap", field.Name)
+}
+
+func (ec *executionContext) childFields_LogLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LogLine_cursor(ctx, field)
+	case "timestamp":
+		return ec.fieldContext_LogLine_timestamp(ctx, field)
+	case "stream":
+		return ec.fieldContext_LogLine_stream(ctx, field)
+	case "severity":
+		return ec.fieldContext_LogLine_severity(ctx, field)
+	case "message":
+		return ec.fieldContext_LogLine_message(ctx, field)
+	case "replicaId":
+		return ec.fieldContext_LogLine_replicaId(ctx, field)
+	case "truncated":
+		return ec.fieldContext_LogLine_truncated(ctx, field)
+	case "continued":
+		return ec.fieldContext_LogLine_continued(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LogLine", field.Name)
+}
+
+func (ec *executionContext) childFields_LogPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lines":
+		return ec.fieldContext_LogPage_lines(ctx, field)
+	case "gaps":
+		return ec.fieldContext_LogPage_gaps(ctx, field)
+	case "startCursor":
+		return ec.fieldContext_LogPage_startCursor(ctx, field)
+	case "endCursor":
+		return ec.fieldContext_LogPage_endCursor(ctx, field)
+	case "hasMoreBefore":
+		return ec.fieldContext_LogPage_hasMoreBefore(ctx, field)
+	case "hasMoreAfter":
+		return ec.fieldContext_LogPage_hasMoreAfter(ctx, field)
+	case "retentionUntil":
+		return ec.fieldContext_LogPage_retentionUntil(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LogPage", field.Name)
 }
 
 func (ec *executionContext) childFields_NameAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

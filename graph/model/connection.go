@@ -7,7 +7,7 @@ import (
 	"github.com/davitdev/davit/graph/page"
 )
 
-// The connections and edges of the API.
+// ProjectConnection and the others are the connections and edges of the API.
 type (
 	ProjectConnection     = page.Connection[*ent.Project]
 	ProjectEdge           = page.Edge[*ent.Project]

@@ -12,6 +12,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/spec"
 )
 
@@ -329,6 +330,99 @@ type ImageSourceInput struct {
 	CredentialID *string `json:"credentialId,omitempty"`
 }
 
+// Lines of a feed: those of one stream in their order, those of several as they came.
+type LogBatch struct {
+	// The lines.
+	Lines []*LogLine `json:"lines"`
+	// Where the feed stands after them: pass it as `after` to go on.
+	Cursor string `json:"cursor"`
+	// Whether they were printed before they could be shown live.
+	Replay bool `json:"replay"`
+}
+
+func (LogBatch) IsLogFeed() {}
+
+// The last thing a feed sends.
+type LogEnd struct {
+	// Why it ended.
+	Reason logs.EndReason `json:"reason"`
+	// Where it ended: pass it as `after` to go on. Empty if the feed showed nothing.
+	Cursor string `json:"cursor"`
+}
+
+func (LogEnd) IsLogFeed() {}
+
+// A line that a build, a replica or Davit printed.
+type LogLine struct {
+	// Where it lies in its log. Lines of one time still differ here.
+	Cursor string `json:"cursor"`
+	// When it was printed.
+	Timestamp time.Time `json:"timestamp"`
+	// Where it was printed.
+	Stream logs.Kind `json:"stream"`
+	// How much it matters, as far as the line says so itself.
+	Severity logs.Severity `json:"severity"`
+	// Its text: colour sequences are kept, other control characters and known secret values are not.
+	Message string `json:"message"`
+	// Replica that printed it, null for a build and for Davit itself.
+	ReplicaID *string `json:"replicaId,omitempty"`
+	// Whether the next line of its stream goes on with it: it was longer than 16 KiB.
+	Truncated bool `json:"truncated"`
+	// Whether it goes on with the line of its stream before it.
+	Continued bool `json:"continued"`
+}
+
+// A page of a log, oldest line first.
+type LogPage struct {
+	// Its lines.
+	Lines []*LogLine `json:"lines"`
+	// Where lines between those of the page are gone.
+	Gaps []*logs.Gap `json:"gaps"`
+	// Where the page begins: pass it as `before`.
+	StartCursor *string `json:"startCursor,omitempty"`
+	// Where the page ends: pass it as `after`, here or to the subscription.
+	EndCursor *string `json:"endCursor,omitempty"`
+	// Older lines are there.
+	HasMoreBefore bool `json:"hasMoreBefore"`
+	// Newer lines are there.
+	HasMoreAfter bool `json:"hasMoreAfter"`
+	// When its first line will be dropped, null if it may stay.
+	RetentionUntil *time.Time `json:"retentionUntil,omitempty"`
+}
+
+// Which lines of a log. Everything said must hold. With `after` a page goes forwards; with `before` alone, backwards; with neither it begins at
+// `from` or, without that, is the newest one.
+type LogQuery struct {
+	// Only these streams. A build's log has only BUILD.
+	Streams []logs.Kind `json:"streams,omitempty"`
+	// Only lines that say they matter at least so much.
+	MinSeverity *logs.Severity `json:"minSeverity,omitempty"`
+	// Only lines that hold this text, in this case; at most 1024 bytes.
+	Search *string `json:"search,omitempty"`
+	// Only this replica.
+	ReplicaID *string `json:"replicaId,omitempty"`
+	// Only lines printed at this time or later. Not in a feed.
+	From *time.Time `json:"from,omitempty"`
+	// Only lines printed before. Not in a feed.
+	To *time.Time `json:"to,omitempty"`
+	// Only lines after this cursor. Not in a feed, which has an argument for it.
+	After *string `json:"after,omitempty"`
+	// Only lines before this cursor. Not in a feed.
+	Before *string `json:"before,omitempty"`
+	// How many lines a page has at most, 1 to 1000. A feed has no pages.
+	Limit int `json:"limit"`
+}
+
+// What has a log: exactly one.
+type LogSource struct {
+	// A deployment: its build, its replicas and Davit's remarks.
+	DeploymentID *string `json:"deploymentId,omitempty"`
+	// The build alone.
+	BuildID *string `json:"buildId,omitempty"`
+	// All deployments of a service in an environment.
+	ServiceInstanceID *string `json:"serviceInstanceId,omitempty"`
+}
+
 // Whether a name can be had.
 type NameAvailability struct {
 	// Whether it can.
@@ -620,7 +714,7 @@ type StopServicePayload struct {
 }
 
 // State streams (…Updated) send the present state first and again after every change, and end when no change can follow. Feeds resume after a cursor.
-// Permission is checked again for every message.
+// Permission is checked again for every message; log feeds, whose messages are many, check it every second.
 type Subscription struct {
 }
 
@@ -882,70 +976,6 @@ func (e *DeploymentOrderField) UnmarshalJSON(b []byte) error {
 }
 
 func (e DeploymentOrderField) MarshalJSON() ([]byte, error) {
-	var buf bytes.Buffer
-	e.MarshalGQL(&buf)
-	return buf.Bytes(), nil
-}
-
-// Where a log line comes from.
-type LogStream string
-
-const (
-	// A build.
-	LogStreamBuild LogStream = "BUILD"
-	// Standard output of a replica.
-	LogStreamStdout LogStream = "STDOUT"
-	// Standard error of a replica.
-	LogStreamStderr LogStream = "STDERR"
-	// Davit itself. An application cannot print such a line.
-	LogStreamSystem LogStream = "SYSTEM"
-)
-
-var AllLogStream = []LogStream{
-	LogStreamBuild,
-	LogStreamStdout,
-	LogStreamStderr,
-	LogStreamSystem,
-}
-
-func (e LogStream) IsValid() bool {
-	switch e {
-	case LogStreamBuild, LogStreamStdout, LogStreamStderr, LogStreamSystem:
-		return true
-	}
-	return false
-}
-
-func (e LogStream) String() string {
-	return string(e)
-}
-
-func (e *LogStream) UnmarshalGQL(v any) error {
-	str, ok := v.(string)
-	if !ok {
-		return fmt.Errorf("enums must be strings")
-	}
-
-	*e = LogStream(str)
-	if !e.IsValid() {
-		return fmt.Errorf("%s is not a valid LogStream", str)
-	}
-	return nil
-}
-
-func (e LogStream) MarshalGQL(w io.Writer) {
-	fmt.Fprint(w, strconv.Quote(e.String()))
-}
-
-func (e *LogStream) UnmarshalJSON(b []byte) error {
-	s, err := strconv.Unquote(string(b))
-	if err != nil {
-		return err
-	}
-	return e.UnmarshalGQL(s)
-}
-
-func (e LogStream) MarshalJSON() ([]byte, error) {
 	var buf bytes.Buffer
 	e.MarshalGQL(&buf)
 	return buf.Bytes(), nil

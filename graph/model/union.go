@@ -11,6 +11,8 @@ type (
 	ServiceSource any
 	// RouteTarget is a *ServiceRoute.
 	RouteTarget any
+	// LogFeed is a *LogBatch, a *logs.Gap or a *LogEnd.
+	LogFeed any
 )
 
 // ServiceRoute is a route's way to the replicas of an instance.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/davitdev/davit/ent"
+	entbuild "github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/operation"
@@ -53,6 +54,13 @@ func Instance(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Ser
 func Deployment(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Deployment, error) {
 	d, err := c.Deployment.Query().Where(deployment.ID(id)).WithProject().Only(ctx)
 	return checked(ctx, c, a, d, err, func() string { return d.Edges.Project.WorkspaceID })
+}
+
+// Build loads the build id with its project and deployment if the caller may do
+// a with it.
+func Build(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Build, error) {
+	b, err := c.Build.Query().Where(entbuild.ID(id)).WithProject().WithDeployment().Only(ctx)
+	return checked(ctx, c, a, b, err, func() string { return b.Edges.Project.WorkspaceID })
 }
 
 // Replica loads the replica id with its project if the caller may do a with

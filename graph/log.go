@@ -1,0 +1,103 @@
+package graph
+
+import (
+	"context"
+	"time"
+
+	"github.com/davitdev/davit/graph/model"
+	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/logs"
+)
+
+// logOf is what a log is read by: whose it is, and whether only its build
+// counts.
+type logOf struct {
+	logs.Source
+	build bool
+}
+
+// logSource finds a source whose log the caller may read.
+func (r *Resolver) logSource(ctx context.Context, in model.LogSource) (logOf, error) {
+	switch {
+	case in.DeploymentID != nil:
+		d, err := access.Deployment(ctx, r.DB, access.ReadLogs, *in.DeploymentID)
+		if err != nil {
+			return logOf{}, err
+		}
+		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}}, nil
+	case in.BuildID != nil:
+		b, err := access.Build(ctx, r.DB, access.ReadLogs, *in.BuildID)
+		if err != nil {
+			return logOf{}, err
+		}
+		d := b.Edges.Deployment
+		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}, build: true}, nil
+	case in.ServiceInstanceID != nil:
+		i, err := access.Instance(ctx, r.DB, access.ReadLogs, *in.ServiceInstanceID)
+		if err != nil {
+			return logOf{}, err
+		}
+		return logOf{Source: logs.Source{Group: i.ID}}, nil
+	default: // refused by @oneOf before
+		return logOf{}, fault.At("source", fault.Invalid, "Say whose log you want.")
+	}
+}
+
+// filter returns what q keeps of the log.
+func (of logOf) filter(q *model.LogQuery) (logs.Filter, error) {
+	f := logs.Filter{}
+	if q != nil {
+		f = logs.Filter{Streams: q.Streams, Replica: or(q.ReplicaID), Search: or(q.Search), MinSeverity: or(q.MinSeverity)}
+	}
+	if of.build {
+		for _, s := range f.Streams {
+			if s != logs.Build {
+				return f, fault.At("streams", fault.Invalid, "A build has only the stream %s.", logs.Build)
+			}
+		}
+		f.Streams = []logs.Kind{logs.Build}
+	}
+	return f, nil
+}
+
+// logPage reads a page of a source's log.
+func (r *Resolver) logPage(ctx context.Context, source model.LogSource, q *model.LogQuery) (*model.LogPage, error) {
+	of, err := r.logSource(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	want := logs.Query{Source: of.Source}
+	if want.Filter, err = of.filter(q); err != nil {
+		return nil, err
+	}
+	if q != nil {
+		if q.Limit < 1 || q.Limit > logs.MaxPage {
+			return nil, fault.At("limit", fault.Invalid, "Ask for 1 to %d lines at a time.", logs.MaxPage)
+		}
+		want.Limit, want.From, want.To, want.After, want.Before = q.Limit, or(q.From), or(q.To), or(q.After), or(q.Before)
+	}
+	p, err := r.Logs.Query(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	return &model.LogPage{
+		Lines: linesOf(p.Lines, p.Cursors()), Gaps: append([]*logs.Gap{}, p.Gaps...),
+		StartCursor: ptr(p.StartCursor), EndCursor: ptr(p.EndCursor),
+		HasMoreBefore: p.HasMoreBefore, HasMoreAfter: p.HasMoreAfter, RetentionUntil: ptr(p.RetentionUntil),
+	}, nil
+}
+
+func linesOf(lines []logs.Line, cursors []string) []*model.LogLine {
+	values := make([]model.LogLine, len(lines)) // one allocation for all
+	out := make([]*model.LogLine, len(lines))
+	for i := range lines {
+		l := &lines[i]
+		values[i] = model.LogLine{
+			Cursor: cursors[i], Timestamp: time.Unix(0, l.UnixNano), Stream: l.Stream.Kind, Severity: l.Severity, Message: l.Message,
+			ReplicaID: ptr(l.Stream.Replica), Truncated: l.Truncated, Continued: l.Continued,
+		}
+		out[i] = &values[i]
+	}
+	return out
+}
