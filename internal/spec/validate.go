@@ -41,7 +41,7 @@ var (
 
 // CheckSlug refuses what cannot be a slug. field names the input.
 func CheckSlug(field, s string) error {
-	if slug.MatchString(s) {
+	if slug.MatchString(s) && !strings.HasPrefix(s, "xn--") { // which browsers would decode (RFC 5890)
 		return nil
 	}
 	return fault.At(field, fault.NameInvalid, "%s is not a valid slug: use 1 to 40 lower-case letters, digits and dashes, beginning with a letter and not ending with a dash.", quote(s))
@@ -176,7 +176,7 @@ func (s Settings) Command() ([]string, error) {
 		return nil, strconv.ErrRange
 	}
 	words, err := shlex.Split(s.StartCommand)
-	if err == nil && len(words) == 0 {
+	if err == nil && (len(words) == 0 || words[0] == "") {
 		err = strconv.ErrSyntax
 	}
 	return words, err
@@ -195,12 +195,12 @@ func ParseCodes(set string) ([]CodeRange, error) {
 		if !ranged {
 			to = from
 		}
-		a, err1 := strconv.Atoi(from)
-		b, err2 := strconv.Atoi(to)
+		a, err1 := strconv.ParseUint(from, 10, 16) // which takes no sign
+		b, err2 := strconv.ParseUint(to, 10, 16)
 		if err1 != nil || err2 != nil || a < 100 || b > 599 || a > b || len(out) == 32 {
 			return nil, strconv.ErrSyntax
 		}
-		out = append(out, CodeRange{a, b})
+		out = append(out, CodeRange{int(a), int(b)})
 	}
 	return out, nil
 }
