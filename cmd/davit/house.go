@@ -116,7 +116,7 @@ func build(ctx context.Context, c config.Config, log *slog.Logger) (_ *house, er
 	}
 	h.api = graph.NewServer(&graph.Resolver{
 		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: &project.Service{DB: h.db, Keys: keys}, Deployments: verbs, Wakes: wakes,
-		Site: h.site(q), Log: log,
+		Logs: book, Site: h.site(q), Log: log,
 	}, h.originAllowed)
 	return h, nil
 }
