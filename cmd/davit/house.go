@@ -35,10 +35,13 @@ type house struct {
 	config     config.Config
 	db         *store.DB
 	api        *graph.Server
+	uploads    *uploads
 	worker     *worker.Worker
 	runner     runner.Runner
 	runnerNote string
+	held       *os.File // the lock of the data directory
 	closers    []func() error
+	getenv     func(string) string
 	log        *slog.Logger
 }
 
@@ -46,7 +49,7 @@ type house struct {
 func (h *house) close() {
 	for i := len(h.closers) - 1; i >= 0; i-- {
 		if err := h.closers[i](); err != nil {
-			h.log.Warn("shutdown", "err", err) //nolint:sloglint // nothing of a context is left here
+			h.log.Warn("shutdown", "err", err)
 		}
 	}
 }
@@ -55,8 +58,8 @@ func (h *house) onClose(fn func() error) { h.closers = append(h.closers, fn) }
 
 // build makes the house from the bottom up. It is the only place that knows
 // which implementation stands behind an interface.
-func build(ctx context.Context, c config.Config, log *slog.Logger) (_ *house, err error) {
-	h := &house{config: c, log: log}
+func build(ctx context.Context, c config.Config, getenv func(string) string, log *slog.Logger) (_ *house, err error) {
+	h := &house{config: c, getenv: getenv, log: log}
 	defer func() {
 		if err != nil {
 			h.close()
@@ -92,11 +95,11 @@ func build(ctx context.Context, c config.Config, log *slog.Logger) (_ *house, er
 		defer cancel()
 		return book.Close(last)
 	})
-	uploads, err := source.OpenStore(c.Uploads())
+	archives, err := source.OpenStore(c.Uploads())
 	if err != nil {
 		return nil, err
 	}
-	h.onClose(uploads.Close)
+	h.onClose(archives.Close)
 	builder, err := h.pickRunner(ctx, installation.ID)
 	if err != nil {
 		return nil, err
@@ -109,13 +112,15 @@ func build(ctx context.Context, c config.Config, log *slog.Logger) (_ *house, er
 	limits := worker.DefaultLimits()
 	h.worker = &worker.Worker{
 		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
-		Builds: &worker.Builds{Uploads: uploads, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
+		Builds: &worker.Builds{Uploads: archives, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
 		Router: &worker.Router{
 			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
 		},
 	}
+	projects := &project.Service{DB: h.db, Keys: keys}
+	h.uploads = &uploads{projects: projects, store: archives, log: log}
 	h.api = graph.NewServer(&graph.Resolver{
-		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: &project.Service{DB: h.db, Keys: keys}, Deployments: verbs, Wakes: wakes,
+		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: projects, Deployments: verbs, Wakes: wakes,
 		Logs: book, Site: h.site(q), Log: log,
 	}, h.originAllowed)
 	return h, nil
@@ -128,11 +133,15 @@ func (h *house) lock() error {
 		return fmt.Errorf("lock data directory: %w", err)
 	}
 	h.onClose(f.Close)
+	h.held = f
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return fault.New(fault.Conflict, "Another davit serve uses %s.", h.config.Data).WithHint("Stop it, or choose another directory with --data.")
 	}
-	return err
+	if err != nil {
+		return fmt.Errorf("lock data directory: %w", err)
+	}
+	return f.Truncate(0) // whoever held it has gone
 }
 
 // rows opens the database, the secret key and the operator's token.

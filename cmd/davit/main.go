@@ -43,11 +43,15 @@ func root(getenv func(string) string) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cmd.AddCommand(serveCommand(getenv), proxyCommand(), versionCommand())
+	cmd.AddCommand(clientCommands(getenv)...)
 	return cmd
 }
 
 // report prints err for a person and returns the exit status of its class.
 func report(err error) int {
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {
 		fmt.Fprintln(os.Stderr, "davit:", err)

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 
 	buildpkg "github.com/davitdev/davit/internal/build"
@@ -47,7 +47,7 @@ func (h *house) useDocker(ctx context.Context, installation string) (buildpkg.Bu
 }
 
 func (h *house) useProcess(ctx context.Context, why string) (buildpkg.Builder, error) {
-	r, err := process.New(ctx, process.Options{Dir: h.config.Processes(), Path: os.Getenv("PATH")})
+	r, err := process.New(ctx, process.Options{Dir: h.config.Processes(), Path: h.getenv("PATH")})
 	if err != nil {
 		return nil, err
 	}
@@ -57,18 +57,11 @@ func (h *house) useProcess(ctx context.Context, why string) (buildpkg.Builder, e
 		gobin = "go" // a build says then that it is missing
 	}
 	return &buildpkg.Toolchain{
-		Go: gobin, Proxy: goProxy(), BuildCache: h.config.Processes() + "/gocache", ModuleCache: h.config.Processes() + "/gomodcache",
+		Go: gobin, Proxy: cmp.Or(h.getenv("GOPROXY"), "https://proxy.golang.org,direct"), BuildCache: h.config.Processes() + "/gocache", ModuleCache: h.config.Processes() + "/gomodcache",
 		Install: func(ctx context.Context, _ string, b buildpkg.Bundle) (string, error) {
-			image, err := r.Install(ctx, b.Dir, process.ImageConfig{Cmd: b.Command, Ports: []int{b.Port}})
+			command := append([]string{"./" + b.Command[0]}, b.Command[1:]...) // below the directory, not in the PATH
+			image, err := r.Install(ctx, b.Dir, process.ImageConfig{Cmd: command, Ports: []int{b.Port}})
 			return image.ID, err
 		},
 	}, nil
-}
-
-// goProxy is where Go modules come from, as the operator has set it.
-func goProxy() string {
-	if p := os.Getenv("GOPROXY"); p != "" {
-		return p
-	}
-	return "https://proxy.golang.org,direct"
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/schema"
@@ -38,7 +40,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 				level = slog.LevelDebug
 			}
 			log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: level}))
-			return serve(cmd.Context(), c, log, func(format string, args ...any) { fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...) })
+			return serve(cmd.Context(), c, getenv, log, func(format string, args ...any) { fmt.Fprintf(cmd.OutOrStdout(), format+"\n", args...) })
 		},
 	}
 	f := cmd.Flags()
@@ -66,9 +68,9 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 const shutdownGrace = 10 * time.Second
 
 // serve runs until ctx ends. say tells a person what happens.
-func serve(ctx context.Context, c config.Config, log *slog.Logger, say func(string, ...any)) error {
+func serve(ctx context.Context, c config.Config, getenv func(string) string, log *slog.Logger, say func(string, ...any)) error {
 	ctx = principal.AsSystem(ctx)
-	h, err := build(ctx, c, log)
+	h, err := build(ctx, c, getenv, log)
 	if err != nil {
 		return err
 	}
@@ -87,6 +89,10 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, say func(stri
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 	if _, err := h.proxy(ctx); err != nil {
+		ln.Close()
+		return err
+	}
+	if err := (holder{PID: os.Getpid(), Listen: ln.Addr().String()}).write(h.held); err != nil {
 		ln.Close()
 		return err
 	}
@@ -118,7 +124,8 @@ func serve(ctx context.Context, c config.Config, log *slog.Logger, say func(stri
 // routes are the paths of the API's server.
 func (h *house) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", h.api)
+	mux.Handle("/graphql", withOrigin(h.api))
+	mux.Handle(graph.UploadPath+"{token}", h.uploads)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := h.db.Ping(r.Context()); err != nil {

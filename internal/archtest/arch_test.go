@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/spec":           {"internal/enum", "internal/fault"},
 	"internal/principal":      {"internal/enum", "internal/fault"},
 	"internal/config":         {"internal/fault"},
+	"internal/client":         {"internal/fault", "internal/source"},
 	"internal/golden":         {},
 	"schema":                  {},
 	"internal/wake":           {},

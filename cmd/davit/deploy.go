@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// deployment is what "davit deploy" was told.
+type deployment struct {
+	*session
+	image, message string
+	project, name  string
+	workspace      string
+	yes, detach    bool
+	noCache        bool
+	in             io.Reader
+	out            io.Writer
+}
+
+func deployCommand(getenv func(string) string) *cobra.Command {
+	var d deployment
+	cmd := &cobra.Command{
+		Use:   "deploy [DIR]",
+		Short: "Deploy a directory, or an image, and follow it until it is live",
+		Long: "Packs DIR (the current directory if absent) without what .gitignore and .dockerignore\n" +
+			"name, sends it, and follows the deployment until it ended.\n\n" +
+			"The first time it makes a project and a service, and remembers them in DIR/.davit.\n" +
+			"It ends with status 0 only if the deployment went live; with 8 if the application or its\n" +
+			"build failed, with 9 if Davit or something it depends on did.",
+		Example: "  davit deploy\n  davit deploy ./shop --project shop --name web --yes\n" +
+			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d.dir = "."
+			if len(args) == 1 {
+				d.dir = args[0]
+			}
+			d.in, d.out = cmd.InOrStdin(), cmd.OutOrStdout()
+			return d.run(cmd.Context())
+		},
+	}
+	d.session = newSession(cmd, getenv)
+	f := cmd.Flags()
+	f.StringVar(&d.image, "image", "", "deploy this image instead of the directory")
+	f.StringVarP(&d.message, "message", "m", "", "what to remember the deployment by")
+	f.StringVar(&d.project, "project", "", "project to deploy to the first time; made of the directory's name if absent")
+	f.StringVar(&d.name, "name", "", "name of the service the first time (default \"web\")")
+	f.StringVar(&d.workspace, "workspace", "default", "workspace of the project")
+	f.BoolVarP(&d.yes, "yes", "y", false, "take what is proposed without asking")
+	f.BoolVar(&d.detach, "detach", false, "return as soon as the deployment is requested")
+	f.BoolVar(&d.noCache, "no-cache", false, "build every step anew")
+	return cmd
+}
+
+func (d *deployment) run(ctx context.Context) error {
+	c, err := d.client()
+	if err != nil {
+		return err
+	}
+	l, err := d.ensureLink(ctx, c)
+	if err != nil {
+		return err
+	}
+	input := client.Variables{"serviceInstanceId": l.InstanceID, "skipBuildCache": d.noCache}
+	if d.message != "" {
+		input["message"] = d.message
+	}
+	if d.image != "" {
+		input["image"] = d.image
+	} else if input["artifactId"], err = d.send(ctx, c, l.ServiceID); err != nil {
+		return err
+	}
+	var out struct {
+		Deploy struct{ Deployment deploymentView }
+	}
+	if err := c.Do(ctx, `mutation($input:DeployInput!){deploy(input:$input){deployment{`+deploymentFields+`}}}`, client.Variables{"input": input}, &out); err != nil {
+		return err
+	}
+	return d.watch(ctx, c, d.out, out.Deploy.Deployment, d.detach)
+}
+
+// watch shows a deployment until it ended, and returns what that means.
+func (s *session) watch(ctx context.Context, c *client.Client, out io.Writer, first deploymentView, detach bool) error {
+	if detach {
+		if s.json {
+			return s.emit(out, first)
+		}
+		fmt.Fprintf(out, "Deployment #%d (%s) was requested. Look after it with \"davit status\".\n", first.Number, first.ID)
+		return nil
+	}
+	show := s.display(out)
+	last, err := followDeployment(ctx, c, first.ID, show.state)
+	show.end()
+	if err != nil && ctx.Err() != nil {
+		return fault.New(fault.Canceled, "Deployment #%d goes on.", first.Number).
+			WithHint("Cancel it with \"davit cancel %s\", look after it with \"davit status\".", first.ID)
+	}
+	if err != nil {
+		return err
+	}
+	if !s.json {
+		explain(out, last)
+	}
+	return outcome(last)
+}

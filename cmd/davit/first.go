@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
+)
+
+// ensureLink returns the link of the directory. The first time it makes the
+// project and the service, asking a person on a terminal about their names.
+func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, error) {
+	l, ok, err := readLink(d.dir)
+	if err != nil {
+		return l, err
+	}
+	if ok {
+		return l, l.check(d.server)
+	}
+	dir, err := filepath.Abs(d.dir)
+	if err != nil {
+		return l, err
+	}
+	project := cmp.Or(d.project, spec.Slugify(filepath.Base(dir)), "app")
+	name := cmp.Or(d.name, "web")
+	if !d.yes && !d.json && isTerminal(d.in) && isTerminal(d.out) {
+		if project, name, err = d.ask(project, name); err != nil {
+			return l, err
+		}
+	}
+	l = link{Server: d.server}
+	if l.ProjectID, err = d.ensureProject(ctx, c, project); err != nil {
+		return l, err
+	}
+	if err := d.ensureService(ctx, c, &l, project, name); err != nil {
+		return l, err
+	}
+	return l, l.write(d.dir)
+}
+
+// ask lets a person change what is proposed.
+func (d *deployment) ask(project, name string) (string, string, error) {
+	fmt.Fprintf(d.out, "%s is deployed for the first time, to %s.\n", d.dir, d.server)
+	lines := bufio.NewReader(d.in)
+	for _, q := range []struct {
+		what  string
+		value *string
+	}{{"Project", &project}, {"Service", &name}} {
+		fmt.Fprintf(d.out, "%s [%s]: ", q.what, *q.value)
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			if err == io.EOF {
+				fmt.Fprintln(d.out)
+				return "", "", fault.New(fault.Canceled, "Nothing was deployed.")
+			}
+			return "", "", fmt.Errorf("read answer: %w", err)
+		}
+		*q.value = cmp.Or(strings.TrimSpace(line), *q.value)
+	}
+	return project, name, nil
+}
+
+// ensureProject returns the id of a project, which it makes if it is missing.
+func (d *deployment) ensureProject(ctx context.Context, c *client.Client, name string) (string, error) {
+	slug := spec.Slugify(name)
+	var found struct{ Project named }
+	err := c.Do(ctx, `query($w:String!,$p:String!){project(workspace:$w,slug:$p){id slug}}`, client.Variables{"w": d.workspace, "p": slug}, &found)
+	if !fault.Is(err, fault.NotFound) {
+		return found.Project.ID, err
+	}
+	var owner struct{ Workspace named }
+	err = c.Do(ctx, `query($w:String!){workspace(slug:$w){id slug}}`, client.Variables{"w": d.workspace}, &owner)
+	if fault.Is(err, fault.NotFound) {
+		return "", fault.New(fault.NotFound, "There is no workspace %q, or you are no member of it.", d.workspace)
+	}
+	if err != nil {
+		return "", err
+	}
+	var made struct{ CreateProject struct{ Project named } }
+	err = c.Do(ctx, `mutation($input:CreateProjectInput!){createProject(input:$input){project{id slug}}}`,
+		client.Variables{"input": client.Variables{"workspaceId": owner.Workspace.ID, "name": name, "slug": slug}}, &made)
+	return made.CreateProject.Project.ID, err
+}
+
+// ensureService links to the service of a name, which it makes if it is
+// missing. One that is there is taken only if it was named: nobody deploys
+// over another's service by chance.
+func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *link, project, name string) error {
+	type service struct {
+		ID        string
+		Instances []struct {
+			ID          string
+			Environment struct{ Kind spec.EnvironmentKind }
+		}
+	}
+	const fields = `id instances{id environment{kind}}`
+	var found struct{ Service *service }
+	err := c.Do(ctx, `query($w:String!,$p:String!,$s:String!){service(workspace:$w,project:$p,slug:$s){`+fields+`}}`,
+		client.Variables{"w": d.workspace, "p": spec.Slugify(project), "s": spec.Slugify(name)}, &found)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	svc := found.Service
+	if svc != nil && d.name == "" {
+		return fault.New(fault.NameTaken, "Project %s has a service %s already, and this directory is not known to be it.", project, name).
+			WithHint("To deploy to it, say --project %s --name %s; otherwise choose other names.", project, name)
+	}
+	if svc == nil {
+		source := client.Variables{"upload": client.Variables{}}
+		if d.image != "" {
+			source = client.Variables{"image": client.Variables{"image": d.image}}
+		}
+		var made struct{ CreateService struct{ Service service } }
+		err := c.Do(ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{`+fields+`}}}`,
+			client.Variables{"input": client.Variables{"projectId": l.ProjectID, "name": name, "source": source, "deploy": false}}, &made)
+		if err != nil {
+			return err
+		}
+		svc = &made.CreateService.Service
+	}
+	l.ServiceID = svc.ID
+	for _, i := range svc.Instances {
+		if l.InstanceID == "" || i.Environment.Kind == spec.Production {
+			l.InstanceID = i.ID
+		}
+	}
+	if l.InstanceID == "" {
+		return fault.New(fault.Conflict, "Service %s has no environment to deploy to.", name)
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+func rollbackCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	var detach bool
+	cmd := &cobra.Command{
+		Use: "rollback [ID|NUMBER]", Short: "Go back to a deployment that was live", Args: cobra.MaximumNArgs(1),
+		Long:    "Goes back to a deployment: its image, settings and variables; nothing is built. Without an\nargument it is the newest that was live before the one that serves now.",
+		Example: "  davit rollback\n  davit rollback 3",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, l, err := s.link()
+			if err != nil {
+				return err
+			}
+			d, err := pick(cmd.Context(), c, l, args, before, "There is no earlier deployment that was live.")
+			if err != nil {
+				return err
+			}
+			s.say(cmd.OutOrStdout(), "Going back to deployment #%d.", d.Number)
+			var out struct {
+				Rollback struct{ Deployment deploymentView }
+			}
+			err = c.Do(cmd.Context(), `mutation($id:ID!){rollback(input:{deploymentId:$id}){deployment{`+deploymentFields+`}}}`, client.Variables{"id": d.ID}, &out)
+			if err != nil {
+				return err
+			}
+			return s.watch(cmd.Context(), c, cmd.OutOrStdout(), out.Rollback.Deployment, detach)
+		},
+	}
+	s = newSession(cmd, getenv).linked(cmd)
+	cmd.Flags().BoolVar(&detach, "detach", false, "return as soon as it is requested")
+	return cmd
+}
+
+func cancelCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	cmd := &cobra.Command{
+		Use: "cancel [ID|NUMBER]", Short: "Stop a deployment that is not live yet", Args: cobra.MaximumNArgs(1),
+		Long:    "Stops a deployment that is not live yet, without an argument the newest that is under way, and\nwaits until it ended.",
+		Example: "  davit cancel\n  davit cancel 4",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, l, err := s.link()
+			if err != nil {
+				return err
+			}
+			d, err := pick(cmd.Context(), c, l, args, underWay, "No deployment is under way.")
+			if err != nil {
+				return err
+			}
+			var out struct {
+				CancelDeployment struct{ Deployment deploymentView }
+			}
+			err = c.Do(cmd.Context(), `mutation($id:ID!){cancelDeployment(input:{deploymentId:$id}){deployment{`+deploymentFields+`}}}`, client.Variables{"id": d.ID}, &out)
+			if err != nil {
+				return err
+			}
+			last, err := followDeployment(cmd.Context(), c, d.ID, func(deploymentView) error { return nil })
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return s.emit(cmd.OutOrStdout(), last)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "Deployment #%d ended: %s.\n", last.Number, statusOf(last))
+			return nil
+		},
+	}
+	s = newSession(cmd, getenv).linked(cmd)
+	return cmd
+}
+
+// before picks the newest deployment that was live before the one that is.
+func before(newestFirst []deploymentView) *deploymentView {
+	passed := false
+	for _, d := range newestFirst {
+		if d.IsActive {
+			passed = true
+		} else if passed && d.Conclusion != nil && *d.Conclusion == lifecycle.Succeeded {
+			return &d
+		}
+	}
+	return nil
+}
+
+// underWay picks the newest deployment that has not ended.
+func underWay(newestFirst []deploymentView) *deploymentView {
+	for _, d := range newestFirst {
+		if !d.Status.Final() {
+			return &d
+		}
+	}
+	return nil
+}
+
+// pick finds the deployment that the arguments name by id or number, or, if
+// they name none, the one that choose takes of the last hundred.
+func pick(ctx context.Context, c *client.Client, l link, args []string, choose func([]deploymentView) *deploymentView, none string) (deploymentView, error) {
+	var out struct {
+		Node struct {
+			Deployments struct{ Nodes []deploymentView }
+		}
+	}
+	err := c.Do(ctx, `query($i:ID!){node(id:$i){... on ServiceInstance{deployments(first:100){nodes{id number status conclusion url isActive}}}}}`,
+		client.Variables{"i": l.InstanceID}, &out)
+	if err != nil {
+		return deploymentView{}, err
+	}
+	list := out.Node.Deployments.Nodes
+	if len(args) == 0 {
+		if d := choose(list); d != nil {
+			return *d, nil
+		}
+		return deploymentView{}, fault.New(fault.Conflict, "%s", none)
+	}
+	number, nan := strconv.Atoi(strings.TrimPrefix(args[0], "#"))
+	if nan != nil && !ident.Is(args[0], ident.Deployment) {
+		return deploymentView{}, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0])
+	}
+	for _, d := range list {
+		if d.ID == args[0] || nan == nil && d.Number == number {
+			return d, nil
+		}
+	}
+	return deploymentView{}, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0])
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/fault"
+)
+
+const defaultServer = "http://127.0.0.1:7070"
+
+// session is what every client command has in common: which server it speaks
+// to, as whom, and how it prints.
+type session struct {
+	getenv        func(string) string
+	server, token string
+	dir           string
+	json          bool
+}
+
+// clientCommands are the commands that speak to a server.
+func clientCommands(getenv func(string) string) []*cobra.Command {
+	return []*cobra.Command{
+		deployCommand(getenv), statusCommand(getenv), psCommand(getenv), cancelCommand(getenv), rollbackCommand(getenv),
+		deleteCommand(getenv), stopCommand(getenv), startCommand(getenv), restartCommand(getenv), scaleCommand(getenv),
+	}
+}
+
+// newSession adds the flags of a client command to cmd.
+func newSession(cmd *cobra.Command, getenv func(string) string) *session {
+	s := &session{getenv: getenv}
+	f := cmd.Flags()
+	f.StringVar(&s.server, "server", cmp.Or(getenv("DAVIT_SERVER"), defaultServer), "address of the server ($DAVIT_SERVER)")
+	f.StringVar(&s.token, "token", "", "API token ($DAVIT_TOKEN); on the server's machine its admin-token file is used")
+	f.BoolVar(&s.json, "json", false, "print one JSON object a line")
+	return s
+}
+
+// linked also takes the directory whose service the command is about.
+func (s *session) linked(cmd *cobra.Command) *session {
+	cmd.Flags().StringVarP(&s.dir, "dir", "C", ".", "directory that was deployed")
+	return s
+}
+
+// client returns the client of the server.
+func (s *session) client() (*client.Client, error) {
+	token := cmp.Or(s.token, s.getenv("DAVIT_TOKEN"))
+	if token == "" && isLocal(s.server) {
+		var err error
+		if token, err = localToken(cmp.Or(s.getenv("DAVIT_DATA"), config.Defaults().Data)); err != nil {
+			return nil, err
+		}
+	}
+	return client.New(s.server, token)
+}
+
+// localToken reads the operator's token of a data directory, "" without one.
+func localToken(data string) (string, error) {
+	text, err := os.ReadFile(config.Config{Data: data}.TokenFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("read operator token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// isLocal reports whether a server is on this machine. Only such a one is sent
+// the token of a file.
+func isLocal(server string) bool {
+	u, err := url.Parse(server)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// link returns the link of the command's directory, and the client of its
+// server. Without a link there is nothing the command could be about.
+func (s *session) link() (*client.Client, link, error) {
+	l, ok, err := readLink(s.dir)
+	if err != nil {
+		return nil, l, err
+	}
+	if !ok {
+		where, err := filepath.Abs(s.dir)
+		if err != nil {
+			return nil, l, err
+		}
+		return nil, l, fault.New(fault.SourceMissing, "%s has not been deployed yet.", where).
+			WithHint("Deploy it with \"davit deploy\", or name a directory that was with --dir.")
+	}
+	if err := l.check(s.server); err != nil {
+		return nil, l, err
+	}
+	c, err := s.client()
+	return c, l, err
+}
+
+// emit writes v as one line of JSON.
+func (s *session) emit(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// say writes a line for a person; there is none with --json.
+func (s *session) say(w io.Writer, format string, args ...any) {
+	if !s.json {
+		fmt.Fprintf(w, format+"\n", args...)
+	}
+}
+
+// isTerminal reports whether a person looks at w or types into it.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor
+}
+
+// plain returns text of others without what could steer a terminal.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\t' {
+			return -1
+		}
+		return r
+	}, text)
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+func statusCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	cmd := &cobra.Command{
+		Use: "status", Short: "Show how the service of this directory is", Args: cobra.NoArgs,
+		Example: "  davit status\n  davit status --dir ./shop --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, l, err := s.link()
+			if err != nil {
+				return err
+			}
+			i, err := loadInstance(cmd.Context(), c, l.InstanceID)
+			if err != nil {
+				return err
+			}
+			if s.json {
+				return s.emit(cmd.OutOrStdout(), i)
+			}
+			return showInstance(cmd.OutOrStdout(), i)
+		},
+	}
+	s = newSession(cmd, getenv).linked(cmd)
+	return cmd
+}
+
+func showInstance(out io.Writer, i instanceView) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%s\t%s\n", name, plain(fmt.Sprintf(format, args...)))
+	}
+	row("service", "%s of %s in %s", i.Service.Name, i.Service.Project.Name, i.Environment.Name)
+	row("status", "%s, %s", i.Status, i.Health)
+	if i.StateReason != nil {
+		row("reason", "%s", *i.StateReason)
+	}
+	for _, r := range i.Routes {
+		row("url", "%s", r.URL)
+	}
+	row("replicas", "%s", replicaCount(i))
+	if d := i.ActiveDeployment; d != nil {
+		row("serves", "deployment #%d (%s)", d.Number, d.ID)
+	}
+	if d := i.LatestDeployment; d != nil {
+		row("newest", "deployment #%d (%s), %s", d.Number, d.ID, statusOf(*d))
+		if d.Failure != nil {
+			row("", "%s", d.Failure.Message)
+		}
+	}
+	return w.Flush()
+}
+
+// statusOf is how a deployment ended, or where it is.
+func statusOf(d deploymentView) string {
+	if d.Conclusion != nil {
+		return string(*d.Conclusion)
+	}
+	return string(d.Status)
+}
+
+func replicaCount(i instanceView) string {
+	running, all := 0, 0
+	for _, r := range i.Replicas {
+		if r.Status == lifecycle.ReplicaRemoved {
+			continue
+		}
+		all++
+		if r.Status == lifecycle.ReplicaRunning {
+			running++
+		}
+	}
+	return fmt.Sprintf("%d of %d run", running, all)
+}
+
+func psCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	var workspace string
+	cmd := &cobra.Command{
+		Use: "ps", Short: "List what runs in a workspace", Args: cobra.NoArgs,
+		Example: "  davit ps\n  davit ps --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := s.client()
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			s.say(w, "PROJECT\tSERVICE\tENVIRONMENT\tSTATUS\tREPLICAS\tURL")
+			err = eachInstance(cmd.Context(), c, workspace, func(i instanceView) error {
+				if s.json {
+					return s.emit(cmd.OutOrStdout(), i)
+				}
+				url := ""
+				if len(i.Routes) > 0 {
+					url = i.Routes[0].URL
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Service.Project.Slug, i.Service.Slug, i.Environment.Slug, i.Status, replicaCount(i), plain(url))
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			return w.Flush()
+		},
+	}
+	s = newSession(cmd, getenv)
+	cmd.Flags().StringVar(&workspace, "workspace", "default", "which workspace")
+	return cmd
+}
+
+// page is what a connection tells about its pages.
+type page struct {
+	HasNextPage bool
+	EndCursor   *string
+}
+
+// eachInstance calls fn with every instance of a workspace.
+func eachInstance(ctx context.Context, c *client.Client, workspace string, fn func(instanceView) error) error {
+	var projects struct {
+		Workspace struct {
+			Projects struct {
+				Nodes    []named
+				PageInfo page
+			}
+		}
+	}
+	v := client.Variables{"w": workspace, "after": nil}
+	for {
+		err := c.Do(ctx, `query($w:String!,$after:Cursor){workspace(slug:$w){projects(first:100,after:$after){nodes{id slug} pageInfo{hasNextPage endCursor}}}}`, v, &projects)
+		if err != nil {
+			return err
+		}
+		for _, p := range projects.Workspace.Projects.Nodes {
+			if err := instancesOf(ctx, c, p.ID, fn); err != nil {
+				return err
+			}
+		}
+		if !projects.Workspace.Projects.PageInfo.HasNextPage {
+			return nil
+		}
+		v["after"] = projects.Workspace.Projects.PageInfo.EndCursor
+	}
+}
+
+func instancesOf(ctx context.Context, c *client.Client, projectID string, fn func(instanceView) error) error {
+	v := client.Variables{"p": projectID, "after": nil}
+	for {
+		var out struct {
+			Node struct {
+				Services struct {
+					Nodes    []struct{ Instances []instanceView }
+					PageInfo page
+				}
+			}
+		}
+		// Ten at a time: the API prices what a query may return.
+		err := c.Do(ctx, `query($p:ID!,$after:Cursor){node(id:$p){... on Project{services(first:10,after:$after){
+			nodes{instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
+				routes{url} activeDeployment{id number status conclusion url isActive} replicas{status health restarts}}}
+			pageInfo{hasNextPage endCursor}}}}}`, v, &out)
+		if err != nil {
+			return err
+		}
+		for _, svc := range out.Node.Services.Nodes {
+			for _, i := range svc.Instances {
+				if err := fn(i); err != nil {
+					return err
+				}
+			}
+		}
+		if !out.Node.Services.PageInfo.HasNextPage {
+			return nil
+		}
+		v["after"] = out.Node.Services.PageInfo.EndCursor
+	}
+}

@@ -1,0 +1,192 @@
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+const (
+	subprotocol = "graphql-transport-ws"
+
+	// The server pings every 20 seconds; one that is silent for longer than
+	// this is gone.
+	silence = time.Minute
+	// patience is how long a server may be away before a stream is given up.
+	patience = 2 * time.Minute
+
+	firstWait, longestWait = 100 * time.Millisecond, 5 * time.Second
+)
+
+// Subscribe runs a subscription and calls each with the data of every message,
+// one at a time, until the server completes it; then it returns nil. An error
+// of each ends it and is returned.
+//
+// When the connection drops it subscribes again, with what variables returns
+// then: state streams begin with the present state, and feeds resume where the
+// variables say. It gives up, with UNAVAILABLE, if the very first attempt
+// finds no server, and when one stays away for two minutes.
+func (c *Client) Subscribe(ctx context.Context, query string, variables func() Variables, each func(json.RawMessage) error) error {
+	wait, seen := firstWait, time.Time{}
+	for {
+		err := c.stream(ctx, request{query, variables()}, func(data json.RawMessage) error {
+			wait, seen = firstWait, time.Now()
+			return each(data)
+		})
+		var dropped *droppedError
+		if !errors.As(err, &dropped) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if seen.IsZero() || time.Since(seen) > patience {
+			return c.away(ctx, dropped.err)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait + rand.N(wait)):
+		}
+		wait = min(2*wait, longestWait)
+	}
+}
+
+// droppedError is a connection that ended without the server's saying that the
+// subscription is over.
+type droppedError struct{ err error }
+
+func (e *droppedError) Error() string { return "connection dropped: " + e.err.Error() }
+func (e *droppedError) Unwrap() error { return e.err }
+
+// message is one of the protocol, in either direction.
+type message struct {
+	Type    string          `json:"type"`
+	ID      string          `json:"id,omitempty"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// stream runs a subscription on one connection.
+func (c *Client) stream(ctx context.Context, r request, each func(json.RawMessage) error) error {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(maxAnswer)
+	if err := send(ctx, conn, message{Type: "connection_init"}); err != nil {
+		return ended(err)
+	}
+	for {
+		m, err := receive(ctx, conn)
+		if err != nil {
+			return ended(err)
+		}
+		switch m.Type {
+		case "connection_ack":
+			var payload []byte
+			if payload, err = json.Marshal(r); err == nil {
+				err = send(ctx, conn, message{Type: "subscribe", ID: "1", Payload: payload})
+			}
+		case "ping":
+			err = send(ctx, conn, message{Type: "pong"})
+		case "next":
+			if err := deliver(m.Payload, each); err != nil {
+				return err
+			}
+		case "error":
+			return refused(m.Payload)
+		case "complete":
+			_ = conn.Close(websocket.StatusNormalClosure, "")
+			return nil
+		}
+		if err != nil {
+			return ended(err)
+		}
+	}
+}
+
+func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	//nolint:bodyclose // the library closes it, and leaves a copy of a refusal's beginning
+	conn, res, err := websocket.Dial(ctx, c.Server+"/graphql", &websocket.DialOptions{
+		HTTPClient: c.HTTP, HTTPHeader: c.header(), Subprotocols: []string{subprotocol},
+	})
+	if err == nil {
+		return conn, nil
+	}
+	if res == nil || res.StatusCode >= http.StatusInternalServerError {
+		return nil, &droppedError{err}
+	}
+	var a response
+	if text, rerr := io.ReadAll(res.Body); rerr == nil && json.Unmarshal(text, &a) == nil && len(a.Errors) > 0 {
+		return nil, a.Errors[0].fault()
+	}
+	return nil, c.strange(ctx, res.StatusCode, err)
+}
+
+func deliver(payload json.RawMessage, each func(json.RawMessage) error) error {
+	var data json.RawMessage
+	var r response
+	if err := json.Unmarshal(payload, &r); err != nil {
+		return fmt.Errorf("decode message: %w", err)
+	}
+	if err := r.decode(&data); err != nil {
+		return err
+	}
+	return each(data)
+}
+
+func refused(payload json.RawMessage) error {
+	var list []apiError
+	if err := json.Unmarshal(payload, &list); err != nil || len(list) == 0 {
+		return fault.New(fault.Internal, "The server ended the stream without saying why.")
+	}
+	return list[0].fault()
+}
+
+// ended says what the end of a connection means.
+func ended(err error) error {
+	switch websocket.CloseStatus(err) {
+	case 4401, 4403:
+		return fault.New(fault.Unauthenticated, "The server refuses this token.")
+	case 4400, 4406, 4409, 4429:
+		return fmt.Errorf("speak %s: %w", subprotocol, err)
+	default:
+		return &droppedError{err}
+	}
+}
+
+func send(ctx context.Context, conn *websocket.Conn, m message) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	return conn.Write(ctx, websocket.MessageText, text)
+}
+
+func receive(ctx context.Context, conn *websocket.Conn) (message, error) {
+	var m message
+	ctx, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	_, text, err := conn.Read(ctx)
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(text, &m); err != nil {
+		return m, fmt.Errorf("decode message: %w", err)
+	}
+	return m, nil
+}
