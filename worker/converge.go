@@ -21,7 +21,7 @@ const passLimit = 30 * time.Second
 // should and does what can be done at once. What takes time, becoming healthy
 // and draining, goes on beside it and asks for another pass when it is done.
 func (w *Worker) Converge(ctx context.Context, id string) error {
-	work, err := w.Deploy.ClaimInstance(ctx, id, w.Owner)
+	work, err := claim(ctx, id, w.Owner, w.Deploy.ClaimInstance)
 	if err != nil {
 		return ignore(err)
 	}

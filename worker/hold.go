@@ -53,6 +53,14 @@ func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Contex
 	}
 }
 
+// claim takes a row even if ctx ends meanwhile: a claim that was made must be
+// known, to be given back.
+func claim[T any](ctx context.Context, id, owner string, take func(context.Context, string, string) (T, error)) (T, error) {
+	ctx, cancel := briefly(ctx, 10*time.Second)
+	defer cancel()
+	return take(ctx, id, owner)
+}
+
 // within returns ctx with the time a step may take. What runs out of it fails
 // with late.
 func within(ctx context.Context, d time.Duration, late *fault.Error) (context.Context, context.CancelFunc) {

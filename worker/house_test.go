@@ -256,4 +256,3 @@ func (h *house) deploy(i *ent.ServiceInstance, image string) *ent.Deployment {
 	}
 	return d
 }
-

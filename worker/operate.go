@@ -19,14 +19,18 @@ const lookAgain = 2 * time.Second
 // Operate carries an operation as far as it goes now. One that waits for
 // something gives itself back.
 func (w *Worker) Operate(ctx context.Context, id string) error {
-	job, err := w.Deploy.ClaimOperation(ctx, id, w.Owner)
+	job, err := claim(ctx, id, w.Owner, w.Deploy.ClaimOperation)
 	if err != nil {
 		return ignore(err)
 	}
 	progress, err := w.operate(ctx, job)
 	switch {
-	case ctx.Err() != nil, overtaken(err):
+	case overtaken(err):
 		return ignore(err)
+	case ctx.Err() != nil: // another process goes on at once
+		last, done := briefly(ctx, 10*time.Second)
+		defer done()
+		return ignore(w.Deploy.PauseOperation(last, job, progress.share, "Waiting: going on soon.", 0))
 	case err != nil && !fault.CodeOf(classify(err)).Info().Retryable:
 		return ignore(w.Deploy.FinishOperation(ctx, job, lifecycle.Explain(classify(err), "")))
 	case job.Overdue():

@@ -16,7 +16,7 @@ import (
 // a deployment that another process works on: then it does nothing. A second
 // run resumes at the row's status. The log of one that is over is closed.
 func (w *Worker) RunDeployment(ctx context.Context, id string) error {
-	c, err := w.Deploy.Claim(ctx, id, w.Owner)
+	c, err := claim(ctx, id, w.Owner, w.Deploy.Claim)
 	if errors.Is(err, deploy.ErrNotNow) {
 		return ignore(w.closeLog(ctx, id))
 	}

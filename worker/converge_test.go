@@ -1,0 +1,226 @@
+package worker
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/store/storetest"
+	"github.com/davitdev/davit/runner"
+)
+
+func TestConverge(t *testing.T) {
+	t.Parallel()
+
+	t.Run("replicas come and go with the scale, and a restart replaces them without a failed request", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			h := newHouse(t, db)
+			h.start()
+			i := h.service(h.version("v1", nil), nil)
+			h.deploy(i, "")
+			stop := h.hammer(i)
+			h.scale(i, 3)
+			before := h.running(i, 3)
+			op, err := h.verbs.Restart(h.ctx, i.ID, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			h.done(op.ID)
+			after := h.running(i, 3)
+			for n := range after {
+				if after[n].ID == before[n].ID || after[n].Slot != before[n].Slot {
+					t.Errorf("slot %d has replica %s, had %s", after[n].Slot, after[n].ID, before[n].ID)
+				}
+			}
+			h.scale(i, 1)
+			h.running(i, 1)
+			stop()
+			h.tidy()
+		})
+	})
+
+	t.Run("a stopped service has no container, and starts again", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.start()
+		i := h.service(h.version("v1", nil), nil)
+		h.deploy(i, "")
+		op, err := h.verbs.Stop(h.ctx, i.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.done(op.ID)
+		if left := h.containers(); len(left) != 0 {
+			t.Errorf("%q are left", left)
+		}
+		if op, err = h.verbs.Start(h.ctx, i.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.done(op.ID)
+		h.running(i, 1)
+		h.until("it answers", func() bool { status, _ := h.get(h.host(i), "/"); return status == 200 })
+	})
+
+	t.Run("a killed replica is back within five seconds", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			h := newHouse(t, db)
+			h.start()
+			i := h.service(h.version("v1", nil), nil)
+			h.deploy(i, "")
+			r := h.running(i, 1)[0]
+			h.fake.Kill(r.ContainerName, 137, true)
+			h.within(5*time.Second, "it is back", func() bool {
+				now := h.live(i)[0]
+				return now.Status == lifecycle.ReplicaRunning && now.Restarts == 1 && now.Health == lifecycle.HealthHealthy
+			})
+			now := h.running(i, 1)[0]
+			if now.ID != r.ID || !now.OomKilled || now.LastExitCode == nil || *now.LastExitCode != 137 {
+				t.Errorf("got %+v", now)
+			}
+			h.until("it answers", func() bool { status, _ := h.get(h.host(i), "/"); return status == 200 })
+		})
+	})
+
+	t.Run("one that dies again and again waits longer and longer", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.start()
+		i := h.service(h.version("v1", nil), nil)
+		h.deploy(i, "")
+		for n := range 2 {
+			r := h.running(i, 1)[0]
+			h.fake.Kill(r.ContainerName, 1, false)
+			h.until("the end is noticed", func() bool { return h.live(i)[0].Failures == n+1 })
+		}
+		h.until("it waits", func() bool { r := h.live(i)[0]; return r.Status == lifecycle.ReplicaCrashed && r.DueAt > 0 })
+		h.until("it is back", func() bool { r := h.live(i)[0]; return r.Status == lifecycle.ReplicaRunning && r.Restarts == 2 })
+	})
+
+	for _, tt := range []struct {
+		policy  spec.RestartPolicy
+		retries int
+		code    int
+		back    bool
+	}{
+		{spec.RestartAlways, 0, 0, true},
+		{spec.RestartOnFailure, 0, 1, true},
+		{spec.RestartOnFailure, 0, 0, false},
+		{spec.RestartNever, 0, 1, false},
+	} {
+		t.Run("restart policy "+string(tt.policy)+" after exit code "+strconv.Itoa(tt.code), func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, storetest.SQLite(t))
+			h.start()
+			i := h.service(h.version("v1", nil), func(s *project.NewService) {
+				s.Settings.RestartPolicy, s.Settings.RestartMaxRetries = tt.policy, tt.retries
+			})
+			h.deploy(i, "")
+			r := h.running(i, 1)[0]
+			h.fake.Kill(r.ContainerName, tt.code, false)
+			want := lifecycle.ReplicaExited
+			if tt.back {
+				want = lifecycle.ReplicaRunning
+			}
+			h.until("it is "+string(want), func() bool { now := h.live(i)[0]; return now.Failures == 1 && now.Status == want })
+		})
+	}
+
+	t.Run("a container removed behind our back is made anew, and its output is recorded from the beginning", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		p := h.start()
+		i := h.service(h.version("v1", nil), nil)
+		d := h.deploy(i, "")
+		r := h.running(i, 1)[0]
+		had := len(p.output(d, "STDOUT"))
+		if had == 0 {
+			t.Fatal("it printed nothing")
+		}
+		if err := h.fake.Remove(h.ctx, r.ContainerName); err != nil {
+			t.Fatal(err)
+		}
+		h.until("it is back", func() bool {
+			now := h.live(i)[0]
+			return now.Status == lifecycle.ReplicaRunning && now.Restarts == 1
+		})
+		h.until("what the new one prints is recorded", func() bool { return len(p.output(d, "STDOUT")) == 2*had })
+		p.stop()
+		p = h.start() // reads the engine's copy from its position on
+		h.running(i, 1)
+		h.until("it answers", func() bool { status, _ := h.get(h.host(i), "/log?n=3"); return status == 200 })
+		h.until("more is recorded", func() bool { return len(p.output(d, "STDOUT")) >= 2*had+3 })
+		if n := len(p.output(d, "STDOUT")); n != 2*had+3 {
+			t.Errorf("%d lines, want %d", n, 2*had+3)
+		}
+	})
+
+	t.Run("a worker service without a port starts once and stays", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.start()
+		i := h.service(h.version("v1", nil), func(s *project.NewService) { s.Kind, s.Settings = spec.Kind("WORKER"), spec.Settings{} })
+		h.deploy(i, "")
+		r := h.running(i, 1)[0]
+		if err := h.verbs.Touch(h.ctx, i.ID); err != nil {
+			t.Fatal(err)
+		}
+		h.until("the instance was looked at", func() bool { return !h.instance(i).Dirty && h.instance(i).LeaseUntil == 0 })
+		if now := h.live(i)[0]; now.Status != lifecycle.ReplicaRunning || !now.StartedAt.Equal(*r.StartedAt) || !now.UpdatedAt.Equal(r.UpdatedAt) {
+			t.Errorf("it was written again: %+v", now)
+		}
+	})
+}
+
+func TestReconcile(t *testing.T) {
+	t.Parallel()
+
+	t.Run("a container of ours without a row goes, one of another installation stays", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.start()
+		i := h.service(h.version("v1", nil), nil)
+		d := h.deploy(i, "")
+		other := h.fake.As("another")
+		for name, engine := range map[string]runner.Runner{"davit-rep-orphan": h.fake, "davit-rep-foreign": other} {
+			network, err := engine.EnsureNetwork(h.ctx, "net-"+name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = engine.Create(h.ctx, runner.Spec{Name: name, ReplicaID: "rep_x", Image: d.Image.ID, Network: network.Name})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		h.tidy()
+		if list, err := other.List(h.ctx); err != nil || len(list) != 1 {
+			t.Errorf("the other installation has %v, %v", list, err)
+		}
+		h.serves(i, "v1")
+	})
+
+	t.Run("an engine that was away is caught up with", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.start()
+		i := h.service(h.version("v1", nil), nil)
+		h.deploy(i, "")
+		r := h.running(i, 1)[0]
+		h.fake.SetAway(true)
+		h.fake.Kill(r.ContainerName, 1, false)
+		second := h.request(i, h.version("v2", nil))
+		h.until("the deployment has met the lost engine", func() bool { return h.row(second.ID).Attempt > 0 })
+		h.fake.SetAway(false)
+		if d := h.completed(second.ID); *d.Conclusion != lifecycle.Succeeded {
+			t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		}
+		h.serves(i, "v2")
+		h.running(i, 1)
+		h.tidy()
+	})
+}

@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/operation"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/store/storetest"
+)
+
+func (h *house) scale(i *ent.ServiceInstance, n int) {
+	h.t.Helper()
+	if _, err := h.verbs.Scale(h.ctx, i.ID, n); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) instance(i *ent.ServiceInstance) *ent.ServiceInstance {
+	h.t.Helper()
+	now, err := h.db.ServiceInstance.Query().Where(serviceinstance.ID(i.ID)).Only(h.ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return now
+}
+
+// done waits until an operation has succeeded.
+func (h *house) done(id string) {
+	h.t.Helper()
+	h.until("the operation ends", func() bool {
+		op, err := h.db.Operation.Query().Where(operation.ID(id)).Only(h.ctx)
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if op.Status.Final() && op.Status != lifecycle.OperationSucceeded {
+			h.t.Fatalf("the operation ended as %s: %+v", op.Status, op.Failure)
+		}
+		return op.Status.Final()
+	})
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+
+	for _, tt := range []struct {
+		name    string
+		remove  func(h *house, i *ent.ServiceInstance) (*ent.Operation, error)
+		network bool // stays
+	}{
+		{"a service", func(h *house, i *ent.ServiceInstance) (*ent.Operation, error) {
+			return h.projects.DeleteService(h.ctx, i.ServiceID)
+		}, true},
+		{"an environment", func(h *house, i *ent.ServiceInstance) (*ent.Operation, error) {
+			return h.projects.DeleteEnvironment(h.ctx, i.EnvironmentID)
+		}, false},
+		{"a project", func(h *house, i *ent.ServiceInstance) (*ent.Operation, error) {
+			return h.projects.Delete(h.ctx, i.ProjectID, h.project.Slug)
+		}, false},
+	} {
+		t.Run(tt.name+" leaves no container, row or log", func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				h := newHouse(t, db)
+				h.start()
+				i := h.service(h.version("v1", nil), nil)
+				h.deploy(i, "")
+				host := h.host(i)
+				under := h.request(i, h.version("v2", slowPull)) // one that is under way
+				h.reaches(under.ID, lifecycle.Preparing)
+				op, err := tt.remove(h, i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				h.done(op.ID)
+				if left := h.containers(); len(left) != 0 {
+					t.Errorf("%q are left", left)
+				}
+				networks, err := h.fake.Networks(h.ctx)
+				if err != nil || (len(networks) > 0) != tt.network {
+					t.Errorf("networks %v, %v", networks, err)
+				}
+				for what, count := range map[string]func() (int, error){
+					"instances":   func() (int, error) { return h.db.ServiceInstance.Query().Count(h.ctx) },
+					"deployments": func() (int, error) { return h.db.Deployment.Query().Count(h.ctx) },
+					"replicas":    func() (int, error) { return h.db.Replica.Query().Count(h.ctx) },
+					"routes":      func() (int, error) { return h.db.Route.Query().Count(h.ctx) },
+				} {
+					if n, err := count(); n != 0 || err != nil {
+						t.Errorf("%d %s are left, %v", n, what, err)
+					}
+				}
+				if _, err := os.Stat(filepath.Join(h.logDir, i.ID)); !os.IsNotExist(err) {
+					t.Errorf("its log is left: %v", err)
+				}
+				h.until("nothing answers under its name", func() bool { status, _ := h.get(host, "/"); return status == 404 })
+			})
+		})
+	}
+}
