@@ -15,84 +15,127 @@ import (
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // Workspace loads the workspace id if the caller may do a in it.
 func Workspace(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Workspace, error) {
-	w, err := c.Workspace.Query().Where(workspace.ID(id)).Only(ctx)
-	return checked(ctx, c, a, w, err, func() string { return w.ID })
+	return load(ctx, c, a, ident.Workspace, id,
+		c.Workspace.Query().Where(workspace.ID(id)).Only,
+		func(v *ent.Workspace) string { return v.ID })
 }
 
 // Project loads the project id if the caller may do a in it.
 func Project(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Project, error) {
-	p, err := c.Project.Query().Where(entproject.ID(id)).Only(ctx)
-	return checked(ctx, c, a, p, err, func() string { return p.WorkspaceID })
+	return load(ctx, c, a, ident.Project, id,
+		c.Project.Query().Where(entproject.ID(id)).Only,
+		func(v *ent.Project) string { return v.WorkspaceID })
 }
 
 // Environment loads the environment id and its project if the caller may do a
 // in it.
 func Environment(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Environment, error) {
-	e, err := c.Environment.Query().Where(environment.ID(id)).WithProject().Only(ctx)
-	return checked(ctx, c, a, e, err, func() string { return e.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Environment, id,
+		c.Environment.Query().Where(environment.ID(id)).WithProject().Only,
+		func(v *ent.Environment) string { return owner(v.Edges.Project) })
 }
 
 // Service loads the service id and its project if the caller may do a with it.
 func Service(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Service, error) {
-	s, err := c.Service.Query().Where(service.ID(id)).WithProject().Only(ctx)
-	return checked(ctx, c, a, s, err, func() string { return s.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Service, id,
+		c.Service.Query().Where(service.ID(id)).WithProject().Only,
+		func(v *ent.Service) string { return owner(v.Edges.Project) })
 }
 
 // Instance loads the service instance id with its project, environment and
 // service if the caller may do a with it.
 func Instance(ctx context.Context, c *ent.Client, a Action, id string) (*ent.ServiceInstance, error) {
-	i, err := c.ServiceInstance.Query().Where(serviceinstance.ID(id)).WithProject().WithEnvironment().WithService().Only(ctx)
-	return checked(ctx, c, a, i, err, func() string { return i.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Instance, id,
+		c.ServiceInstance.Query().Where(serviceinstance.ID(id)).WithProject().WithEnvironment().WithService().Only,
+		func(v *ent.ServiceInstance) string {
+			if v.Edges.Environment == nil || v.Edges.Service == nil {
+				return ""
+			}
+			return owner(v.Edges.Project)
+		})
 }
 
 // Deployment loads the deployment id with its project if the caller may do a
 // with it.
 func Deployment(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Deployment, error) {
-	d, err := c.Deployment.Query().Where(deployment.ID(id)).WithProject().Only(ctx)
-	return checked(ctx, c, a, d, err, func() string { return d.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Deployment, id,
+		c.Deployment.Query().Where(deployment.ID(id)).WithProject().Only,
+		func(v *ent.Deployment) string { return owner(v.Edges.Project) })
 }
 
 // Build loads the build id with its project and deployment if the caller may do
 // a with it.
 func Build(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Build, error) {
-	b, err := c.Build.Query().Where(entbuild.ID(id)).WithProject().WithDeployment().Only(ctx)
-	return checked(ctx, c, a, b, err, func() string { return b.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Build, id,
+		c.Build.Query().Where(entbuild.ID(id)).WithProject().WithDeployment().Only,
+		func(v *ent.Build) string {
+			if v.Edges.Deployment == nil {
+				return ""
+			}
+			return owner(v.Edges.Project)
+		})
 }
 
 // Replica loads the replica id with its project if the caller may do a with
 // it.
 func Replica(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Replica, error) {
-	r, err := c.Replica.Query().Where(replica.ID(id)).WithProject().Only(ctx)
-	return checked(ctx, c, a, r, err, func() string { return r.Edges.Project.WorkspaceID })
+	return load(ctx, c, a, ident.Replica, id,
+		c.Replica.Query().Where(replica.ID(id)).WithProject().Only,
+		func(v *ent.Replica) string { return owner(v.Edges.Project) })
 }
 
 // RegistryCredential loads the credential id if the caller may do a in its
 // workspace.
 func RegistryCredential(ctx context.Context, c *ent.Client, a Action, id string) (*ent.RegistryCredential, error) {
-	r, err := c.RegistryCredential.Query().Where(registrycredential.ID(id)).Only(ctx)
-	return checked(ctx, c, a, r, err, func() string { return r.WorkspaceID })
+	return load(ctx, c, a, ident.RegistryCredential, id,
+		c.RegistryCredential.Query().Where(registrycredential.ID(id)).Only,
+		func(v *ent.RegistryCredential) string { return v.WorkspaceID })
 }
 
 // Operation loads the operation id if the caller may do a in its workspace.
 func Operation(ctx context.Context, c *ent.Client, a Action, id string) (*ent.Operation, error) {
-	o, err := c.Operation.Query().Where(operation.ID(id)).Only(ctx)
-	return checked(ctx, c, a, o, err, func() string { return o.WorkspaceID })
+	return load(ctx, c, a, ident.Operation, id,
+		c.Operation.Query().Where(operation.ID(id)).Only,
+		func(v *ent.Operation) string { return v.WorkspaceID })
 }
 
-// checked turns ent's not-found into ours and asks Can about what was loaded.
-func checked[T any](ctx context.Context, c *ent.Client, a Action, v *T, err error, workspaceID func() string) (*T, error) {
+// load gets the row id of a kind and asks Can about it. What ident could not
+// have made names no row; a database may refuse to be asked for it. What comes
+// without the rows it belongs to is just being deleted.
+func load[T any](ctx context.Context, c *ent.Client, a Action, kind ident.Kind, id string, get func(context.Context) (*T, error), workspaceID func(*T) string) (*T, error) {
+	if _, err := principal.From(ctx); err != nil {
+		return nil, err
+	}
+	if !ident.Is(id, kind) {
+		return nil, Missing()
+	}
+	v, err := get(ctx)
 	if ent.IsNotFound(err) {
 		return nil, Missing()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load %T: %w", v, err)
 	}
-	if err := Can(ctx, c, a, workspaceID()); err != nil {
+	in := workspaceID(v)
+	if in == "" {
+		return nil, Missing()
+	}
+	if err := Can(ctx, c, a, in); err != nil {
 		return nil, err
 	}
 	return v, nil
+}
+
+// owner is the workspace of a project, "" without one.
+func owner(p *ent.Project) string {
+	if p == nil {
+		return ""
+	}
+	return p.WorkspaceID
 }
