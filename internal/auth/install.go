@@ -28,8 +28,8 @@ const operatorToken = "operator token of this installation"
 // keyCheck is a keyed hash by which another secret key is noticed. It may be
 // called at every start, by several processes at once.
 func (s *Service) Install(ctx context.Context, token, keyCheck string) (*ent.Installation, error) {
-	if len(strings.TrimSpace(token)) < 16 {
-		return nil, fault.At("DAVIT_ADMIN_TOKEN", fault.Invalid, "The operator token must have at least 16 characters.")
+	if !wellFormed(token) || strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, fault.At("DAVIT_ADMIN_TOKEN", fault.Invalid, "The operator token must have %d to %d letters, digits or signs, and no spaces.", minToken, maxToken)
 	}
 	ctx = principal.AsSystem(ctx)
 	var installation *ent.Installation
@@ -50,8 +50,12 @@ func (s *Service) Install(ctx context.Context, token, keyCheck string) (*ent.Ins
 	return installation, nil
 }
 
-// firstInstallation returns the one row, making it on an empty database.
+// firstInstallation returns the one row, making it on an empty database, and
+// keeps other processes from installing until the transaction ends.
 func firstInstallation(ctx context.Context, tx *store.Tx, keyCheck string) (*ent.Installation, error) {
+	if _, err := tx.Strings(ctx, "SELECT id FROM installations {lock}"); err != nil {
+		return nil, fmt.Errorf("lock installation: %w", err)
+	}
 	i, err := tx.Installation.Query().Only(ctx)
 	if ent.IsNotFound(err) {
 		i, err = tx.Installation.Create().SetSingleton(1).SetKeyCheck(keyCheck).Save(ctx)

@@ -39,6 +39,14 @@ func NewToken() string {
 	return TokenPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 
+// Bounds of a token's length, in bytes.
+const (
+	minToken = 16
+	maxToken = 256
+)
+
+func wellFormed(token string) bool { return len(token) >= minToken && len(token) <= maxToken }
+
 // hash is what is kept of a token. A token has enough entropy to need no salt
 // and no slow function.
 func hash(token string) string {
@@ -71,7 +79,7 @@ func refused() error {
 // Authenticate returns whom a token speaks for. An unknown, expired or
 // malformed token fails with UNAUTHENTICATED, always with the same words.
 func (s *Service) Authenticate(ctx context.Context, token string) (principal.Principal, error) {
-	if len(token) < 16 || len(token) > 256 {
+	if !wellFormed(token) {
 		return principal.Principal{}, refused()
 	}
 	ctx = principal.AsSystem(ctx)
