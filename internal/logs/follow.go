@@ -1,0 +1,325 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// FollowOptions say what a feed shows.
+type FollowOptions struct {
+	Source Source // without ID: all sources of the group
+	Filter Filter // a filter of Streams: {Build} alone is a build's feed, and ends with it
+
+	// After is the cursor to go on from: the feed shows the lines after it and
+	// no other. Without it, it begins with the last Tail lines, at most
+	// MaxPage.
+	After string
+	Tail  int
+}
+
+// Feed shows lines as they come. It has no goroutine and holds no lines: it
+// costs nothing while nobody calls Next. It is not safe for concurrent use.
+type Feed struct {
+	log    *Log
+	group  *group
+	scope  Source
+	filter *Filter
+	shares bool // takes all lines, so it can be given shared batches
+
+	pos   *position // after what was given
+	items []Item    // to give next
+	done  bool      // the End was given
+
+	snap *snapshot // being replayed; nil if live
+	next int64     // place in the ring, if live
+	over bool      // the context of Follow ended; belongs to group.mu
+}
+
+// Follow starts a feed. It ends with ctx, or with an End. What is written after
+// Follow has begun is in the feed. It fails like Query.
+func (l *Log) Follow(ctx context.Context, o FollowOptions) (*Feed, error) {
+	if err := o.Source.check(true); err != nil {
+		return nil, err
+	}
+	filter, err := o.Filter.prepared()
+	if err != nil {
+		return nil, err
+	}
+	pos, err := decodeCursor(o.Source, o.After, "after")
+	if err != nil {
+		return nil, err
+	}
+	if o.Tail < 0 {
+		return nil, fault.At("tail", fault.Invalid, "Ask for no less than 0 lines.")
+	}
+	f := &Feed{
+		log: l, group: l.group(o.Source.Group), scope: o.Source, filter: filter, pos: pos,
+		shares: filter.all() && len(filter.Streams) == 0 && filter.Replica == "",
+	}
+	f.group.mu.Lock()
+	f.group.followers++ // from here on the ring holds what is shown
+	f.group.mu.Unlock()
+	stop := context.AfterFunc(ctx, f.leave)
+	if err := f.begin(ctx, o.After == "", min(o.Tail, MaxPage)); err != nil {
+		if stop() {
+			f.leave()
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *Feed) leave() {
+	f.group.mu.Lock()
+	f.over = true
+	f.group.wake()
+	f.group.mu.Unlock()
+	f.group.unfollow()
+}
+
+// begin prepares the first items: those of the replay of a resumed feed come
+// with Next.
+func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
+	for range maxStale {
+		if f.snap, err = f.log.observe(ctx, f.group, f.scope); err != nil {
+			return err
+		}
+		if f.snap.retired() {
+			f.items = []Item{f.snap.retiredGap(f.pos)}
+		}
+		if !fresh {
+			return nil
+		}
+		if tail == 0 {
+			f.goLive()
+			return nil
+		}
+		r := reading{snapshot: f.snap, filter: f.filter, reverse: true, limit: tail, bytes: pageBytes}
+		r.anyTime()
+		var found *found
+		if found, err = r.read(ctx); err == nil {
+			f.items = append(f.items, found.items(f.snap)...)
+			f.goLive()
+			return nil
+		}
+		if !errors.Is(err, errStale) {
+			return err
+		}
+	}
+	return err
+}
+
+// goLive goes on in the ring, behind the snapshot.
+func (f *Feed) goLive() {
+	f.pos, f.next, f.snap = f.snap.end, f.snap.place, nil
+}
+
+// Next returns what comes next, waiting for it. After the End it is io.EOF. It
+// fails with ctx's error, and then goes on with the next call.
+func (f *Feed) Next(ctx context.Context) (Item, error) {
+	for len(f.items) == 0 {
+		if f.done {
+			return nil, io.EOF
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		var wait <-chan struct{}
+		var err error
+		if f.snap != nil {
+			err = f.replay(ctx)
+		} else {
+			wait, err = f.live(ctx)
+		}
+		if err != nil && !f.endWith(err) {
+			return nil, err
+		}
+		if wait == nil {
+			continue
+		}
+		select {
+		case <-wait:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	item := f.items[0]
+	f.items = f.items[1:]
+	return item, nil
+}
+
+// endWith ends the feed if err says that its source or the log is no more.
+func (f *Feed) endWith(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.NotFound:
+		f.end(SourceRemoved)
+	case fault.Unavailable:
+		f.end(ServerShutdown)
+	default:
+		return false
+	}
+	return true
+}
+
+func (f *Feed) end(why EndReason) {
+	f.items = append(f.items, &End{Reason: why, Cursor: f.pos.encode(f.scope)})
+	f.done = true
+}
+
+// replay reads the next lines of the snapshot.
+func (f *Feed) replay(ctx context.Context) error {
+	r := reading{snapshot: f.snap, filter: f.filter, lo: f.pos, limit: chunkLines, bytes: chunkBytes}
+	r.anyTime()
+	found, err := r.read(ctx)
+	if errors.Is(err, errStale) {
+		f.snap, err = f.log.observe(ctx, f.group, f.scope)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	f.items = found.items(f.snap)
+	f.pos = found.end
+	if !found.more {
+		f.goLive()
+	}
+	return nil
+}
+
+// errForgotten says that the ring has forgotten what a feed needs next.
+var errForgotten = errors.New("no longer in the ring")
+
+// live takes the next chunk out of the ring, or returns what to wait on.
+func (f *Feed) live(ctx context.Context) (<-chan struct{}, error) {
+	c, wait, err := f.take()
+	if errors.Is(err, errForgotten) {
+		return nil, f.catchUp(ctx)
+	}
+	if c != nil {
+		f.show(c)
+		f.pos = c.end
+	}
+	return wait, err
+}
+
+// take returns the next chunk of the feed's scope. Without one it returns what
+// to wait on, or ends the feed.
+func (f *Feed) take() (*chunk, <-chan struct{}, error) {
+	g := f.group
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f.over {
+		return nil, nil, context.Canceled
+	}
+	if f.next < g.ring.base {
+		return nil, nil, errForgotten
+	}
+	for f.next < g.ring.head() {
+		c := g.ring.get(f.next)
+		if c.end == nil {
+			g.seal()
+		}
+		f.next++
+		if f.scope.ID == "" || f.scope.ID == c.source {
+			if f.shares && !c.gap {
+				c.batch(f.scope)
+			}
+			return c, nil, nil
+		}
+		f.pos = c.end
+	}
+	if why, ended := f.ended(); ended {
+		f.end(why)
+		return nil, nil, nil
+	}
+	return nil, g.wait(), nil
+}
+
+// ended reports whether nothing more can come. The caller holds group.mu.
+func (f *Feed) ended() (EndReason, bool) {
+	g := f.group
+	switch {
+	case g.gone || f.scope.ID != "" && g.removed[f.scope.ID]:
+		return SourceRemoved, true
+	case g.closed:
+		return ServerShutdown, true
+	case f.scope.ID == "":
+		return "", false
+	}
+	src, ok := g.sources[f.scope.ID]
+	switch {
+	case !ok:
+		return "", false
+	case f.filter.buildOnly() && (src.end != nil || src.buildEnded()):
+		return BuildEnded, true
+	case src.end != nil:
+		return src.end.Reason, true
+	}
+	return "", false
+}
+
+// buildEnded reports whether the newest build stream has ended. The caller
+// holds group.mu.
+func (s *source) buildEnded() bool {
+	for _, st := range slices.Backward(s.streams) {
+		if st.Kind == Build {
+			return st.after.Ended
+		}
+	}
+	return false
+}
+
+// show makes items of a chunk.
+func (f *Feed) show(c *chunk) {
+	switch {
+	case c.gap:
+		if f.filter.selects(c.lines[0].Stream) {
+			f.items = append(f.items, gapItem(f.scope, &c.lines[0], c.start, c.end))
+		}
+	case f.shares:
+		f.items = append(f.items, c.shared[scopeIndex(f.scope)])
+	default:
+		var lines []Line
+		for i := range c.lines {
+			if l := &c.lines[i]; f.filter.selects(l.Stream) && f.filter.passes(l) {
+				lines = append(lines, *l)
+			}
+		}
+		if len(lines) > 0 {
+			f.items = append(f.items, newBatch(listing{scope: f.scope, lines: lines, start: f.pos, end: c.end, streams: noStreams}, false))
+		}
+	}
+}
+
+// catchUp replays what the ring has forgotten, unless that is more than the
+// feed may be behind.
+func (f *Feed) catchUp(ctx context.Context) error {
+	snap, err := f.log.observe(ctx, f.group, f.scope)
+	if err != nil {
+		return err
+	}
+	f.snap = snap
+	limit := f.log.opts.MaxLag
+	if limit <= 0 {
+		return nil
+	}
+	behind := int64(0)
+	for _, src := range snap.sources {
+		for _, v := range src.views {
+			behind += int64(v.last - min(v.last, f.pos.at(src.ID, v.stream.Number)))
+		}
+	}
+	if behind <= limit {
+		return nil
+	}
+	if !f.shares {
+		behind = 0 // how many of them match, nobody knows
+	}
+	f.items = append(f.items, &Gap{Dropped: behind, Reason: SlowConsumer, From: f.pos.encode(f.scope), To: snap.end.encode(f.scope)})
+	f.goLive()
+	return nil
+}

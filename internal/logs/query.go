@@ -1,0 +1,161 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// Query asks for a page of lines. The lines of a source are in the order of
+// their times, streams and numbers; the sources of a group follow each other
+// in the order of their ids.
+type Query struct {
+	Source   Source // without ID: all sources of the group
+	Filter   Filter
+	From, To time.Time // lines at or after From and before To; zero: any
+
+	// After and Before are cursors of the same source or group. With After the
+	// page goes forwards from it; with Before alone, backwards. With neither
+	// it begins at From, or, without that, is the last one.
+	After, Before string
+
+	Limit int // 1 to MaxPage; 0 means DefaultPage, more means MaxPage
+}
+
+// The limits of a page. A page of long lines ends earlier, at pageBytes.
+const (
+	DefaultPage = 200
+	MaxPage     = 1000
+
+	pageBytes = 1 << 20
+)
+
+// Page is a page of lines.
+type Page struct {
+	Lines []Line
+	// Gaps are where lines between those of the page are gone.
+	Gaps []*Gap
+
+	// StartCursor and EndCursor stand on the first and the last line. A page
+	// without lines has where it looked, so that a client can look again.
+	StartCursor, EndCursor string
+
+	// In the direction of the page there are more lines that match; on the
+	// other side there are lines, whether they match or not.
+	HasMoreBefore, HasMoreAfter bool
+
+	// RetentionUntil is when retention takes the first line; zero if it may
+	// stay.
+	RetentionUntil time.Time
+
+	listing listing
+}
+
+// Cursors returns the cursor of each line. It goes on with the query the line
+// came from: with another filter, only the line's own stream goes on exactly
+// there, and others close by.
+func (p *Page) Cursors() []string { return p.listing.cursors() }
+
+// maxStale is how often a reader looks again because the spool files it was
+// going to read had moved into the store.
+const maxStale = 8
+
+// Query returns a page. It fails with fault.CursorInvalid for a cursor that is
+// not one of the source, and fault.NotFound if the source was removed. A source
+// that never was is empty.
+func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
+	if err := q.Source.check(true); err != nil {
+		return nil, err
+	}
+	filter, err := q.Filter.prepared()
+	if err != nil {
+		return nil, err
+	}
+	r := reading{
+		filter: filter, limit: q.Limit, bytes: pageBytes,
+		reverse: q.After == "" && (q.Before != "" || q.From.IsZero()),
+	}
+	switch {
+	case r.limit < 0:
+		return nil, fault.At("limit", fault.Invalid, "Ask for at least one line.")
+	case r.limit == 0:
+		r.limit = DefaultPage
+	}
+	r.limit = min(r.limit, MaxPage)
+	r.anyTime()
+	if !q.From.IsZero() {
+		r.from = q.From.UnixNano()
+	}
+	if !q.To.IsZero() {
+		r.to = q.To.UnixNano()
+	}
+	if r.lo, err = decodeCursor(q.Source, q.After, "after"); err != nil {
+		return nil, err
+	}
+	if r.hi, err = decodeCursor(q.Source, q.Before, "before"); err != nil {
+		return nil, err
+	}
+	g := l.group(q.Source.Group)
+	for range maxStale {
+		if r.snapshot, err = l.observe(ctx, g, q.Source); err != nil {
+			return nil, err
+		}
+		var f *found
+		if f, err = r.read(ctx); err == nil {
+			return l.page(&r, f), nil
+		}
+		if !errors.Is(err, errStale) {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
+func (l *Log) page(r *reading, f *found) *Page {
+	p := &Page{HasMoreBefore: f.others, HasMoreAfter: f.more}
+	if r.reverse {
+		p.HasMoreBefore, p.HasMoreAfter = f.more, f.others
+	}
+	if r.retired() {
+		p.Gaps = append(p.Gaps, r.retiredGap(f.start))
+	}
+	for _, item := range f.items(r.snapshot) {
+		switch it := item.(type) {
+		case *Batch:
+			p.Lines = append(p.Lines, it.Lines...)
+		case *Gap:
+			p.Gaps = append(p.Gaps, it)
+		}
+	}
+	p.listing = listing{scope: r.scope, lines: p.Lines, start: f.start, end: f.end, streams: r.streams}
+	p.StartCursor, p.EndCursor = f.start.encode(r.scope), f.end.encode(r.scope)
+	if n := len(p.Lines); n > 0 {
+		w := walkFrom(f.start, r.streams)
+		w.to(&p.Lines[0])
+		p.StartCursor = w.encode(r.scope)
+		for i := range p.Lines[1:] {
+			w.to(&p.Lines[i+1])
+		}
+		p.EndCursor = w.encode(r.scope)
+		if !r.reverse { // what was looked at behind the last line needs no second look
+			w = walkFrom(f.end, r.streams)
+			w.to(&p.Lines[n-1])
+			p.EndCursor = w.encode(r.scope)
+		}
+		if age := l.opts.Retention.MaxAge; age > 0 {
+			p.RetentionUntil = time.Unix(0, p.Lines[0].UnixNano).Add(age)
+		}
+	}
+	return p
+}
+
+// retired reports whether retention took all lines of the only source.
+func (s *snapshot) retired() bool {
+	return s.scope.ID != "" && len(s.sources) == 1 && s.sources[0].end != nil && s.sources[0].end.Retired
+}
+
+func (s *snapshot) retiredGap(at *position) *Gap {
+	return &Gap{Reason: RetentionPassed, From: at.encode(s.scope), To: s.end.encode(s.scope)}
+}
