@@ -3,13 +3,16 @@
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build check generate lint test unchanged
+.PHONY: help build demo check generate lint test unchanged
 
 help: ## list what one can type
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
 
 build: ## build bin/davit
 	go build -ldflags "-X main.Commit=$$(git rev-parse --short HEAD)" -o bin/davit ./cmd/davit
+
+demo: build ## from nothing to a running application, and back
+	go run ./test/demo
 
 check: ## all that CI wants: generate, lint, test, unchanged
 	@for phase in generate lint test unchanged; do \

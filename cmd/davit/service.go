@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -94,63 +92,4 @@ func scaleCommand(getenv func(string) string) *cobra.Command {
 	}
 	s = newSession(cmd, getenv).linked(cmd)
 	return cmd
-}
-
-func deleteCommand(getenv func(string) string) *cobra.Command {
-	var s *session
-	var yes bool
-	cmd := &cobra.Command{
-		Use: "delete", Short: "Delete the service of this directory with everything it runs", Args: cobra.NoArgs,
-		Long:    "Deletes the service of this directory in all environments, with everything it runs, and forgets\nit in DIR/.davit. The project stays. It asks for the service's name unless --yes is said.",
-		Example: "  davit delete\n  davit delete --yes",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, l, err := s.link()
-			if err != nil {
-				return err
-			}
-			i, err := loadInstance(cmd.Context(), c, l.InstanceID)
-			if err != nil {
-				return err
-			}
-			if !yes {
-				if err := confirm(cmd, i.Service.Slug); err != nil {
-					return err
-				}
-			}
-			var out struct {
-				DeleteService struct{ Operation operationView }
-			}
-			err = c.Do(cmd.Context(), `mutation($id:ID!){deleteService(input:{serviceId:$id}){operation{id}}}`, client.Variables{"id": l.ServiceID}, &out)
-			if err != nil {
-				return err
-			}
-			if err := awaitOperation(cmd.Context(), c, out.DeleteService.Operation.ID); err != nil {
-				return err
-			}
-			if err := removeLink(s.dir); err != nil {
-				return err
-			}
-			if s.json {
-				return s.emit(cmd.OutOrStdout(), map[string]string{"deletedId": l.ServiceID})
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Service %s was deleted.\n", plain(i.Service.Name))
-			return nil
-		},
-	}
-	s = newSession(cmd, getenv).linked(cmd)
-	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
-	return cmd
-}
-
-// confirm asks a person to type a slug; where nobody can be asked it refuses.
-func confirm(cmd *cobra.Command, slug string) error {
-	if !isTerminal(cmd.InOrStdin()) {
-		return fault.New(fault.ConfirmationFailed, "Nobody can be asked here: say --yes to delete %s.", plain(slug))
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Type %s to delete it: ", plain(slug))
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != slug {
-		return fault.New(fault.ConfirmationFailed, "Nothing was deleted.")
-	}
-	return nil
 }

@@ -167,7 +167,8 @@ func instancesOf(ctx context.Context, c *client.Client, projectID string, fn fun
 		// Ten at a time: the API prices what a query may return.
 		err := c.Do(ctx, `query($p:ID!,$after:Cursor){node(id:$p){... on Project{services(first:10,after:$after){
 			nodes{instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
-				routes{url} activeDeployment{id number status conclusion url isActive} replicas{status health restarts}}}
+				routes{url} activeDeployment{id number status conclusion url isActive}
+				latestDeployment{id number status conclusion url isActive} replicas{status health restarts}}}
 			pageInfo{hasNextPage endCursor}}}}}`, v, &out)
 		if err != nil {
 			return err

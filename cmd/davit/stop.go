@@ -19,6 +19,7 @@ import (
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/proxy"
 )
 
@@ -92,8 +93,12 @@ func (s *session) stopServices(ctx context.Context, h holder, data string, out i
 		return err
 	}
 	return eachInstance(ctx, c, "default", func(i instanceView) error {
-		if i.ActiveDeployment == nil {
-			return nil
+		if err := endDeployment(ctx, c, i.LatestDeployment); err != nil {
+			return err
+		}
+		i, err := loadInstance(ctx, c, i.ID) // it may have gone live meanwhile
+		if err != nil || i.ActiveDeployment == nil || i.Status == lifecycle.InstanceStopped {
+			return err
 		}
 		if err := operate(ctx, c, "stopService", i.ID); err != nil {
 			return err
@@ -101,6 +106,21 @@ func (s *session) stopServices(ctx context.Context, h holder, data string, out i
 		s.say(out, "Service %s of %s in %s has stopped.", plain(i.Service.Name), plain(i.Service.Project.Name), plain(i.Environment.Name))
 		return nil
 	})
+}
+
+// endDeployment cancels a deployment that is under way and waits until it ended,
+// one way or the other.
+func endDeployment(ctx context.Context, c *client.Client, d *deploymentView) error {
+	if d == nil || d.Status.Final() {
+		return nil
+	}
+	var out struct{}
+	err := c.Do(ctx, `mutation($id:ID!){cancelDeployment(input:{deploymentId:$id}){deployment{id}}}`, client.Variables{"id": d.ID}, &out)
+	if err != nil && !fault.Is(err, fault.AlreadyLive) && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	_, err = followDeployment(ctx, c, d.ID, func(deploymentView) error { return nil })
+	return err
 }
 
 // holder is the process that serves a data directory, as it says in the lock.

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+)
+
+func deleteCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	var yes, project bool
+	cmd := &cobra.Command{
+		Use: "delete", Short: "Delete the service of this directory, or its project, with everything it runs", Args: cobra.NoArgs,
+		Long: "Deletes the service of this directory in all environments, with everything it runs, and forgets\n" +
+			"it in DIR/.davit. The project stays unless --project is said. It asks for the name to be typed\nunless --yes is said.",
+		Example: "  davit delete\n  davit delete --yes\n  davit delete --project",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, l, err := s.link()
+			if err != nil {
+				return err
+			}
+			i, err := loadInstance(cmd.Context(), c, l.InstanceID)
+			if err != nil {
+				return err
+			}
+			what, target, remove := "Service", i.Service.named, deleteService
+			if project {
+				what, target, remove = "Project", i.Service.Project, deleteProject
+			}
+			if !yes {
+				if err := confirm(cmd, target.Slug); err != nil {
+					return err
+				}
+			}
+			if err := remove(cmd.Context(), c, target); err != nil {
+				return err
+			}
+			if err := removeLink(s.dir); err != nil {
+				return err
+			}
+			if s.json {
+				return s.emit(cmd.OutOrStdout(), map[string]string{"deletedId": target.ID})
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s was deleted.\n", what, plain(target.Name))
+			return nil
+		},
+	}
+	s = newSession(cmd, getenv).linked(cmd)
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	cmd.Flags().BoolVar(&project, "project", false, "the whole project, with all its services")
+	return cmd
+}
+
+func deleteService(ctx context.Context, c *client.Client, svc named) error {
+	var out struct {
+		DeleteService struct{ Operation operationView }
+	}
+	err := c.Do(ctx, `mutation($id:ID!){deleteService(input:{serviceId:$id}){operation{id}}}`, client.Variables{"id": svc.ID}, &out)
+	if err != nil {
+		return err
+	}
+	return awaitOperation(ctx, c, out.DeleteService.Operation.ID)
+}
+
+func deleteProject(ctx context.Context, c *client.Client, p named) error {
+	var out struct {
+		DeleteProject struct{ Operation operationView }
+	}
+	err := c.Do(ctx, `mutation($id:ID!,$slug:String!){deleteProject(input:{projectId:$id,confirmSlug:$slug}){operation{id}}}`,
+		client.Variables{"id": p.ID, "slug": p.Slug}, &out)
+	if err != nil {
+		return err
+	}
+	return awaitOperation(ctx, c, out.DeleteProject.Operation.ID)
+}
+
+// confirm asks a person to type a slug; where nobody can be asked it refuses.
+func confirm(cmd *cobra.Command, slug string) error {
+	if !isTerminal(cmd.InOrStdin()) {
+		return fault.New(fault.ConfirmationFailed, "Nobody can be asked here: say --yes to delete %s.", plain(slug))
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Type %s to delete it: ", plain(slug))
+	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
+	if err != nil || strings.TrimSpace(line) != slug {
+		return fault.New(fault.ConfirmationFailed, "Nothing was deleted.")
+	}
+	return nil
+}
