@@ -69,7 +69,7 @@ func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, 
 	if err != nil {
 		return nil, err
 	}
-	return access.RegistryCredential(ctx, s.DB.Client, access.Read, id)
+	return access.RegistryCredential(ctx, s.DB.Client, access.Write, id)
 }
 
 // RemoveRegistryCredential forgets a credential. Services that name it can no
@@ -80,8 +80,12 @@ func (s *Service) RemoveRegistryCredential(ctx context.Context, id string) error
 		return err
 	}
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.RegistryCredential.Delete().Where(registrycredential.ID(c.ID)).Exec(ctx); err != nil {
-			return err
+		n, err := tx.RegistryCredential.Delete().Where(registrycredential.ID(c.ID)).Exec(ctx)
+		if err != nil {
+			return fmt.Errorf("remove credential: %w", err)
+		}
+		if n == 0 {
+			return access.Missing()
 		}
 		return tx.Record(ctx, store.Event{
 			Scope: store.Scope{WorkspaceID: c.WorkspaceID}, Type: "registry_credential.removed", SubjectID: c.ID,

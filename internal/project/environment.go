@@ -36,13 +36,17 @@ func (s *Service) CreateEnvironment(ctx context.Context, in NewEnvironment) (*en
 	}
 	var id string
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		p, err := lock(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
 		id, err = tx.Once(ctx, "createEnvironment", in, func() (string, error) { return s.createEnvironment(ctx, tx, p, in) })
 		return err
 	})
 	if err != nil {
-		return nil, taken(err, "name", "The project already has an environment of this name.")
+		return nil, err
 	}
-	return access.Environment(ctx, s.DB.Client, access.Read, id)
+	return access.Environment(ctx, s.DB.Client, access.Write, id)
 }
 
 func (s *Service) createEnvironment(ctx context.Context, tx *store.Tx, p *ent.Project, in NewEnvironment) (string, error) {
@@ -50,13 +54,10 @@ func (s *Service) createEnvironment(ctx context.Context, tx *store.Tx, p *ent.Pr
 	if err := spec.CheckSlug("name", slug); err != nil {
 		return "", err
 	}
-	if err := alive(p.Deleting, "project"); err != nil {
-		return "", err
-	}
 	e, err := tx.Environment.Create().SetProjectID(p.ID).SetSlug(slug).SetName(in.Name).SetKind(in.Kind).
 		SetConcurrency(in.Concurrency).SetNillableColor(in.Color).Save(ctx)
 	if err != nil {
-		return "", err
+		return "", taken(err, "name", "The project already has an environment of this name.")
 	}
 	services, err := tx.Service.Query().Where(service.ProjectID(p.ID), service.Deleting(false)).All(ctx)
 	if err != nil {
@@ -113,7 +114,7 @@ func (s *Service) UpdateEnvironment(ctx context.Context, in ChangeEnvironment) (
 	if err != nil {
 		return nil, err
 	}
-	return access.Environment(ctx, s.DB.Client, access.Read, e.ID)
+	return access.Environment(ctx, s.DB.Client, access.Write, e.ID)
 }
 
 // DeleteEnvironment begins to delete an environment and what runs in it.
@@ -139,14 +140,6 @@ func checkEnvironment(name, color *string) error {
 	}
 	if color != nil && !slices.Contains(colors, *color) {
 		return fault.At("color", fault.Invalid, "A color is one of %v.", colors)
-	}
-	return nil
-}
-
-// alive refuses work in something that is being deleted.
-func alive(deleting bool, what string) error {
-	if deleting {
-		return fault.New(fault.Conflict, "The %s is being deleted.", what)
 	}
 	return nil
 }

@@ -60,9 +60,9 @@ func (s *Service) Create(ctx context.Context, in New) (*ent.Project, error) {
 		return err
 	})
 	if err != nil {
-		return nil, taken(err, "slug", "The workspace already has a project %q.", in.Slug)
+		return nil, err
 	}
-	return access.Project(ctx, s.DB.Client, access.Read, id)
+	return access.Project(ctx, s.DB.Client, access.Write, id)
 }
 
 func (s *Service) create(ctx context.Context, tx *store.Tx, w *ent.Workspace, in New) (string, error) {
@@ -74,8 +74,11 @@ func (s *Service) create(ctx context.Context, tx *store.Tx, w *ent.Workspace, in
 	}
 	p, err := tx.Project.Create().SetWorkspaceID(w.ID).SetSlug(slug).SetName(in.Name).
 		SetNillableDescription(in.Description).SetNillableCreatedByID(userID(ctx)).Save(ctx)
+	if err != nil && in.Slug == "" {
+		return "", store.Race(err) // somebody took it meanwhile: make another
+	}
 	if err != nil {
-		return "", err
+		return "", taken(err, "slug", "The workspace already has a project %q.", slug)
 	}
 	if _, err := tx.Environment.Create().SetProjectID(p.ID).SetSlug("production").SetName("Production").SetKind(spec.Production).Save(ctx); err != nil {
 		return "", err
@@ -129,7 +132,7 @@ func (s *Service) Update(ctx context.Context, in Change) (*ent.Project, error) {
 		}
 		n, err := u.Save(ctx)
 		if err != nil {
-			return err
+			return taken(err, "slug", "The workspace already has a project with this slug.")
 		}
 		if n == 0 {
 			return stale(p.Deleting)
@@ -140,9 +143,9 @@ func (s *Service) Update(ctx context.Context, in Change) (*ent.Project, error) {
 		})
 	})
 	if err != nil {
-		return nil, taken(err, "slug", "The workspace already has a project with this slug.")
+		return nil, err
 	}
-	return access.Project(ctx, s.DB.Client, access.Read, p.ID)
+	return access.Project(ctx, s.DB.Client, access.Write, p.ID)
 }
 
 // Delete begins to delete a project with everything in it. confirm must be its
@@ -161,8 +164,9 @@ func (s *Service) Delete(ctx context.Context, id, confirm string) (*ent.Operatio
 	})
 }
 
-// remove marks a row as being deleted and begins the operation that does it.
-// mark returns 0 if the row was marked before.
+// remove marks a row as being deleted and begins the operation that does it,
+// or returns the one under way. One that failed is begun anew. mark returns 0
+// if the row was marked before.
 func (s *Service) remove(ctx context.Context, scope store.Scope, kind, id, what string, mark func(*store.Tx) (int, error)) (*ent.Operation, error) {
 	var op *ent.Operation
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
@@ -171,8 +175,9 @@ func (s *Service) remove(ctx context.Context, scope store.Scope, kind, id, what 
 			return err
 		}
 		if n == 0 {
-			op, err = underWay(ctx, tx, kind, id)
-			return err
+			if op, err = underWay(ctx, tx, kind, id); err != nil || op != nil {
+				return err
+			}
 		}
 		if op, err = tx.Operate(ctx, scope, kind, id, nil); err != nil {
 			return err
@@ -182,7 +187,10 @@ func (s *Service) remove(ctx context.Context, scope store.Scope, kind, id, what 
 			Message: what + " is being deleted.",
 		})
 	})
-	return op, err
+	if err != nil {
+		return nil, err
+	}
+	return op.Unwrap(), nil // may be asked for more after the transaction
 }
 
 // freeSlug returns slug if it is valid, or makes one of name that nobody has.
@@ -235,8 +243,8 @@ func checkTexts(name string, description *string) error {
 }
 
 func checkDescription(d *string) error {
-	if d != nil && len(*d) > maxText {
-		return fault.At("description", fault.Invalid, "A description has at most %d bytes.", maxText)
+	if d != nil && (len(*d) > maxText || store.Text(*d) != *d) {
+		return fault.At("description", fault.Invalid, "A description has at most %d bytes, none of them NUL.", maxText)
 	}
 	return nil
 }

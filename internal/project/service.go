@@ -3,6 +3,7 @@ package project
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/ent"
@@ -11,6 +12,8 @@ import (
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -57,19 +60,30 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 	}
 	var id string
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		id, err = tx.Once(ctx, "createService", in, func() (string, error) { return s.createService(ctx, tx, p, in) })
+		p, err := lock(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		id, err = tx.Once(ctx, "createService", s.withoutValues(in), func() (string, error) { return s.createService(ctx, tx, p, in) })
 		return err
 	})
 	if err != nil {
-		return nil, taken(err, "name", "The project already has a service of this name.")
+		return nil, err
 	}
-	return access.Service(ctx, s.DB.Client, access.Read, id)
+	return access.Service(ctx, s.DB.Client, access.Write, id)
+}
+
+// withoutValues is in with keyed hashes for the values of its variables: a
+// plain hash of a short secret could be guessed.
+func (s *Service) withoutValues(in NewService) NewService {
+	in.Variables = slices.Clone(in.Variables)
+	for i, v := range in.Variables {
+		in.Variables[i].Value = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: v.Name}, v.Value)
+	}
+	return in
 }
 
 func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Project, in NewService) (string, error) {
-	if err := alive(p.Deleting, "project"); err != nil {
-		return "", err
-	}
 	slug, err := freeSlug(in.Slug, in.Name, func(slug string) (bool, error) {
 		return tx.Service.Query().Where(service.ProjectID(p.ID), service.Slug(slug)).Exist(ctx)
 	})
@@ -78,10 +92,13 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 	}
 	svc, err := tx.Service.Create().SetProjectID(p.ID).SetSlug(slug).SetName(in.Name).SetKind(in.Kind).SetSource(in.Source).Save(ctx)
 	if err != nil {
-		return "", err
+		return "", taken(err, "slug", "The project already has a service %q.", slug)
 	}
 	q := tx.Environment.Query().Where(environment.ProjectID(p.ID), environment.Deleting(false))
 	if in.EnvironmentIDs != nil {
+		if slices.ContainsFunc(in.EnvironmentIDs, func(id string) bool { return !ident.Is(id, ident.Environment) }) {
+			return "", noEnvironment()
+		}
 		q.Where(environment.IDIn(in.EnvironmentIDs...))
 	}
 	envs, err := q.Order(environment.ByID()).All(ctx)
@@ -89,7 +106,7 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 		return "", fmt.Errorf("list environments: %w", err)
 	}
 	if len(envs) == 0 || in.EnvironmentIDs != nil && len(envs) != len(in.EnvironmentIDs) {
-		return "", fault.At("environmentIds", fault.NotFound, "The project has no such environment.")
+		return "", noEnvironment()
 	}
 	for _, e := range envs {
 		i, err := addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1))
@@ -108,6 +125,10 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 	})
 }
 
+func noEnvironment() error {
+	return fault.At("environmentIds", fault.NotFound, "The project has no such environment.")
+}
+
 // addInstance makes the instance of svc in e, with a host name if it is a web
 // service.
 func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
@@ -116,6 +137,7 @@ func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Ser
 	if err != nil {
 		return nil, fmt.Errorf("create instance: %w", err)
 	}
+	tx.ChangeRoutes() // its name, and its host name
 	if svc.Kind != spec.Web {
 		return i, nil
 	}
@@ -210,7 +232,7 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 	if err != nil {
 		return nil, err
 	}
-	return access.Service(ctx, s.DB.Client, access.Read, svc.ID)
+	return access.Service(ctx, s.DB.Client, access.Write, svc.ID)
 }
 
 // ChangeInstance describes new settings of an instance.
@@ -228,17 +250,16 @@ func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.S
 	if err != nil {
 		return nil, err
 	}
+	if in.ExpectedVersion != nil && *in.ExpectedVersion != i.Version {
+		return nil, stale(i.Deleting)
+	}
 	settings := in.Apply(i.Settings)
 	if err := settings.Validate("settings"); err != nil {
 		return nil, err
 	}
-	expected := i.Version
-	if in.ExpectedVersion != nil {
-		expected = *in.ExpectedVersion
-	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		n, err := tx.ServiceInstance.Update().
-			Where(serviceinstance.ID(i.ID), serviceinstance.Version(expected), serviceinstance.Deleting(false)).
+			Where(serviceinstance.ID(i.ID), serviceinstance.Version(i.Version), serviceinstance.Deleting(false)).
 			SetSettings(settings).AddVersion(1).Save(ctx)
 		if err != nil {
 			return err
@@ -254,7 +275,7 @@ func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.S
 	if err != nil {
 		return nil, err
 	}
-	return access.Instance(ctx, s.DB.Client, access.Read, i.ID)
+	return access.Instance(ctx, s.DB.Client, access.Write, i.ID)
 }
 
 // DeleteService begins to delete a service with everything it runs.
@@ -270,12 +291,15 @@ func (s *Service) DeleteService(ctx context.Context, id string) (*ent.Operation,
 
 // checkSource refuses a source that can never be fetched.
 func (s *Service) checkSource(ctx context.Context, workspaceID string, src spec.Source) error {
+	if src.Image != nil && src.Upload != nil {
+		return fault.At("source", fault.Invalid, "A source is either an image or an upload.")
+	}
 	if src.Image != nil {
 		if err := spec.CheckImage("source.image.image", src.Image.Image); err != nil {
 			return err
 		}
 		if id := src.Image.CredentialID; id != "" {
-			c, err := access.RegistryCredential(ctx, s.DB.Client, access.Read, id)
+			c, err := access.RegistryCredential(ctx, s.DB.Client, access.Write, id)
 			if err != nil {
 				return err
 			}

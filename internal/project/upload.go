@@ -61,7 +61,7 @@ func (s *Service) CreateUpload(ctx context.Context, in NewUpload) (Upload, error
 	var up Upload
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		up = Upload{}
-		if err := alive(svc.Deleting, "service"); err != nil {
+		if err := lockService(ctx, tx, svc.ID); err != nil {
 			return err
 		}
 		up.Artifact, err = tx.Artifact.Query().
@@ -76,7 +76,29 @@ func (s *Service) CreateUpload(ctx context.Context, in NewUpload) (Upload, error
 		up, err = announce(ctx, tx, svc, in)
 		return err
 	})
-	return up, err
+	if err != nil {
+		return Upload{}, err
+	}
+	up.Artifact = up.Artifact.Unwrap() // may be asked for more after the transaction
+	return up, nil
+}
+
+// lockService keeps others from changing a service, and its source with it, to
+// the end of the transaction. It refuses one that is being deleted.
+func lockService(ctx context.Context, tx *store.Tx, id string) error {
+	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", id); err != nil {
+		return fmt.Errorf("lock service: %w", err)
+	}
+	svc, err := tx.Service.Query().Where(service.ID(id)).Only(ctx)
+	switch {
+	case ent.IsNotFound(err):
+		return access.Missing()
+	case err != nil:
+		return fmt.Errorf("load service: %w", err)
+	case svc.Deleting:
+		return fault.New(fault.Conflict, "The service is being deleted.")
+	}
+	return nil
 }
 
 // announce writes what will be sent, and forgets what never was.
@@ -129,6 +151,9 @@ func (s *Service) ReceiveUpload(ctx context.Context, id string) (*ent.Artifact, 
 		if err != nil {
 			return fmt.Errorf("load artifact: %w", err)
 		}
+		if err := lockService(ctx, tx, a.ServiceID); err != nil {
+			return err
+		}
 		return becomeSource(ctx, tx, a)
 	})
 	if err != nil {
@@ -138,7 +163,8 @@ func (s *Service) ReceiveUpload(ctx context.Context, id string) (*ent.Artifact, 
 }
 
 // becomeSource makes the next deployments of a service that comes from uploads
-// come from a. A service that comes from an image stays as it is.
+// come from a. A service that comes from an image stays as it is. The caller
+// has locked the service.
 func becomeSource(ctx context.Context, tx *store.Tx, a *ent.Artifact) error {
 	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).WithProject().Only(ctx)
 	if err != nil {

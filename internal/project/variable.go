@@ -53,6 +53,9 @@ func (s *Service) SetVariables(ctx context.Context, t Target, values []Value, re
 		return nil, err
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if _, err := lock(ctx, tx, at.projectID); err != nil {
+			return err
+		}
 		before, err := inForce(ctx, tx, at.id)
 		if err != nil {
 			return err
@@ -76,7 +79,7 @@ func (s *Service) SetVariables(ctx context.Context, t Target, values []Value, re
 				changed = append(changed, name)
 			}
 		} else if len(before)+len(values) > maxVariables {
-			return fault.At("variables", fault.Invalid, "At most %d variables are allowed here.", maxVariables)
+			return tooMany()
 		}
 		return recordVariables(ctx, tx, at, changed)
 	})
@@ -96,6 +99,9 @@ func (s *Service) UnsetVariables(ctx context.Context, t Target, names []string) 
 	removed := []string{}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		removed = removed[:0]
+		if _, err := lock(ctx, tx, at.projectID); err != nil {
+			return err
+		}
 		before, err := inForce(ctx, tx, at.id)
 		if err != nil {
 			return err
@@ -113,7 +119,10 @@ func (s *Service) UnsetVariables(ctx context.Context, t Target, names []string) 
 		}
 		return recordVariables(ctx, tx, at, removed)
 	})
-	return removed, err
+	if err != nil {
+		return nil, err
+	}
+	return removed, nil
 }
 
 // set writes one variable and reports whether anything changed.
@@ -160,7 +169,7 @@ func (s *Service) set(ctx context.Context, tx *store.Tx, at target, old *ent.Var
 // unset takes a variable out of force. Its versions stay while a deployment
 // can be rolled back to them.
 func unset(ctx context.Context, tx *store.Tx, v *ent.Variable) error {
-	_, err := tx.Variable.Update().Where(variable.ID(v.ID), variable.RemovedAtIsNil()).SetRemovedAt(time.Now().UTC()).Save(ctx)
+	_, err := tx.Variable.Update().Where(variable.ID(v.ID), variable.RemovedAtIsNil()).SetRemovedAt(time.Now().UTC().Truncate(time.Microsecond)).Save(ctx)
 	if err != nil {
 		return fmt.Errorf("unset variable: %w", err)
 	}
@@ -225,7 +234,14 @@ func recordVariables(ctx context.Context, tx *store.Tx, at target, names []strin
 	})
 }
 
+func tooMany() error {
+	return fault.At("variables", fault.Invalid, "At most %d variables are allowed here.", maxVariables)
+}
+
 func checkValues(values []Value) error {
+	if len(values) > maxVariables {
+		return tooMany()
+	}
 	seen := map[string]bool{}
 	for i, v := range values {
 		field := fmt.Sprintf("variables.%d", i)
