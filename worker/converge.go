@@ -161,17 +161,21 @@ func (w *Worker) writeHealth(ctx context.Context, f deploy.Fence, set *replicaSe
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaRunning).SetHealth(health) })
 }
 
-// relaunch makes a lost container anew.
+// relaunch makes a container that was never made. One that was lost gets a
+// successor: the record counts a replica's lines, and a container made anew
+// under its id would begin at the first again.
 func (w *Worker) relaunch(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if r.Status != lifecycle.ReplicaCreated {
-		err := w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) {
-			u.SetStatus(lifecycle.ReplicaRestarting).SetHealth(lifecycle.HealthUnhealthy).AddRestarts(1)
-		})
-		if err != nil {
-			return err
-		}
+	if r.ContainerID == nil {
+		return w.launch(ctx, f, set, r)
 	}
-	return w.launch(ctx, f, set, r)
+	if err := w.discharge(ctx, f, r); err != nil {
+		return err
+	}
+	successor, err := w.Deploy.AddReplica(ctx, f, set.deployment, r.Slot)
+	if err != nil {
+		return err
+	}
+	return w.launch(ctx, f, set, successor)
 }
 
 // steady is how long a replica must have run for its earlier ends to be

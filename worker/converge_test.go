@@ -145,9 +145,9 @@ func TestConverge(t *testing.T) {
 		if err := h.fake.Remove(h.ctx, r.ContainerName); err != nil {
 			t.Fatal(err)
 		}
-		h.until("it is back", func() bool {
-			now := h.live(i)[0]
-			return now.Status == lifecycle.ReplicaRunning && now.Restarts == 1
+		h.within(5*time.Second, "it is back", func() bool {
+			now := h.live(i)
+			return len(now) == 1 && now[0].ID != r.ID && now[0].Status == lifecycle.ReplicaRunning
 		})
 		h.until("what the new one prints is recorded", func() bool { return len(p.output(d, "STDOUT")) == 2*had })
 		p.stop()

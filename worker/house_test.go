@@ -152,14 +152,13 @@ type process struct {
 	closer func()
 }
 
-// start runs a worker, which ends with the test at the latest.
-func (h *house) start() *process {
+// idle makes a worker that does only what the test calls.
+func (h *house) idle() *process {
 	h.t.Helper()
 	q, err := queue.Open(h.ctx, queue.Options{RedisURL: h.redis, Log: h.log})
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	h.db.Publish = q.Wake().Publish
 	book, err := logs.Open(h.ctx, logs.Options{Dir: h.logDir, Logger: h.log})
 	if err != nil {
 		h.t.Fatal(err)
@@ -173,18 +172,10 @@ func (h *house) start() *process {
 			Runner: h.engine, Wakes: q.Wake(), Installation: h.install, BaseDomain: "localhost", Log: h.log,
 		},
 	}}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(h.ctx))
-	p.cancel = cancel
-	go func() {
-		defer close(p.done)
-		if err := p.Run(ctx); err != nil {
-			h.t.Errorf("Run: %v", err)
-		}
-	}()
+	p.cancel = func() { close(p.done) }
 	p.closer = sync.OnceFunc(func() {
-		cancel()
+		p.cancel()
 		<-p.done
-		h.db.Publish = func(...string) {}
 		recorder.Close()
 		if err := book.Close(context.WithoutCancel(h.ctx)); err != nil {
 			h.t.Errorf("close logs: %v", err)
@@ -194,6 +185,23 @@ func (h *house) start() *process {
 		}
 	})
 	h.t.Cleanup(p.closer)
+	return p
+}
+
+// start runs a worker, which ends with the test at the latest.
+func (h *house) start() *process {
+	h.t.Helper()
+	p := h.idle()
+	h.db.Publish = p.Queue.Wake().Publish
+	var ctx context.Context
+	ctx, p.cancel = context.WithCancel(context.WithoutCancel(h.ctx))
+	go func() {
+		defer close(p.done)
+		if err := p.Run(ctx); err != nil {
+			h.t.Errorf("Run: %v", err)
+		}
+		h.db.Publish = func(...string) {}
+	}()
 	return p
 }
 

@@ -210,7 +210,7 @@ func (h *house) tidy() {
 func (p *process) output(d *ent.Deployment, kinds ...logs.Kind) []string {
 	p.h.t.Helper()
 	page, err := p.Recorder.Logs.Query(p.h.ctx, logs.Query{
-		Source: sourceOf(d.InstanceID, d.ID), Limit: 10_000, Filter: logs.Filter{Streams: kinds},
+		Source: sourceOf(d.InstanceID, d.ID), Limit: 1000, Filter: logs.Filter{Streams: kinds},
 	})
 	if err != nil {
 		p.h.t.Fatal(err)

@@ -28,11 +28,6 @@ func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 	if r.ContainerID != nil && *r.ContainerID == container.ID {
 		return nil
 	}
-	if r.ContainerID != nil { // another container: its output begins anew
-		if err := w.finish(ctx, r); err != nil {
-			return err
-		}
-	}
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetContainerID(container.ID) })
 }
 
