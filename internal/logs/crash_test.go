@@ -24,7 +24,7 @@ import (
 const (
 	crashDir     = "DAVIT_LOGS_CRASH_DIR"
 	crashStreams = 4
-	crashLines   = 25_000
+	crashLines   = 12_000
 	crashKills   = 25
 )
 
@@ -147,7 +147,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	cursor, seen := query(t, l, logs.Query{Source: crashSource}).EndCursor, map[string][]string{}
 	closeLog(t, l)
 	for range crashKills {
-		shown, done := runCrashChild(t, dir, rng.IntN(80))
+		shown, done := runCrashChild(t, dir, rng.IntN(45))
 		if done {
 			t.Fatal("done before it was killed often enough")
 		}

@@ -3,6 +3,7 @@ package logs
 import (
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"testing"
 
@@ -97,6 +98,43 @@ func TestACursorOfTwentyReplicasIsSmall(t *testing.T) {
 	}
 	if n := len(p.encode(scope)); n > 320 {
 		t.Errorf("%d characters", n)
+	}
+}
+
+// A cursor full of streams that are not there does not come back from each
+// line.
+func TestAMadeUpCursorIsNotRepeated(t *testing.T) {
+	t.Parallel()
+
+	scope := Source{testID("ins", 1), testID("dep", 1)}
+	l, err := Open(t.Context(), Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close(t.Context())
+	w, err := l.Writer(t.Context(), scope, Build, "", WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Write([]byte("one\ntwo\n"))
+	if err := w.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p := &position{last: scope.ID, next: 1 << 60}
+	for i := range 5000 {
+		p.marks = append(p.marks, mark{scope.ID, uint64(1_000_000 + i), 1 << 40})
+	}
+	p.marks = append([]mark{{scope.ID, 1, 0}}, p.marks...)
+	cursor := p.encode(scope)
+	page, err := l.Query(t.Context(), Query{Source: scope, After: cursor})
+	if err == nil && len(page.Lines) == 2 {
+		for _, c := range append(page.Cursors(), page.StartCursor, page.EndCursor) {
+			if len(c) > 100 {
+				t.Errorf("a cursor of %d characters, asked with one of %d", len(c), len(cursor))
+			}
+		}
+	} else {
+		t.Errorf("%+v, %v", page, err)
 	}
 }
 

@@ -74,6 +74,43 @@ func TestAWriterNeverWaitsForTheDisk(t *testing.T) {
 	}
 }
 
+func TestEndingOnABrokenDiskHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	l := openLog(t, logs.Options{Dir: dir})
+	src := newSource()
+	w := writer(t, l, src, logs.Stdout, newReplica())
+	mend := brokenDisk(t, dir, src)
+	if _, err := w.Write([]byte("one\ntwo")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := l.End(ctx, src, logs.DeploymentEnded); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("End: %v", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- l.End(t.Context(), src, logs.DeploymentEnded) }()
+	for range 20 {
+		if page, err := l.Query(t.Context(), logs.Query{Source: src}); err != nil || len(page.Lines) > 0 {
+			t.Errorf("a page while the disk is broken: %+v, %v", page, err)
+		}
+		if err := l.System(t.Context(), src, logs.SeverityWarn, "The disk is broken."); err != nil {
+			t.Error(err)
+		}
+	}
+	f := follow(t, l, logs.FollowOptions{Source: src})
+	mend()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	lines, end := collect(t, f, -1)
+	if len(lines) != 22 || end.Reason != logs.DeploymentEnded {
+		t.Errorf("%d lines, %+v", len(lines), end)
+	}
+}
+
 func TestALossyWriterSaysWhatItLeftOut(t *testing.T) {
 	t.Parallel()
 

@@ -23,50 +23,68 @@ func (l *Log) End(ctx context.Context, src Source, reason EndReason) error {
 	if reason != BuildEnded && reason != DeploymentEnded {
 		return fault.At("reason", fault.Invalid, "%.32q is not how a source ends.", reason)
 	}
-	return l.source(ctx, src, func(g *group, s *source) error {
-		g.mu.Lock()
-		ended, streams := s.end != nil, s.streams
-		g.mu.Unlock()
-		if ended {
-			return nil
-		}
-		if err := l.endStreams(ctx, g, streams); err != nil {
+	for {
+		var writing []*stream
+		err := l.source(ctx, src, func(g *group, s *source) (err error) {
+			writing, err = l.end(g, s, reason)
+			return err
+		})
+		if err != nil || len(writing) == 0 {
 			return err
 		}
-		end := &ending{Reason: reason, UnixNano: time.Now().UnixNano(), Streams: l.numbers.peek()}
-		if err := l.writeEnding(src, end); err != nil {
-			return err
-		}
-		s.system = nil
-		g.mu.Lock()
-		s.end = end
-		g.wake()
-		g.mu.Unlock()
-		g.settle(src.ID)
-		return nil
-	})
-}
-
-// endStreams ends the streams that have not, and waits until that is in the
-// spool.
-func (l *Log) endStreams(ctx context.Context, g *group, streams []*stream) error {
-	for _, s := range streams {
-		g.mu.Lock()
-		w := s.writer
-		s.writer = nil
-		g.mu.Unlock()
-		if w == nil {
-			w = &Writer{log: l, stream: s, begun: true}
-			w.split.emit = w.emit
-		}
-		if err := w.locked(w.finish); err != nil && !errors.Is(err, errStreamEnded) {
-			return err
+		for _, s := range writing {
+			if err := s.queue.wait(ctx); err != nil {
+				return fmt.Errorf("end a source: %w", err)
+			}
 		}
 	}
-	for _, s := range streams {
-		if err := s.queue.wait(ctx); err != nil {
-			return fmt.Errorf("end a source: %w", err)
+}
+
+// end ends the streams of s, and s itself once all of them are in the spool; it
+// returns those that are not. The caller holds s.life.
+func (l *Log) end(g *group, s *source, reason EndReason) (writing []*stream, err error) {
+	g.mu.Lock()
+	ended, streams := s.end != nil, s.streams
+	g.mu.Unlock()
+	if ended {
+		return nil, nil
+	}
+	for _, st := range streams {
+		if err := l.endStream(st); err != nil {
+			return nil, err
 		}
+		if st.queue.drained() != nil {
+			writing = append(writing, st)
+		}
+	}
+	if len(writing) > 0 {
+		return writing, nil
+	}
+	end := &ending{Reason: reason, UnixNano: time.Now().UnixNano(), Streams: l.numbers.peek()}
+	if err := l.writeEnding(s.Source, end); err != nil {
+		return nil, err
+	}
+	s.system = nil
+	g.mu.Lock()
+	s.end = end
+	g.wake()
+	g.mu.Unlock()
+	g.settle(s.ID)
+	return nil, nil
+}
+
+// endStream does what Writer.End does, whoever writes.
+func (l *Log) endStream(s *stream) error {
+	s.group.mu.Lock()
+	w := s.writer
+	s.writer = nil
+	s.group.mu.Unlock()
+	if w == nil {
+		w = &Writer{log: l, stream: s, begun: true}
+		w.split.emit = w.emit
+	}
+	if err := w.locked(w.finish); err != nil && !errors.Is(err, errStreamEnded) {
+		return fmt.Errorf("end a source: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 )
@@ -110,6 +111,13 @@ type disk struct {
 func newDisk() disk { return disk{ready: make(chan struct{}, 1), dirty: map[string]bool{}} }
 
 func (l *Log) touch(path string) { l.later(func(d *disk) { d.dirty[path] = true }) }
+
+// touchDirs is touch for a source's directory and those it lies in.
+func (l *Log) touchDirs(dir string) {
+	l.touch(dir)
+	l.touch(filepath.Dir(dir))
+	l.touch(l.root)
+}
 
 func (l *Log) unlinkLater(path string) {
 	l.later(func(d *disk) { d.unlink = append(d.unlink, path) })

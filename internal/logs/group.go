@@ -32,10 +32,10 @@ type source struct {
 	Source
 
 	life   sync.Mutex
-	loaded bool    // belongs to life
 	system *Writer // belongs to life
 
-	end *ending // nil while it has not ended
+	loaded bool    // what is on disk is known
+	end    *ending // nil while it has not ended
 	// streams is by number, and nil when the source is not resident: it has
 	// ended and all of it is in the store.
 	streams  []*stream

@@ -118,6 +118,48 @@ func TestATornSpoolIsCut(t *testing.T) {
 	}
 }
 
+// A reader who saw lines that a power cut took does not miss those that come
+// in their place.
+func TestACursorBehindTheEndIsTheEnd(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	src, replica, other := newSource(), newReplica(), newReplica()
+	l := openLog(t, logs.Options{Dir: dir})
+	w := writer(t, l, src, logs.Stdout, replica)
+	write(t, w, []byte("one\n"))
+	write(t, w, []byte("two\n"))
+	write(t, w, []byte("three\n"))
+	w = writer(t, l, src, logs.Stdout, other)
+	write(t, w, []byte("from another\n"))
+	if _, err := w.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	seen := query(t, l, logs.Query{Source: src}).EndCursor
+	closeLog(t, l)
+	paths, err := filepath.Glob(filepath.Join(dir, src.Group, src.ID, "*"+replica+"*.spool"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	info, err := os.Stat(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(paths[0], info.Size()/2); err != nil {
+		t.Fatal(err)
+	}
+
+	l = openLog(t, logs.Options{Dir: dir})
+	f := follow(t, l, logs.FollowOptions{Source: src, After: seen})
+	write(t, writer(t, l, src, logs.Stdout, other), []byte("first\n"))
+	b := nextBatch(t, f)
+	write(t, writer(t, l, src, logs.Stdout, replica), []byte("two again\nthree again\n"))
+	f = follow(t, l, logs.FollowOptions{Source: src, After: b.Cursors()[0]})
+	if b := nextBatch(t, f); !cmp.Equal(messages(b.Lines), []string{"two again", "three again"}) {
+		t.Errorf("after the power cut comes %q", messages(b.Lines))
+	}
+}
+
 // Lines a power cut took from the middle are announced.
 func TestASpoolFileThatIsGoneIsAGap(t *testing.T) {
 	t.Parallel()

@@ -41,6 +41,9 @@ type lane struct {
 // read walks.
 func (r *reading) read(ctx context.Context) (*found, error) {
 	f := &found{}
+	if err := r.settleIn(ctx); err != nil {
+		return nil, err
+	}
 	r.place()
 	last, size := r.firstLast(), 0
 	sources := slices.Clone(r.sources)
@@ -85,6 +88,31 @@ walk:
 	}
 	r.finish(f, last)
 	return f, nil
+}
+
+// settleIn makes lo a position in this snapshot, whoever made it: it has no
+// marks on streams that are not there, and what comes later is not taken for
+// read, also if a power cut took lines that were.
+func (r *reading) settleIn(ctx context.Context) error {
+	if r.lo == nil {
+		return nil
+	}
+	lo := &position{last: r.lo.last, next: min(r.lo.next, r.end.next)}
+	for _, src := range r.sources {
+		if !r.lo.marked(src.ID) {
+			continue
+		}
+		if err := r.load(ctx, src); err != nil {
+			return err
+		}
+		for _, v := range src.views {
+			if seq := r.lo.at(src.ID, v.stream.Number); seq != readAll {
+				lo.marks = append(lo.marks, mark{src.ID, v.stream.Number, min(seq, v.last)})
+			}
+		}
+	}
+	r.lo = lo
+	return nil
 }
 
 // place puts the readers of all loaded streams where the walk begins.

@@ -32,6 +32,8 @@ type Batch struct {
 	listing listing
 	once    sync.Once
 	cursor  string
+	each    sync.Once
+	cursors []string
 }
 
 // Cursor is where a feed stands after the batch.
@@ -41,8 +43,11 @@ func (b *Batch) Cursor() string {
 }
 
 // Cursors returns the cursor of each line: a Query or a feed after it goes on
-// with the next line.
-func (b *Batch) Cursors() []string { return b.listing.cursors() }
+// with the next line. It is shared like the lines.
+func (b *Batch) Cursors() []string {
+	b.each.Do(func() { b.cursors = b.listing.cursors() })
+	return b.cursors
+}
 
 func newBatch(g listing, replay bool) *Batch {
 	return &Batch{Lines: g.lines, Replay: replay, listing: g}

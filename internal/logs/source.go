@@ -55,6 +55,7 @@ func (l *Log) writeEnding(src Source, end *ending) error {
 	if err := writeFile(filepath.Join(dir, endingFile), b); err != nil {
 		return fmt.Errorf("end a source: %w", err)
 	}
+	l.touchDirs(dir)
 	return nil
 }
 
@@ -99,8 +100,25 @@ func (g *group) entry(src Source) (*source, error) {
 	return s, nil
 }
 
+// loaded makes sure that src is loaded. Unlike source it does not wait for
+// whoever changes the life of a source that is.
+func (l *Log) loaded(ctx context.Context, src Source) error {
+	g := l.group(src.Group)
+	s, err := g.entry(src)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	loaded := s.loaded
+	g.mu.Unlock()
+	if loaded {
+		return nil
+	}
+	return l.source(ctx, src, func(*group, *source) error { return nil })
+}
+
 // source calls fn with a loaded source; nobody else changes its life in the
-// meantime.
+// meantime, so fn waits for no disk that may be full.
 func (l *Log) source(ctx context.Context, src Source, fn func(*group, *source) error) error {
 	g := l.group(src.Group)
 	s, err := g.entry(src)
@@ -109,17 +127,16 @@ func (l *Log) source(ctx context.Context, src Source, fn func(*group, *source) e
 	}
 	s.life.Lock()
 	defer s.life.Unlock()
-	if !s.loaded {
-		if err := l.load(ctx, g, s); err != nil {
-			return err
-		}
-		s.loaded = true
-	}
 	g.mu.Lock()
-	removed := g.removed[src.ID]
+	loaded, removed := s.loaded, g.removed[src.ID]
 	g.mu.Unlock()
 	if removed {
 		return errRemoved(src)
+	}
+	if !loaded {
+		if err := l.load(ctx, g, s); err != nil {
+			return err
+		}
 	}
 	return fn(g, s)
 }
@@ -137,7 +154,7 @@ func (l *Log) load(ctx context.Context, g *group, s *source) error {
 	}
 	if end != nil && len(files) == 0 {
 		g.mu.Lock()
-		s.end = end
+		s.end, s.loaded = end, true
 		g.mu.Unlock()
 		return nil
 	}
@@ -146,7 +163,7 @@ func (l *Log) load(ctx context.Context, g *group, s *source) error {
 		return err
 	}
 	g.mu.Lock()
-	s.end, s.streams, s.resident = end, streams, true
+	s.end, s.streams, s.resident, s.loaded = end, streams, true, true
 	g.mu.Unlock()
 	for _, st := range streams {
 		l.seals.add(st)

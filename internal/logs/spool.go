@@ -65,7 +65,7 @@ func (l *Log) spool(s *stream, b Block) error {
 		if err := create(t.path); err != nil {
 			return fmt.Errorf("create a spool file: %w", err)
 		}
-		l.touch(filepath.Dir(t.path))
+		l.touchDirs(filepath.Dir(t.path))
 	}
 	l.frame = l.codec.append(l.frame[:0], b, false)
 	f, ok := parseFrame(l.frame)

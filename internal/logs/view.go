@@ -56,7 +56,7 @@ func (l *Log) observe(ctx context.Context, g *group, scope Source) (*snapshot, e
 		sources = g.open()
 	}
 	for _, src := range sources {
-		err := l.source(ctx, src, func(*group, *source) error { return nil })
+		err := l.loaded(ctx, src)
 		if err != nil && (scope.ID != "" || !fault.Is(err, fault.NotFound)) {
 			return nil, err
 		}
@@ -119,11 +119,11 @@ func (l *Log) list(g *group) error {
 			return err
 		}
 		src.life.Lock()
-		if !src.loaded && end != nil {
-			g.mu.Lock()
+		g.mu.Lock()
+		if !src.loaded {
 			src.end = end
-			g.mu.Unlock()
 		}
+		g.mu.Unlock()
 		src.life.Unlock()
 	}
 	g.mu.Lock()
@@ -149,19 +149,20 @@ func (s *snapshot) load(ctx context.Context, v *sourceView) error {
 	if v.loaded {
 		return nil
 	}
-	g := s.log.group(v.Group)
-	err := s.log.source(ctx, v.Source, func(_ *group, src *source) error {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if v.loaded = src.resident; v.loaded {
-			for _, st := range src.streams {
-				v.views = append(v.views, st.view())
-			}
-		}
-		return nil
-	})
-	if err != nil || v.loaded {
+	if err := s.log.loaded(ctx, v.Source); err != nil {
 		return err
+	}
+	g := s.log.group(v.Group)
+	g.mu.Lock()
+	if src, ok := g.sources[v.ID]; ok && src.resident {
+		for _, st := range src.streams {
+			v.views = append(v.views, st.view())
+		}
+		v.loaded = true
+	}
+	g.mu.Unlock()
+	if v.loaded {
+		return nil
 	}
 	states, err := s.log.store.Streams(ctx, v.Source)
 	if err != nil {
