@@ -36,7 +36,7 @@ type session struct {
 // clientCommands are the commands that speak to a server.
 func clientCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
-		deployCommand(getenv), statusCommand(getenv), psCommand(getenv), cancelCommand(getenv), rollbackCommand(getenv),
+		deployCommand(getenv), statusCommand(getenv), psCommand(getenv), logsCommand(getenv), cancelCommand(getenv), rollbackCommand(getenv),
 		deleteCommand(getenv), stopCommand(getenv), startCommand(getenv), restartCommand(getenv), scaleCommand(getenv),
 	}
 }

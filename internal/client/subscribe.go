@@ -27,6 +27,10 @@ const (
 	firstWait, longestWait = 100 * time.Millisecond, 5 * time.Second
 )
 
+// ErrAgain is what the function given to Subscribe returns to have the
+// subscription begun anew, as after a dropped connection.
+var ErrAgain = errors.New("subscribe again")
+
 // Subscribe runs a subscription and calls each with the data of every message,
 // one at a time, until the server completes it; then it returns nil. An error
 // of each ends it and is returned.
@@ -42,8 +46,11 @@ func (c *Client) Subscribe(ctx context.Context, query string, variables func() V
 			wait, seen = firstWait, time.Now()
 			return each(data)
 		})
-		var dropped *droppedError
-		if !errors.As(err, &dropped) {
+		if errors.Is(err, ErrAgain) {
+			err = &droppedError{err}
+		}
+		dropped, ok := errors.AsType[*droppedError](err)
+		if !ok {
 			return err
 		}
 		if ctx.Err() != nil {
