@@ -31,8 +31,25 @@ type Router struct {
 	BaseDomain   string
 	Log          *slog.Logger
 
-	mu       sync.Mutex
-	problems map[netip.Addr]string // name servers that cannot listen
+	mu        sync.Mutex
+	problems  map[netip.Addr]string // name servers that cannot listen
+	listening map[netip.Addr]bool   // name servers of the table pushed last
+}
+
+// Listen makes sure that the proxy knows of a network's name server before
+// something in the network asks it. A new network changes no row, so the table
+// gets a new version here.
+func (r *Router) Listen(ctx context.Context, n runner.Network) error {
+	r.mu.Lock()
+	known := !n.Gateway.IsValid() || r.listening[n.Gateway]
+	r.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := r.Deploy.ChangeRoutes(ctx); err != nil {
+		return err
+	}
+	return r.Sync(ctx)
 }
 
 // Run pushes the table whenever it changes, and now and then in case a wake was
@@ -69,11 +86,18 @@ func (r *Router) Sync(ctx context.Context) error {
 		return err
 	}
 	ack, err := client.Push(ctx, table)
-	if err != nil && !fault.Is(err, fault.VersionConflict) { // a newer one is in force
+	if fault.Is(err, fault.VersionConflict) { // a newer one is in force; its pusher learned of its zones
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("push routes: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.listening = make(map[netip.Addr]bool, len(table.Zones))
+	for _, z := range table.Zones {
+		r.listening[z.Listen.Addr()] = true
+	}
 	r.problems = make(map[netip.Addr]string, len(ack.Zones))
 	for _, z := range ack.Zones {
 		if addr, err := netip.ParseAddrPort(z.Listen); err == nil {

@@ -137,6 +137,9 @@ func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
+	if err := w.Router.Listen(ctx, network); err != nil { // what runs need not wait for a proxy
+		w.Log.WarnContext(ctx, "names are not resolved yet", "network", network.Name, "err", err)
+	}
 	set := &replicaSet{deployment: d, settings: s, kind: kind, secrets: env.Secrets}
 	if kind == spec.Web {
 		set.port = portOf(s, d.Image)

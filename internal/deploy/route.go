@@ -87,3 +87,11 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 	}
 	return out, nil
 }
+
+// ChangeRoutes gives the table a new version though no row of it changed.
+func (s *Service) ChangeRoutes(ctx context.Context) error {
+	return s.DB.Tx(ctx, func(tx *store.Tx) error {
+		tx.ChangeRoutes()
+		return nil
+	})
+}
