@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/davitdev/davit/ent"
@@ -125,4 +126,27 @@ func (p *person) header() http.Header {
 		h.Set("Authorization", "Bearer "+p.token)
 	}
 	return h
+}
+
+// dump is everything in a table, as text.
+func dump(t testing.TB, db *store.DB, table string) string {
+	t.Helper()
+	rows, err := db.QueryContext(storetest.System(t), "SELECT * FROM "+table)
+	check(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	check(t, err)
+	var out strings.Builder
+	for rows.Next() {
+		values, into := make([][]byte, len(columns)), make([]any, len(columns))
+		for i := range values {
+			into[i] = &values[i]
+		}
+		check(t, rows.Scan(into...))
+		for i, v := range values {
+			out.WriteString(columns[i] + "=" + string(v) + "\n")
+		}
+	}
+	check(t, rows.Err())
+	return out.String()
 }

@@ -4077,14 +4077,14 @@ func (ec *executionContext) marshalNJSON2map(ctx context.Context, sel ast.Select
 }
 
 func (ec *executionContext) unmarshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx context.Context, v any) (logs.Kind, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := model.UnmarshalString(v)
 	res := logs.Kind(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNLogStream2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐKind(ctx context.Context, sel ast.SelectionSet, v logs.Kind) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := model.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")

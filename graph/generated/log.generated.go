@@ -1113,14 +1113,14 @@ func (ec *executionContext) _LogPage(ctx context.Context, sel ast.SelectionSet, 
 // region    ***************************** type.gotpl *****************************
 
 func (ec *executionContext) unmarshalNLogEndReason2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐEndReason(ctx context.Context, v any) (logs.EndReason, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := model.UnmarshalString(v)
 	res := logs.EndReason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNLogEndReason2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐEndReason(ctx context.Context, sel ast.SelectionSet, v logs.EndReason) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := model.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
@@ -1166,14 +1166,14 @@ func (ec *executionContext) marshalNLogGap2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋ
 }
 
 func (ec *executionContext) unmarshalNLogGapReason2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐGapReason(ctx context.Context, v any) (logs.GapReason, error) {
-	tmp, err := graphql.UnmarshalString(v)
+	tmp, err := model.UnmarshalString(v)
 	res := logs.GapReason(tmp)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) marshalNLogGapReason2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋlogsᚐGapReason(ctx context.Context, sel ast.SelectionSet, v logs.GapReason) graphql.Marshaler {
 	_ = sel
-	res := graphql.MarshalString(string(v))
+	res := model.MarshalString(string(v))
 	if res == graphql.Null {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
 			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")

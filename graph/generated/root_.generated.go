@@ -3789,6 +3789,7 @@ enum LogStream {
   SYSTEM
 }
 
+"What can be asked."
 type Query {
   "Any object by its id. Fails with NOT_FOUND for what does not exist or may not be seen."
   node("Id of the object." id: ID!): Node
@@ -5145,7 +5146,7 @@ input ServiceSourceInput @oneOf {
 }
 "An image of a registry."
 input ImageSourceInput {
-  "Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…"
+  "Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…, digest and all."
   image: String!
   "What opens it; absent: the workspace's credential for its host, if there is one."
   credentialId: ID

@@ -7,8 +7,9 @@ import (
 	"github.com/davitdev/davit/graph/page"
 )
 
-// ProjectConnection and the others are the connections and edges of the API.
 type (
+	// The connections and edges of the API.
+
 	ProjectConnection     = page.Connection[*ent.Project]
 	ProjectEdge           = page.Edge[*ent.Project]
 	EnvironmentConnection = page.Connection[*ent.Environment]

@@ -324,7 +324,7 @@ type HealthCheckInput struct {
 
 // An image of a registry.
 type ImageSourceInput struct {
-	// Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…
+	// Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…, digest and all.
 	Image string `json:"image"`
 	// What opens it; absent: the workspace's credential for its host, if there is one.
 	CredentialID *string `json:"credentialId,omitempty"`

@@ -1,15 +1,38 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/davitdev/davit/internal/logs"
 )
+
+// MarshalString writes a text.
+func MarshalString(s string) graphql.Marshaler { return graphql.MarshalString(s) }
+
+// UnmarshalString reads a text that can be stored: valid UTF-8 without NUL,
+// which neither PostgreSQL nor an environment variable can hold.
+func UnmarshalString(v any) (string, error) { return storable(graphql.UnmarshalString(v)) }
+
+// MarshalID writes an id.
+func MarshalID(s string) graphql.Marshaler { return graphql.MarshalID(s) }
+
+// UnmarshalID reads an id, a text that can be stored.
+func UnmarshalID(v any) (string, error) { return storable(graphql.UnmarshalID(v)) }
+
+func storable(s string, err error) (string, error) {
+	if err == nil && (strings.IndexByte(s, 0) >= 0 || !utf8.ValidString(s)) {
+		err = errors.New("the text has a NUL or is no UTF-8")
+	}
+	return s, err
+}
 
 // nanoLayout writes every instant with the same number of digits, so that
 // texts sort like times.
