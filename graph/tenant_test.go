@@ -6,6 +6,7 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/principal"
@@ -89,4 +90,14 @@ func (w *world) tenant(mark string) *tenant {
 		check(w, out.End(ctx))
 	}
 	return t
+}
+
+// ids are those of the tenant's rows by kind.
+func (t *tenant) ids() map[ident.Kind]string {
+	return map[ident.Kind]string{
+		ident.Workspace: t.workspace.ID, ident.User: t.owner.ID, ident.Project: t.project.ID, ident.Environment: t.environment.ID,
+		ident.Service: t.service.ID, ident.Instance: t.instance.ID, ident.Deployment: t.deployment.ID, ident.Build: t.build.ID,
+		ident.Replica: t.replica.ID, ident.Route: t.route.ID, ident.Variable: t.variable.ID, ident.Event: t.event.ID,
+		ident.Operation: t.operation.ID, ident.RegistryCredential: t.credential.ID, ident.Artifact: t.artifact.ID,
+	}
 }

@@ -8,16 +8,24 @@ import (
 )
 
 type (
-	// The connections and edges of the API.
-
-	ProjectConnection     = page.Connection[*ent.Project]
-	ProjectEdge           = page.Edge[*ent.Project]
+	// ProjectConnection is a page of the list.
+	ProjectConnection = page.Connection[*ent.Project]
+	// ProjectEdge is an item of the list.
+	ProjectEdge = page.Edge[*ent.Project]
+	// EnvironmentConnection is a page of the list.
 	EnvironmentConnection = page.Connection[*ent.Environment]
-	EnvironmentEdge       = page.Edge[*ent.Environment]
-	ServiceConnection     = page.Connection[*ent.Service]
-	ServiceEdge           = page.Edge[*ent.Service]
-	DeploymentConnection  = page.Connection[*ent.Deployment]
-	DeploymentEdge        = page.Edge[*ent.Deployment]
-	EventConnection       = page.Connection[*ent.Event]
-	EventEdge             = page.Edge[*ent.Event]
+	// EnvironmentEdge is an item of the list.
+	EnvironmentEdge = page.Edge[*ent.Environment]
+	// ServiceConnection is a page of the list.
+	ServiceConnection = page.Connection[*ent.Service]
+	// ServiceEdge is an item of the list.
+	ServiceEdge = page.Edge[*ent.Service]
+	// DeploymentConnection is a page of the list.
+	DeploymentConnection = page.Connection[*ent.Deployment]
+	// DeploymentEdge is an item of the list.
+	DeploymentEdge = page.Edge[*ent.Deployment]
+	// EventConnection is a page of the list.
+	EventConnection = page.Connection[*ent.Event]
+	// EventEdge is an item of the list.
+	EventEdge = page.Edge[*ent.Event]
 )
