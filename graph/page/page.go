@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"entgo.io/ent/dialect/sql"
 
@@ -70,7 +71,7 @@ func (a Args) position() (*position, error) {
 		return nil, bad
 	}
 	part := strings.SplitN(string(raw), "\x00", 3)
-	if len(part) != 3 || part[0] != a.By {
+	if len(part) != 3 || part[0] != a.By || strings.Contains(part[2], "\x00") || !utf8.ValidString(part[2]) {
 		return nil, bad
 	}
 	if _, ok := ident.KindOf(part[1]); !ok {
