@@ -13,8 +13,10 @@ import (
 // finalize makes sure that requests go to the deployment that was switched to,
 // lets what it replaced finish, and completes it.
 func (w *Worker) finalize(ctx context.Context, c *deploy.Claim) error {
-	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
-		return err
+	if !c.Row.Phases.Running(lifecycle.PhaseSwitchTraffic) { // it does, unless this is another attempt
+		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
+			return err
+		}
 	}
 	if err := w.Router.Sync(ctx); err != nil {
 		return err

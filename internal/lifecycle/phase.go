@@ -121,6 +121,12 @@ func (ps Phases) Current() PhaseName {
 	return ps[len(ps)-1].Name
 }
 
+// Running reports whether name runs.
+func (ps Phases) Running(name PhaseName) bool {
+	i := ps.index(name)
+	return i >= 0 && ps[i].Status == PhaseRunning
+}
+
 func (ps Phases) index(name PhaseName) int {
 	return slices.IndexFunc(ps, func(p Phase) bool { return p.Name == name })
 }
