@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
@@ -55,7 +56,7 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 	if err := checkReplicas("settings.replicas", in.Replicas); err != nil {
 		return nil, err
 	}
-	if err := s.checkSource(ctx, p.WorkspaceID, in.Source); err != nil {
+	if err := s.checkSource(ctx, p.WorkspaceID, "", in.Source); err != nil {
 		return nil, err
 	}
 	var id string
@@ -206,7 +207,7 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 		}
 	}
 	if in.Source != nil {
-		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, *in.Source); err != nil {
+		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, svc.ID, *in.Source); err != nil {
 			return nil, err
 		}
 	}
@@ -289,8 +290,9 @@ func (s *Service) DeleteService(ctx context.Context, id string) (*ent.Operation,
 	})
 }
 
-// checkSource refuses a source that can never be fetched.
-func (s *Service) checkSource(ctx context.Context, workspaceID string, src spec.Source) error {
+// checkSource refuses a source that can never be fetched by the service, which
+// is "" for one that is yet to be made.
+func (s *Service) checkSource(ctx context.Context, workspaceID, serviceID string, src spec.Source) error {
 	if src.Image != nil && src.Upload != nil {
 		return fault.At("source", fault.Invalid, "A source is either an image or an upload.")
 	}
@@ -306,6 +308,15 @@ func (s *Service) checkSource(ctx context.Context, workspaceID string, src spec.
 			if c.WorkspaceID != workspaceID {
 				return access.Missing()
 			}
+		}
+	}
+	if src.Upload != nil && src.Upload.ArtifactID != "" {
+		exists, err := s.DB.Artifact.Query().Where(artifact.ID(src.Upload.ArtifactID), artifact.ServiceID(serviceID)).Exist(ctx)
+		if err != nil {
+			return fmt.Errorf("find artifact: %w", err)
+		}
+		if !exists { // or sent to another service
+			return access.Missing()
 		}
 	}
 	return nil
