@@ -150,8 +150,12 @@ func TestACursorBehindTheEndIsTheEnd(t *testing.T) {
 	}
 
 	l = openLog(t, logs.Options{Dir: dir})
+	w = writer(t, l, src, logs.Stdout, other)
+	write(t, w, []byte("first\n"))
+	if _, err := w.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	f := follow(t, l, logs.FollowOptions{Source: src, After: seen})
-	write(t, writer(t, l, src, logs.Stdout, other), []byte("first\n"))
 	b := nextBatch(t, f)
 	write(t, writer(t, l, src, logs.Stdout, replica), []byte("two again\nthree again\n"))
 	f = follow(t, l, logs.FollowOptions{Source: src, After: b.Cursors()[0]})

@@ -3,8 +3,6 @@ package logs
 import (
 	"container/list"
 	"sync"
-
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 // pool keeps a bounded number of things open. What is in use stays open; of
@@ -109,55 +107,5 @@ func (p *pool[K, V]) drop(it *pooled[K, V]) {
 func (p *pool[K, V]) finish(it *pooled[K, V]) {
 	if it.users == 0 && it.err == nil {
 		p.close(it.value)
-	}
-}
-
-// blockCache keeps decoded blocks within a budget of bytes. It is safe for
-// concurrent use.
-type blockCache struct {
-	budget int
-
-	mu    sync.Mutex
-	bytes int
-	lru   *simplelru.LRU[blockKey, *decoded]
-}
-
-// blockKey is where a block begins: it never changes there.
-type blockKey struct {
-	path string
-	at   int64
-}
-
-// decoded is the lines of a block, or of a spool file as far as it was then.
-type decoded struct {
-	lines []Line
-	size  int64 // of the spool file
-	bytes int
-}
-
-func newBlockCache(budget int) *blockCache {
-	c := &blockCache{budget: budget}
-	// NewLRU fails only for a size that is not positive.
-	c.lru, _ = simplelru.NewLRU(max(1, budget), func(_ blockKey, d *decoded) { c.bytes -= d.bytes })
-	return c
-}
-
-func (c *blockCache) get(k blockKey) (*decoded, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lru.Get(k)
-}
-
-func (c *blockCache) put(k blockKey, d *decoded) {
-	for i := range d.lines {
-		d.bytes += len(d.lines[i].Message) + lineCost
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lru.Remove(k)
-	c.lru.Add(k, d)
-	c.bytes += d.bytes
-	for c.bytes > c.budget {
-		c.lru.RemoveOldest()
 	}
 }

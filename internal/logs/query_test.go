@@ -77,28 +77,56 @@ func TestACursorDividesTheLines(t *testing.T) {
 	t.Parallel()
 
 	rng := rand.New(rand.NewPCG(23, 24))
-	for range 3 {
-		w := newWorld(t, rng, 3, 40)
+	for range 2 {
+		w := newWorld(t, rng, 3, 30)
 		for name, q := range w.queries(rng) {
 			want := w.want(q)
-			if q.From.IsZero() {
-				q.From = time.Unix(0, 1)
-			}
 			q.Limit = logs.MaxPage
-			all := query(t, w.log, q)
-			if !cmp.Equal(want, showLines(all.Lines), compareShown) {
-				t.Fatal(cmp.Diff(want, showLines(all.Lines), compareShown))
+			for way, p := range everyWay(t, w, q, len(want)) {
+				checkCursors(t, w, name+", "+way, q, want, p)
 			}
-			for i, cursor := range all.Cursors() {
-				after, before := q, q
-				after.After, before.Before = cursor, cursor
-				if got := showLines(query(t, w.log, after).Lines); !cmp.Equal(want[i+1:], got, compareShown) {
-					t.Errorf("%s, after line %d:\n%s", name, i, cmp.Diff(want[i+1:], got, compareShown))
-				}
-				if got := showLines(query(t, w.log, before).Lines); !cmp.Equal(want[:i], got, compareShown) {
-					t.Errorf("%s, before line %d:\n%s", name, i, cmp.Diff(want[:i], got, compareShown))
-				}
-			}
+		}
+	}
+}
+
+// everyWay returns pages that end where all lines of q do, read from the
+// beginning, backwards from the end, and from the middle.
+func everyWay(t *testing.T, w *world, q logs.Query, n int) map[string]*logs.Page {
+	t.Helper()
+	backwards := q
+	if q.From.IsZero() {
+		q.From = time.Unix(0, 1)
+	} else {
+		last := query(t, w.log, logs.Query{Source: q.Source}).EndCursor
+		backwards.Before = query(t, w.log, logs.Query{Source: q.Source, After: last}).EndCursor
+	}
+	pages := map[string]*logs.Page{"forwards": query(t, w.log, q), "backwards": query(t, w.log, backwards)}
+	if n > 2 {
+		q.After = pages["backwards"].Cursors()[n/3]
+		pages["from the middle"] = query(t, w.log, q)
+	}
+	return pages
+}
+
+// checkCursors checks that each cursor of p, whose lines are the last of want,
+// divides want.
+func checkCursors(t *testing.T, w *world, name string, q logs.Query, want []shown, p *logs.Page) {
+	t.Helper()
+	if q.From.IsZero() {
+		q.From = time.Unix(0, 1)
+	}
+	skipped := len(want) - len(p.Lines)
+	if !cmp.Equal(want[skipped:], showLines(p.Lines), compareShown) {
+		t.Fatalf("%s:\n%s", name, cmp.Diff(want[skipped:], showLines(p.Lines), compareShown))
+	}
+	for i, cursor := range p.Cursors() {
+		after, before, at := q, q, skipped+i
+		after.After, before.Before = cursor, cursor
+		if got := showLines(query(t, w.log, after).Lines); !cmp.Equal(want[at+1:], got, compareShown) {
+			t.Errorf("%s, after line %d:\n%s", name, at, cmp.Diff(want[at+1:], got, compareShown))
+		}
+		if got := showLines(query(t, w.log, before).Lines); !cmp.Equal(want[:at], got, compareShown) {
+			t.Errorf("%s, before line %d:\n%s", name, at, cmp.Diff(want[:at], got, compareShown))
 		}
 	}
 }
