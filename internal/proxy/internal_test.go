@@ -35,7 +35,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		q := new(dns.Msg)
 		if q.Unpack(packet) != nil || len(q.Question) != 1 {
-			t.Skip()
+			return
 		}
 		m := resolve(names, q)
 		if m == nil {
@@ -112,7 +112,7 @@ func FuzzStripPrefix(f *testing.F) {
 		u, err := url.ParseRequestURI(path)
 		r := &route{Route: Route{Path: canonicalPath(prefix)}}
 		if err != nil || u.Path == "" || r.Path[0] != '/' || !r.covers(u.Path) {
-			t.Skip()
+			return
 		}
 		stripPrefix(u, r.Path)
 		again, err := url.PathUnescape(u.EscapedPath())
