@@ -118,6 +118,57 @@ func TestATornSpoolIsCut(t *testing.T) {
 	}
 }
 
+// Whole frames behind a damaged one, or of lines that are there already, do not
+// come back later.
+func TestFramesBehindADamagedOneAreGone(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	src, replica := newSource(), newReplica()
+	say := func(lines ...string) {
+		t.Helper()
+		l := openLog(t, logs.Options{Dir: dir})
+		defer closeLog(t, l)
+		w := writer(t, l, src, logs.Stdout, replica)
+		for _, line := range lines {
+			write(t, w, []byte(line+"\n"))
+			if _, err := w.Resume(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	expect := func(want ...string) {
+		t.Helper()
+		l := openLog(t, logs.Options{Dir: dir})
+		defer closeLog(t, l)
+		if lines, _ := everything(t, l, src); !cmp.Equal(want, messages(lines)) {
+			t.Errorf("got %q, want %q", messages(lines), want)
+		}
+	}
+	say("one", "two", "six", "ten")
+	paths, err := filepath.Glob(filepath.Join(dir, src.Group, src.ID, "*.spool"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	raw, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := len(raw) / 4 // they are of one length
+	damaged := bytes.Clone(raw)
+	damaged[2*frame-2] ^= 1 // in the second
+	if err := os.WriteFile(paths[0], damaged, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("one")
+	say("new")
+	expect("one", "new")
+	if err := os.WriteFile(paths[0], append(raw, raw[frame:]...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("one", "two", "six", "ten")
+}
+
 // A reader who saw lines that a power cut took does not miss those that come
 // in their place.
 func TestACursorBehindTheEndIsTheEnd(t *testing.T) {
@@ -157,7 +208,11 @@ func TestACursorBehindTheEndIsTheEnd(t *testing.T) {
 	}
 	f := follow(t, l, logs.FollowOptions{Source: src, After: seen})
 	b := nextBatch(t, f)
-	write(t, writer(t, l, src, logs.Stdout, replica), []byte("two again\nthree again\n"))
+	w = writer(t, l, src, logs.Stdout, replica)
+	write(t, w, []byte("two again\nthree again\n"))
+	if _, err := w.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	f = follow(t, l, logs.FollowOptions{Source: src, After: b.Cursors()[0]})
 	if b := nextBatch(t, f); !cmp.Equal(messages(b.Lines), []string{"two again", "three again"}) {
 		t.Errorf("after the power cut comes %q", messages(b.Lines))

@@ -55,6 +55,7 @@ const (
 func (l *Log) work(ctx context.Context, w *worklist, retry time.Duration, do func(*stream) error) {
 	var failed []*stream
 	var again <-chan time.Time
+	down := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -68,14 +69,22 @@ func (l *Log) work(ctx context.Context, w *worklist, retry time.Duration, do fun
 			failed = nil
 		}
 		for _, s := range w.take() {
-			if err := do(s); err != nil && ctx.Err() == nil {
-				failed = append(failed, s)
-				if again == nil {
-					again = time.After(retry)
-					l.log.WarnContext(ctx, "the log cannot be written, trying again",
-						slog.String("source", s.Source.ID), slog.Any("err", err))
-				}
+			err := do(s)
+			if err == nil || ctx.Err() != nil {
+				continue
 			}
+			failed = append(failed, s)
+			if !down {
+				l.log.WarnContext(ctx, "the log cannot be written, trying again", slog.String("source", s.Source.ID), slog.Any("err", err))
+				down = true
+			}
+		}
+		switch {
+		case len(failed) > 0 && again == nil:
+			again = time.After(retry)
+		case len(failed) == 0 && down:
+			l.log.InfoContext(ctx, "the log is written again")
+			down = false
 		}
 	}
 }

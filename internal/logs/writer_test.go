@@ -140,20 +140,29 @@ func TestOutputWithoutResumeBeginsALine(t *testing.T) {
 
 	dir := t.TempDir()
 	src := newSource()
-	l := openLog(t, logs.Options{Dir: dir})
-	w := writer(t, l, src, logs.Build, "")
-	w.Write([]byte("step 1\nstep 2: half"))
-	w.Flush()
-	closeLog(t, l)
-
-	l = openLog(t, logs.Options{Dir: dir})
-	w = writer(t, l, src, logs.Build, "")
-	w.Write([]byte("step 2: again\n"))
-	if p, err := w.Resume(t.Context()); err != nil || p.Lines != 2 {
-		t.Errorf("Resume: %+v, %v", p, err)
+	part := func(raw string, resume bool) {
+		t.Helper()
+		l := openLog(t, logs.Options{Dir: dir})
+		defer closeLog(t, l)
+		w := writer(t, l, src, logs.Build, "")
+		if resume {
+			if p, err := w.Resume(t.Context()); err != nil || p.Lines != 1 {
+				t.Errorf("Resume: %+v, %v", p, err)
+			}
+		}
+		if _, err := w.Write([]byte(raw)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Flush(); err != nil {
+			t.Fatal(err)
+		}
 	}
+	part("step 1\nstep 2: half", false)
+	part("again", false)
+	part("again, and on\nstep 3\n", true)
+	l := openLog(t, logs.Options{Dir: dir})
 	lines, _ := everything(t, l, src)
-	if d := cmp.Diff([]string{"step 1", "step 2: half", "step 2: again"}, messages(lines)); d != "" {
+	if d := cmp.Diff([]string{"step 1", "step 2: half", "again", ", and on", "step 3"}, messages(lines)); d != "" {
 		t.Error(d)
 	}
 }
@@ -190,14 +199,14 @@ func TestGapsAreKept(t *testing.T) {
 			case *logs.Batch:
 				got = append(got, messages(it.Lines)...)
 			case *logs.Gap:
-				got = append(got, fmt.Sprintf("%d %s", it.Dropped, it.Reason))
+				got = append(got, fmt.Sprintf("gap %d %s", it.Dropped, it.Reason))
 				page, err := l.Query(t.Context(), logs.Query{Source: src, After: it.From, Before: it.To})
 				if err != nil || len(page.Lines) != 0 || len(page.Gaps) != 1 {
 					t.Errorf("%s: between the gap's cursors: %+v, %v", name, page, err)
 				}
 			}
 		}
-		if d := cmp.Diff([]string{"one", "41 RATE_LIMITED", "two", "0 STORE_UNAVAILABLE"}, got); d != "" {
+		if d := cmp.Diff([]string{"one", "gap 41 RATE_LIMITED", "two", "gap 0 STORE_UNAVAILABLE"}, got); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
@@ -266,7 +275,10 @@ func TestAStreamHasOneWriter(t *testing.T) {
 	if _, err := w.Write([]byte("three\n")); !errors.Is(err, logs.ErrClosed) {
 		t.Errorf("writing after the end: %v", err)
 	}
-	w = writer(t, l, src, logs.Stdout, replica) // a new stream
+	w = writer(t, l, src, logs.Stdout, replica) // a new stream of the same output
+	if p, err := w.Resume(t.Context()); err != nil || p.Lines != 2 {
+		t.Errorf("Resume after the end: %+v, %v", p, err)
+	}
 	write(t, w, []byte("once more\n"))
 	if _, err := w.Resume(t.Context()); err != nil {
 		t.Fatal(err)
