@@ -110,7 +110,7 @@ func TestTurns(t *testing.T) {
 			i := h.service(h.version("v1", slowPull), nil)
 			first := h.request(i, "")
 			h.reaches(first.ID, lifecycle.Preparing)
-			second := h.request(i, h.version("v2", nil))
+			second := h.request(i, h.version("v2", slowPull))
 			third := h.request(i, h.version("v3", nil))
 			h.completed(third.ID)
 			if d := h.row(first.ID); *d.Conclusion != lifecycle.Canceled || d.Failure.Code != fault.Superseded {
