@@ -8,15 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
+
+	"github.com/davitdev/davit/test/server"
 )
 
 const (
@@ -40,25 +39,29 @@ func demo(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	ports, err := freePorts(2)
-	if err != nil {
-		return err
-	}
-	api, apps, data := ports[0], ports[1], filepath.Join(dir, "data")
 	app := filepath.Join(dir, filepath.Base(example)) // deploying leaves a link behind: not in the repository
 	if err := os.CopyFS(app, os.DirFS(example)); err != nil {
 		return err
 	}
+	log, err := os.Create(filepath.Join(dir, "serve.log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	ports, err := server.FreePorts(2)
+	if err != nil {
+		return err
+	}
+	s := &server.Server{Program: program, Data: filepath.Join(dir, "data"), API: ports[0], Apps: ports[1], Out: os.Stdout, Log: log}
 	davit := func(ctx context.Context, args ...string) error {
 		fmt.Println("\n$ davit", strings.Join(args, " "))
-		cmd := command(ctx, args...)
-		cmd.Env = append(os.Environ(), "DAVIT_SERVER=http://"+api, "DAVIT_DATA="+data, "DAVIT_TOKEN=")
+		cmd := s.Command(ctx, args...)
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		return cmd.Run()
 	}
 
-	serving, err := serve(ctx, dir, data, api, apps)
-	if err != nil {
+	fmt.Println("$ davit", strings.Join(s.Arguments(), " "))
+	if err := s.Start(ctx); err != nil {
 		return err
 	}
 	defer func() { // also after Ctrl-C
@@ -66,77 +69,27 @@ func demo(ctx context.Context) (err error) {
 		if _, gone := os.Stat(filepath.Join(app, ".davit")); gone == nil {
 			err = errors.Join(err, davit(last, "delete", "--project", "--yes", "--dir", app))
 		}
-		err = errors.Join(err, davit(last, "stop", "--all", "--data", data), serving.Wait())
+		err = errors.Join(err, davit(last, "stop", "--all", "--data", s.Data), s.Wait())
 	}()
-	if err := ready(ctx, "http://"+api+"/readyz"); err != nil {
+	if err := s.Ready(ctx); err != nil {
 		return err
 	}
 	if err := davit(ctx, "deploy", "--yes", app); err != nil {
 		return err
 	}
-	if err := request(ctx, apps, "web-"+filepath.Base(example)+".localhost"); err != nil {
+	if err := request(ctx, s, "web-"+filepath.Base(example)+".localhost"); err != nil {
 		return err
 	}
 	return davit(ctx, "status", "--dir", app)
 }
 
-// command runs davit so that Ctrl-C reaches it through ctx alone.
-func command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	return cmd
-}
-
-// serve starts the server. It outlives ctx, so that it can be told to stop
-// what it runs; its log is a file.
-func serve(ctx context.Context, dir, data, api, apps string) (*exec.Cmd, error) {
-	log, err := os.Create(filepath.Join(dir, "serve.log"))
-	if err != nil {
-		return nil, err
-	}
-	defer log.Close()
-	args := []string{"serve", "--data", data, "--listen", api, "--proxy-listen", apps}
-	fmt.Println("$ davit", strings.Join(args, " "))
-	cmd := command(context.WithoutCancel(ctx), args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, log
-	return cmd, cmd.Start()
-}
-
-// ready waits until a URL answers with 200.
-func ready(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("davit serve is not ready after 30 s"))
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		if res, err := http.DefaultClient.Do(req); err == nil {
-			res.Body.Close()
-			if res.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-	}
-}
-
-// request asks the application for its page, through the proxy. Only browsers
-// and curl resolve *.localhost, so it dials the address and says the host.
-func request(ctx context.Context, addr, host string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
+// request asks the application for its page, through the proxy.
+func request(ctx context.Context, s *server.Server, host string) error {
+	req, err := s.Request(ctx, http.MethodGet, host, "/")
 	if err != nil {
 		return err
 	}
-	req.Host = host
-	fmt.Printf("\n$ curl -H 'Host: %s' http://%s/\n", host, addr)
+	fmt.Printf("\n$ curl -H 'Host: %s' %s\n", host, req.URL)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err
@@ -151,18 +104,4 @@ func request(ctx context.Context, addr, host string) error {
 		return fmt.Errorf("the application answered %s", res.Status)
 	}
 	return nil
-}
-
-// freePorts returns addresses on loopback that nobody listens on.
-func freePorts(n int) ([]string, error) {
-	var out []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer ln.Close() // all at the end, so that they differ
-		out = append(out, ln.Addr().String())
-	}
-	return out, nil
 }
