@@ -10,6 +10,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/runner"
 )
 
 // lookAgain is when an operation is looked at again at the latest; what it
@@ -97,6 +98,15 @@ func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) 
 	for _, id := range c.EnvironmentIDs {
 		if err := w.Runner.RemoveNetwork(ctx, NetworkName(id)); err != nil {
 			return progress{}, fmt.Errorf("remove network: %w", err)
+		}
+	}
+	images, err := w.Deploy.BuiltImages(ctx, c.InstanceIDs)
+	if err != nil {
+		return progress{}, err
+	}
+	for _, id := range images {
+		if err := w.Runner.RemoveImage(ctx, id); err != nil && !errors.Is(err, runner.ErrInUse) {
+			return progress{}, fmt.Errorf("remove image: %w", err)
 		}
 	}
 	var errs []error

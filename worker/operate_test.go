@@ -9,6 +9,8 @@ import (
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
@@ -101,4 +103,43 @@ func TestDelete(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestDeletedImages(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		h.start()
+		i := h.service(h.version("v1", nil), nil)
+		built := func(i *ent.ServiceInstance, image string) *ent.Deployment {
+			d := h.deploy(i, image)
+			if err := h.db.Build.Create().SetProjectID(d.ProjectID).SetDeploymentID(d.ID).SetBuilder(spec.Dockerfile).Exec(h.ctx); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		mine, shared := built(i, h.version("mine", nil)), built(i, h.version("shared", nil))
+		pulled := h.deploy(i, "")
+		other := h.service(h.version("other", nil), func(s *project.NewService) { s.Name = "other" })
+		h.deploy(other, shared.Image.Reference)
+
+		op, err := h.projects.DeleteService(h.ctx, i.ServiceID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.done(op.ID)
+		for what, tt := range map[string]struct {
+			image string
+			kept  bool
+		}{
+			"an image built for it alone goes":       {mine.Image.ID, false},
+			"one that another service has run stays": {shared.Image.ID, true},
+			"one of a registry stays":                {pulled.Image.ID, true},
+		} {
+			if _, err := h.fake.Image(h.ctx, tt.image); (err == nil) != tt.kept {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
 }

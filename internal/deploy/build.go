@@ -5,9 +5,13 @@ import (
 	"fmt"
 	"slices"
 
+	"entgo.io/ent/dialect/sql"
+	"entgo.io/ent/dialect/sql/sqljson"
+
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
@@ -75,6 +79,33 @@ func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpd
 		tx.Wake(c.ID)
 		return nil
 	})
+}
+
+// BuiltImages lists the ids of the images that were built for instances and
+// that no other instance has run.
+func (s *Service) BuiltImages(ctx context.Context, instanceIDs []string) ([]string, error) {
+	rows, err := s.DB.Deployment.Query().
+		Where(deployment.InstanceIDIn(instanceIDs...), deployment.HasBuild(), deployment.ImageNotNil()).
+		Select(deployment.FieldImage).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list built images: %w", err)
+	}
+	var out []string
+	for _, d := range rows {
+		if slices.Contains(out, d.Image.ID) {
+			continue
+		}
+		shared, err := s.DB.Deployment.Query().Where(deployment.InstanceIDNotIn(instanceIDs...), func(q *sql.Selector) {
+			q.Where(sqljson.ValueEQ(deployment.FieldImage, d.Image.ID, sqljson.Path("id")))
+		}).Exist(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("look who else runs an image: %w", err)
+		}
+		if !shared {
+			out = append(out, d.Image.ID)
+		}
+	}
+	return out, nil
 }
 
 // ArtifactSum is the content address of an upload that has arrived.
