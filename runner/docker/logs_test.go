@@ -130,6 +130,22 @@ func TestLogsWithoutALossHaveNoGap(t *testing.T) {
 	}
 }
 
+// An attachment may be ahead of the copy, which is what the engine's times are
+// of: the position is then older than lines that were read. They come neither
+// again nor as a loss.
+func TestLogsOfAReaderThatWasAheadOfTheCopy(t *testing.T) {
+	p := newPlace(t)
+	name := p.run(runner.Spec{Image: p.toolImage(), Command: []string{"/tool", "lines", "20000", "40"}})
+	p.ended(name)
+	all := p.frames(name, runner.Position{})
+	for _, read := range []int{2, 10_000, 20_000} {
+		got := p.frames(name, runner.Position{Stdout: int64(read), Time: all[0].Time.Add(-time.Second)})
+		if len(got) != len(all)-read || len(got) > 0 && (got[0].Gap || string(got[0].Data) != string(all[read].Data)) {
+			t.Errorf("after %d: %d lines, want %d", read, len(got), len(all)-read)
+		}
+	}
+}
+
 // The engine's copier is between the application and the attachment: a reader
 // who stops holds the application, and loses nothing by it.
 func TestAttachWaitsForItsReader(t *testing.T) {

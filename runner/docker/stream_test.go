@@ -115,12 +115,16 @@ func TestLogsCountBothOutputsApart(t *testing.T) {
 		"with lines that are gone":    {runner.Position{Stdout: 99, Stderr: 99, Time: second(1)}, "o2 -e2. end. o3. ", true},
 		"with all lines gone":         {runner.Position{Stdout: 99, Stderr: 99, Time: second(0)}, "o1. e1. o2 -e2. end. o3. ", true},
 		"with a count but no time":    {runner.Position{Stdout: 99}, "e1. e2. ", false},
-		"with gone lines on one only": {runner.Position{Stdout: 99, Time: second(1)}, "e1. o2 -e2. end. o3. ", true},
+		"with gone lines on one only": {runner.Position{Stdout: 99, Time: second(1)}, "e1. e2. o2 -end. o3. ", true},
 	}
 	for name, tt := range tests {
 		l := &logStream{
-			r: bufio.NewReader(bytes.NewReader(raw)), ending: endWith(t.Context(), func() error { return nil }),
-			after: tt.from.Time, unread: [3]int64{1: tt.from.Stdout, 2: tt.from.Stderr},
+			ending: endWith(t.Context(), func() error { return nil }),
+			open:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
+			after:  tt.from.Time, unread: [3]int64{1: tt.from.Stdout, 2: tt.from.Stderr},
+		}
+		if err := l.begin(); err != nil {
+			t.Fatal(err)
 		}
 		got, gap := "", false
 		for {
