@@ -245,7 +245,7 @@ func (s *sink) Log(lines []build.Line) {
 
 func (s *sink) write(ctx context.Context) {
 	s.last = time.Now()
-	if err := s.w.Deploy.SetBuildSteps(ctx, s.c, s.list); err != nil && !overtaken(err) {
+	if err := s.w.Deploy.SetBuildSteps(ctx, s.c, s.list); err != nil && !overtaken(err) && ctx.Err() == nil {
 		s.w.Log.WarnContext(ctx, "build steps not written", "deployment", s.c.ID, "err", err)
 	}
 }

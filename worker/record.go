@@ -158,7 +158,7 @@ func (rec *Recorder) pump(ctx context.Context, r *ent.Replica, out *output, stre
 		case errors.Is(ierr, runner.ErrNotFound):
 			return
 		case ierr == nil && c.State != runner.Running && err == nil:
-			if err := rec.catchUp(ctx, r, out); err != nil {
+			if err := rec.catchUp(ctx, r, out); err != nil && ctx.Err() == nil { // else Finish does it
 				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "replica", r.ID, "err", err)
 			}
 			return
