@@ -152,8 +152,10 @@ func (h *house) takeDown() {
 		h.kill()
 		return
 	}
-	if err := h.srv.Ready(h.ctx); err != nil {
-		h.t.Errorf("take down: %v", err)
+	if !h.srv.Serving() { // the test failed after a kill
+		if err := errors.Join(h.srv.Start(h.ctx), h.srv.Ready(h.ctx)); err != nil {
+			h.t.Errorf("take down: %v", err)
+		}
 	}
 	if err := h.deleteProjects(); err != nil {
 		h.t.Errorf("delete projects: %v", err)

@@ -15,21 +15,24 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	t.Parallel()
 	const lines = 200_000
 	h := newHouse(t)
-	s := h.web("log")
+	// So slow that the kill is sure to come in the middle, and on one processor
+	// still faster than its lines can be read.
+	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 100} })
 	d := s.succeeded(s.request(nil).ID)
 
-	live := &count{want: lines}
+	live := &count{want: lines, begun: make(chan struct{})}
 	f := s.feed(input{"deploymentId": d.ID})
 	read := s.after(func() error { f.until(live.take); return nil })
+	s.until("the live reader reads", live.open.Load)
 	printed := make(chan error, 1)
 	go func() { printed <- s.printing(lines) }()
-	s.until("lines arrive", func() bool { return live.seen.Load() > 1000 })
+	<-live.begun
+	h.kill()
 	select {
 	case <-printed:
 		t.Fatal("everything was printed before davit serve was killed")
 	default:
 	}
-	h.kill()
 	at := live.seen.Load()
 	if err := <-printed; err != nil {
 		t.Fatal(err)
@@ -42,7 +45,7 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	}
 	t.Logf("killed after %d lines were read", at)
 
-	past := &count{want: lines}
+	past := &count{want: lines, begun: make(chan struct{})}
 	s.history(input{"deploymentId": d.ID}, func(l line) { past.take(l) })
 	past.check(t, "the reader of the history")
 }
@@ -50,12 +53,15 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 // count checks that "line 1", "line 2" … come in order.
 type count struct {
 	want  int64
+	open  atomic.Bool   // something was read
+	begun chan struct{} // closed with the first numbered line
 	seen  atomic.Int64
 	wrong []string
 }
 
 // take takes a line and reports whether it was the last one.
 func (c *count) take(l line) bool {
+	c.open.Store(true)
 	text, numbered := strings.CutPrefix(l.Message, "line ")
 	if !numbered || l.Stream != "STDOUT" {
 		return false
@@ -64,7 +70,9 @@ func (c *count) take(l line) bool {
 	if last := c.seen.Load(); (err != nil || n != last+1) && len(c.wrong) < 5 {
 		c.wrong = append(c.wrong, fmt.Sprintf("%q after line %d", l.Message, last))
 	}
-	c.seen.Store(n)
+	if c.seen.Swap(n) == 0 {
+		close(c.begun)
+	}
 	return n >= c.want
 }
 

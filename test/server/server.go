@@ -96,6 +96,10 @@ func (s *Server) Kill() error {
 	return nil
 }
 
+// Serving reports whether davit serve was started and neither killed nor waited
+// for.
+func (s *Server) Serving() bool { return s.serving != nil }
+
 // Wait returns once davit serve has ended, with an error unless in good order.
 func (s *Server) Wait() error {
 	if s.serving == nil {
