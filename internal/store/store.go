@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"entgo.io/ent/dialect"
-	entsql "entgo.io/ent/dialect/sql"
 	_ "github.com/lib/pq"  // the PostgreSQL driver
 	_ "modernc.org/sqlite" // the SQLite driver
 
@@ -31,8 +30,9 @@ type DB struct {
 	// transaction woke. It must not block.
 	Publish func(topics ...string)
 
-	dialect string
-	pool    *sql.DB
+	dialect  string
+	pool     *sql.DB
+	observer *observer
 }
 
 // Connections to PostgreSQL. SQLite has one writer at a time anyway; its
@@ -47,10 +47,10 @@ const (
 // client on which every rule holds. target is a postgres:// URL or the path of
 // an SQLite file. The caller closes the DB.
 func Open(ctx context.Context, target string) (*DB, error) {
-	name, driver, dsn := dialect.SQLite, "sqlite", ""
+	name, kind, dsn := dialect.SQLite, "sqlite", ""
 	switch {
 	case strings.HasPrefix(target, "postgres://"), strings.HasPrefix(target, "postgresql://"):
-		name, driver, dsn = dialect.Postgres, "postgres", target
+		name, kind, dsn = dialect.Postgres, "postgres", target
 	case strings.Contains(target, "://"):
 		return nil, fault.At("database-url", fault.Invalid, "The database URL must begin with postgres:// or be the path of a file.")
 	default:
@@ -60,7 +60,7 @@ func Open(ctx context.Context, target string) (*DB, error) {
 		}
 		dsn = sqliteDSN(path)
 	}
-	pool, err := sql.Open(driver, dsn)
+	pool, err := sql.Open(kind, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -74,8 +74,9 @@ func Open(ctx context.Context, target string) (*DB, error) {
 		pool.Close()
 		return nil, err
 	}
-	client := ent.NewClient(ent.Driver(entsql.OpenDB(name, pool)))
-	db := &DB{Client: client, dialect: name, pool: pool}
+	o := &observer{}
+	client := ent.NewClient(ent.Driver(newDriver(name, pool, o)))
+	db := &DB{Client: client, dialect: name, pool: pool, observer: o}
 	addTenantFilter(client)
 	addRules(client)
 	return db, nil
