@@ -23,15 +23,15 @@ func (r *failureLineResolver) Stream(ctx context.Context, obj *lifecycle.Excerpt
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
-	return r.node(ctx, id)
+	return node(ctx, id)
 }
 
 func (r *queryResolver) Nodes(ctx context.Context, ids []string) ([]model.Node, error) {
-	return r.nodes(ctx, ids)
+	return nodes(ctx, ids)
 }
 
 func (r *queryResolver) Viewer(ctx context.Context) (model.Principal, error) {
-	return r.viewer(ctx)
+	return viewer(ctx)
 }
 
 func (r *Resolver) Failure() generated.FailureResolver { return &failureResolver{r} }

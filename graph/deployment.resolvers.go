@@ -47,7 +47,7 @@ func (r *deploymentResolver) Trigger(ctx context.Context, obj *ent.Deployment) (
 }
 
 func (r *deploymentResolver) Build(ctx context.Context, obj *ent.Deployment) (*ent.Build, error) {
-	return orNil(load(ctx).build.Load(ctx, obj.ID))
+	return orNil(load(ctx).made.Load(ctx, obj.ID))
 }
 
 func (r *deploymentResolver) Snapshot(ctx context.Context, obj *ent.Deployment) (*model.DeploymentSnapshot, error) {
@@ -63,7 +63,7 @@ func (r *deploymentResolver) URL(ctx context.Context, obj *ent.Deployment) (*str
 }
 
 func (r *deploymentResolver) QueuePosition(ctx context.Context, obj *ent.Deployment) (*int, error) {
-	return r.queuePosition(ctx, obj)
+	return queuePosition(ctx, obj)
 }
 
 func (r *deploymentResolver) CreatedBy(ctx context.Context, obj *ent.Deployment) (*ent.User, error) {
@@ -75,11 +75,11 @@ func (r *deploymentResolver) RolledBackFrom(ctx context.Context, obj *ent.Deploy
 }
 
 func (r *deploymentResolver) Events(ctx context.Context, obj *ent.Deployment, first int, after *string) (*page.Connection[*ent.Event], error) {
-	return r.eventsOf(ctx, event.FieldDeploymentID, obj.ID, first, after)
+	return eventsOf(ctx, event.FieldDeploymentID, obj.ID, first, after)
 }
 
 func (r *deploymentResolver) Can(ctx context.Context, obj *ent.Deployment, actions []access.Action) ([]*access.Rule, error) {
-	return r.rules(ctx, obj.ProjectID, actions)
+	return rulesIn(ctx, obj.ProjectID, actions)
 }
 
 func (r *mutationResolver) Deploy(ctx context.Context, input model.DeployInput) (*model.DeployPayload, error) {

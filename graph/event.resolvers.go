@@ -20,7 +20,7 @@ func (r *eventResolver) Cursor(ctx context.Context, obj *ent.Event) (string, err
 }
 
 func (r *eventResolver) Subject(ctx context.Context, obj *ent.Event) (model.Node, error) {
-	return orNil(r.node(ctx, obj.SubjectID))
+	return orNil(node(ctx, obj.SubjectID))
 }
 
 func (r *eventResolver) Actor(ctx context.Context, obj *ent.Event) (model.Principal, error) {
@@ -32,7 +32,7 @@ func (r *operationResolver) Error(ctx context.Context, obj *ent.Operation) (*lif
 }
 
 func (r *operationResolver) Target(ctx context.Context, obj *ent.Operation) (model.Node, error) {
-	return orNil(r.node(ctx, obj.TargetID))
+	return orNil(node(ctx, obj.TargetID))
 }
 
 func (r *queryResolver) Operation(ctx context.Context, id string) (*ent.Operation, error) {

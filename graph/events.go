@@ -25,6 +25,24 @@ var scopes = map[ident.Kind]string{
 	ident.Service: event.FieldServiceID, ident.Instance: event.FieldInstanceID, ident.Deployment: event.FieldDeploymentID,
 }
 
+// scopeOf is the scope of an event that column names.
+func scopeOf(e *ent.Event, column string) *string {
+	switch column {
+	case event.FieldWorkspaceID:
+		return &e.WorkspaceID
+	case event.FieldProjectID:
+		return e.ProjectID
+	case event.FieldEnvironmentID:
+		return e.EnvironmentID
+	case event.FieldServiceID:
+		return e.ServiceID
+	case event.FieldInstanceID:
+		return e.InstanceID
+	default:
+		return e.DeploymentID
+	}
+}
+
 // eventCursor is the position of an event in every feed that shows it: its
 // number in its workspace.
 func eventCursor(e *ent.Event) string {

@@ -46,7 +46,7 @@ func value(v any) example { return func(cast) []any { return []any{v} } }
 // examples are the values for everything that may name an object, by
 // coordinate: the argument Query.node.id, the field DeployInput.image.
 var examples = map[string]example{
-	"Query.node.id":                     id(kinds[:len(kinds)-1]...), // an artifact is no node
+	"Query.node.id":                     id(kinds...),
 	"Query.nodes.ids":                   func(c cast) []any { return []any{id(kinds...)(c)} },
 	"Query.deployment.id":               id(ident.Deployment),
 	"Query.operation.id":                id(ident.Operation),

@@ -2,15 +2,18 @@ package graph
 
 import (
 	"context"
-	"time"
 
 	"github.com/vikstrous/dataloadgen"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/event"
+	"github.com/davitdev/davit/ent/membership"
+	"github.com/davitdev/davit/ent/operation"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/registrycredential"
 	"github.com/davitdev/davit/ent/replica"
@@ -21,11 +24,8 @@ import (
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/ent/workspace"
-	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/principal"
 )
-
-// gather is how long a loader waits for more keys of the same level.
-const gather = 500 * time.Microsecond
 
 // one loads single rows by key, many loads lists of rows by key.
 type (
@@ -46,7 +46,14 @@ type loaders struct {
 	domain      *one[ent.Domain]
 	credential  *one[ent.RegistryCredential]
 	version     *one[ent.VariableVersion]
-	build       *one[ent.Build]      // by deployment
+	replica     *one[ent.Replica]
+	route       *one[ent.Route]
+	variable    *one[ent.Variable]
+	event       *one[ent.Event]
+	operation   *one[ent.Operation]
+	artifact    *one[ent.Artifact]
+	build       *one[ent.Build]
+	made        *one[ent.Build]      // by deployment
 	active      *one[ent.Deployment] // by instance
 	latest      *one[ent.Deployment] // by instance
 
@@ -56,129 +63,110 @@ type loaders struct {
 	replicasOfDeployment   *many[ent.Replica]
 	routesOfInstance       *many[ent.Route]
 	routesOfEnvironment    *many[ent.Route]
-	variables              *many[ent.Variable] // by target
+	variables              *many[ent.Variable]           // by target
+	credentials            *many[ent.RegistryCredential] // by workspace
 
+	role  *one[ent.Membership] // the viewer's, by workspace
+	ahead *dataloadgen.Loader[turn, int]
 	pages pages
 }
 
-type loadersKey struct{}
-
-// withLoaders returns ctx with fresh loaders.
-func (r *Resolver) withLoaders(ctx context.Context) context.Context {
-	return context.WithValue(ctx, loadersKey{}, newLoaders(r.DB))
-}
-
-// load returns the loaders of ctx.
-func load(ctx context.Context) *loaders {
-	l, _ := ctx.Value(loadersKey{}).(*loaders)
-	return l
-}
-
-func newLoaders(db *ent.Client) *loaders {
+func newLoaders(db *ent.Client, b batching) *loaders {
 	return &loaders{
-		workspace: byKey(func(ctx context.Context, ids []string) ([]*ent.Workspace, error) {
+		workspace: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Workspace, error) {
 			return db.Workspace.Query().Where(workspace.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Workspace) string { return v.ID }),
-		project: byKey(func(ctx context.Context, ids []string) ([]*ent.Project, error) {
+		project: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Project, error) {
 			return db.Project.Query().Where(entproject.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Project) string { return v.ID }),
-		environment: byKey(func(ctx context.Context, ids []string) ([]*ent.Environment, error) {
+		environment: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Environment, error) {
 			return db.Environment.Query().Where(environment.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Environment) string { return v.ID }),
-		service: byKey(func(ctx context.Context, ids []string) ([]*ent.Service, error) {
+		service: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Service, error) {
 			return db.Service.Query().Where(service.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Service) string { return v.ID }),
-		instance: byKey(func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
+		instance: byKey(b, func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
 			return db.ServiceInstance.Query().Where(serviceinstance.IDIn(ids...)).All(ctx)
 		}, func(v *ent.ServiceInstance) string { return v.ID }),
-		deployment: byKey(func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
+		deployment: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
 			return db.Deployment.Query().Where(deployment.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Deployment) string { return v.ID }),
-		user: byKey(func(ctx context.Context, ids []string) ([]*ent.User, error) {
+		user: byKey(b, func(ctx context.Context, ids []string) ([]*ent.User, error) {
 			return db.User.Query().Where(user.IDIn(ids...)).All(ctx)
 		}, func(v *ent.User) string { return v.ID }),
-		domain: byKey(func(ctx context.Context, ids []string) ([]*ent.Domain, error) {
+		domain: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Domain, error) {
 			return db.Domain.Query().Where(domain.IDIn(ids...)).All(ctx)
 		}, func(v *ent.Domain) string { return v.ID }),
-		credential: byKey(func(ctx context.Context, ids []string) ([]*ent.RegistryCredential, error) {
+		credential: byKey(b, func(ctx context.Context, ids []string) ([]*ent.RegistryCredential, error) {
 			return db.RegistryCredential.Query().Where(registrycredential.IDIn(ids...)).All(ctx)
 		}, func(v *ent.RegistryCredential) string { return v.ID }),
-		version: byKey(func(ctx context.Context, ids []string) ([]*ent.VariableVersion, error) {
+		version: byKey(b, func(ctx context.Context, ids []string) ([]*ent.VariableVersion, error) {
 			return db.VariableVersion.Query().Where(variableversion.IDIn(ids...)).All(ctx)
 		}, func(v *ent.VariableVersion) string { return v.ID }),
-		build: byKey(func(ctx context.Context, ids []string) ([]*ent.Build, error) {
+		replica: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
+			return db.Replica.Query().Where(replica.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Replica) string { return v.ID }),
+		route: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Route, error) {
+			return db.Route.Query().Where(route.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Route) string { return v.ID }),
+		variable: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Variable, error) {
+			return db.Variable.Query().Where(variable.IDIn(ids...), variable.RemovedAtIsNil()).All(ctx)
+		}, func(v *ent.Variable) string { return v.ID }),
+		event: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Event, error) {
+			return db.Event.Query().Where(event.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Event) string { return v.ID }),
+		operation: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Operation, error) {
+			return db.Operation.Query().Where(operation.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Operation) string { return v.ID }),
+		artifact: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Artifact, error) {
+			return db.Artifact.Query().Where(artifact.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Artifact) string { return v.ID }),
+		build: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Build, error) {
+			return db.Build.Query().Where(build.IDIn(ids...)).All(ctx)
+		}, func(v *ent.Build) string { return v.ID }),
+		made: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Build, error) {
 			return db.Build.Query().Where(build.DeploymentIDIn(ids...)).All(ctx)
 		}, func(v *ent.Build) string { return v.DeploymentID }),
-		active: byKey(func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
+		active: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
 			return db.Deployment.Query().Where(deployment.InstanceIDIn(ids...), deployment.IsActive(true)).All(ctx)
 		}, func(v *ent.Deployment) string { return v.InstanceID }),
-		latest: byKey(func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
+		latest: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
 			return db.Deployment.Query().Where(deployment.InstanceIDIn(ids...), newest).All(ctx)
 		}, func(v *ent.Deployment) string { return v.InstanceID }),
 
-		instancesOfService: listBy(func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
+		instancesOfService: listBy(b, func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
 			return db.ServiceInstance.Query().Where(serviceinstance.ServiceIDIn(ids...)).Order(serviceinstance.ByID()).All(ctx)
 		}, func(v *ent.ServiceInstance) string { return v.ServiceID }),
-		instancesOfEnvironment: listBy(func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
+		instancesOfEnvironment: listBy(b, func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
 			return db.ServiceInstance.Query().Where(serviceinstance.EnvironmentIDIn(ids...)).Order(serviceinstance.ByID()).All(ctx)
 		}, func(v *ent.ServiceInstance) string { return v.EnvironmentID }),
-		replicasOfInstance: listBy(func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
+		replicasOfInstance: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
 			return db.Replica.Query().Where(replica.InstanceIDIn(ids...), replica.StatusNEQ(removed)).Order(replica.ByID()).All(ctx)
 		}, func(v *ent.Replica) string { return v.InstanceID }),
-		replicasOfDeployment: listBy(func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
+		replicasOfDeployment: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
 			return db.Replica.Query().Where(replica.DeploymentIDIn(ids...)).Order(replica.ByID()).All(ctx)
 		}, func(v *ent.Replica) string { return v.DeploymentID }),
-		routesOfInstance: listBy(func(ctx context.Context, ids []string) ([]*ent.Route, error) {
+		routesOfInstance: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Route, error) {
 			return db.Route.Query().Where(route.InstanceIDIn(ids...)).Order(route.ByID()).All(ctx)
 		}, func(v *ent.Route) string { return v.InstanceID }),
-		routesOfEnvironment: listBy(func(ctx context.Context, ids []string) ([]*ent.Route, error) {
+		routesOfEnvironment: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Route, error) {
 			return db.Route.Query().Where(route.EnvironmentIDIn(ids...)).Order(route.ByID()).All(ctx)
 		}, func(v *ent.Route) string { return v.EnvironmentID }),
-		variables: listBy(func(ctx context.Context, ids []string) ([]*ent.Variable, error) {
+		variables: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Variable, error) {
 			return db.Variable.Query().Where(variable.TargetIDIn(ids...), variable.RemovedAtIsNil()).Order(variable.ByName()).All(ctx)
 		}, func(v *ent.Variable) string { return v.TargetID }),
+		credentials: listBy(b, func(ctx context.Context, ids []string) ([]*ent.RegistryCredential, error) {
+			return db.RegistryCredential.Query().Where(registrycredential.WorkspaceIDIn(ids...)).Order(registrycredential.ByHost()).All(ctx)
+		}, func(v *ent.RegistryCredential) string { return v.WorkspaceID }),
 
-		pages: newPages(db),
-	}
-}
-
-// byKey makes a loader of single rows. A key without a row is NOT_FOUND.
-func byKey[T any](fetch func(context.Context, []string) ([]*T, error), keyOf func(*T) string) *one[T] {
-	return dataloadgen.NewLoader(func(ctx context.Context, keys []string) ([]*T, []error) {
-		rows, err := fetch(ctx, keys)
-		if err != nil {
-			return nil, []error{err}
-		}
-		found := make(map[string]*T, len(rows))
-		for _, r := range rows {
-			found[keyOf(r)] = r
-		}
-		out, errs := make([]*T, len(keys)), make([]error, len(keys))
-		for i, k := range keys {
-			if out[i] = found[k]; out[i] == nil {
-				errs[i] = access.Missing()
+		role: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Membership, error) {
+			p, err := principal.From(ctx)
+			if err != nil {
+				return nil, err
 			}
-		}
-		return out, errs
-	}, dataloadgen.WithWait(gather))
-}
-
-// listBy makes a loader of lists. A key without rows is an empty list.
-func listBy[T any](fetch func(context.Context, []string) ([]*T, error), keyOf func(*T) string) *many[T] {
-	return dataloadgen.NewLoader(func(ctx context.Context, keys []string) ([][]*T, []error) {
-		rows, err := fetch(ctx, keys)
-		if err != nil {
-			return nil, []error{err}
-		}
-		found := make(map[string][]*T, len(keys))
-		for _, r := range rows {
-			k := keyOf(r)
-			found[k] = append(found[k], r)
-		}
-		out := make([][]*T, len(keys))
-		for i, k := range keys {
-			out[i] = found[k]
-		}
-		return out, nil
-	}, dataloadgen.WithWait(gather))
+			return db.Membership.Query().Where(membership.WorkspaceIDIn(ids...), membership.UserID(p.UserID)).All(ctx)
+		}, func(v *ent.Membership) string { return v.WorkspaceID }),
+		ahead: newAhead(b, db),
+		pages: newPages(b, db),
+	}
 }

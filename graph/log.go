@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
@@ -61,9 +62,25 @@ func (of logOf) filter(q *model.LogQuery) (logs.Filter, error) {
 	return f, nil
 }
 
-// logPage reads a page of a source's log.
-func (r *Resolver) logPage(ctx context.Context, source model.LogSource, q *model.LogQuery) (*model.LogPage, error) {
-	of, err := r.logSource(ctx, source)
+// logOfDeployment is the log of a deployment that the viewer sees, if the viewer
+// may read it.
+func logOfDeployment(ctx context.Context, d *ent.Deployment) (logOf, error) {
+	return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}}, may(ctx, access.ReadLogs, d.ProjectID)
+}
+
+// logOfBuild is that of a build.
+func logOfBuild(ctx context.Context, b *ent.Build) (logOf, error) {
+	d, err := load(ctx).deployment.Load(ctx, b.DeploymentID)
+	if err != nil {
+		return logOf{}, err
+	}
+	of, err := logOfDeployment(ctx, d)
+	of.build = true
+	return of, err
+}
+
+// logPage reads a page of a log that was found with err.
+func (r *Resolver) logPage(ctx context.Context, of logOf, err error, q *model.LogQuery) (*model.LogPage, error) {
 	if err != nil {
 		return nil, err
 	}

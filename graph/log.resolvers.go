@@ -15,11 +15,13 @@ import (
 )
 
 func (r *buildResolver) Logs(ctx context.Context, obj *ent.Build, input *model.LogQuery) (*model.LogPage, error) {
-	return r.logPage(ctx, model.LogSource{BuildID: &obj.ID}, input)
+	of, err := logOfBuild(ctx, obj)
+	return r.logPage(ctx, of, err, input)
 }
 
 func (r *deploymentResolver) Logs(ctx context.Context, obj *ent.Deployment, input *model.LogQuery) (*model.LogPage, error) {
-	return r.logPage(ctx, model.LogSource{DeploymentID: &obj.ID}, input)
+	of, err := logOfDeployment(ctx, obj)
+	return r.logPage(ctx, of, err, input)
 }
 
 func (r *logGapResolver) Dropped(ctx context.Context, obj *logs.Gap) (*int64, error) {
@@ -27,7 +29,8 @@ func (r *logGapResolver) Dropped(ctx context.Context, obj *logs.Gap) (*int64, er
 }
 
 func (r *queryResolver) Logs(ctx context.Context, source model.LogSource, query *model.LogQuery) (*model.LogPage, error) {
-	return r.logPage(ctx, source, query)
+	of, err := r.logSource(ctx, source)
+	return r.logPage(ctx, of, err, query)
 }
 
 func (r *subscriptionResolver) Logs(ctx context.Context, source model.LogSource, filter *model.LogQuery, after *string, tail int) (<-chan model.LogFeed, error) {

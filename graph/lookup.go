@@ -2,22 +2,12 @@ package graph
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/vikstrous/dataloadgen"
 
 	"github.com/davitdev/davit/ent"
-	"github.com/davitdev/davit/ent/build"
-	"github.com/davitdev/davit/ent/deployment"
-	"github.com/davitdev/davit/ent/event"
-	"github.com/davitdev/davit/ent/membership"
-	"github.com/davitdev/davit/ent/operation"
 	entproject "github.com/davitdev/davit/ent/project"
-	"github.com/davitdev/davit/ent/replica"
-	"github.com/davitdev/davit/ent/route"
 	"github.com/davitdev/davit/ent/service"
-	"github.com/davitdev/davit/ent/user"
-	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/workspace"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/access"
@@ -30,62 +20,72 @@ import (
 const maxNodes = 100
 
 // node loads any object of the API by its id.
-func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
+func node(ctx context.Context, id string) (model.Node, error) { return nodeLater(ctx, id)() }
+
+// nodeLater begins to load an object and returns what waits for it, so that
+// many can be loaded at once.
+func nodeLater(ctx context.Context, id string) func() (model.Node, error) {
 	kind, _ := ident.KindOf(id)
 	l := load(ctx)
 	switch kind {
 	case ident.Workspace:
-		return as(l.workspace.Load(ctx, id))
+		return later(ctx, l.workspace, id)
 	case ident.User:
-		return as(l.user.Load(ctx, id))
+		return later(ctx, l.user, id)
 	case ident.Project:
-		return as(l.project.Load(ctx, id))
+		return later(ctx, l.project, id)
 	case ident.Environment:
-		return as(l.environment.Load(ctx, id))
+		return later(ctx, l.environment, id)
 	case ident.Service:
-		return as(l.service.Load(ctx, id))
+		return later(ctx, l.service, id)
 	case ident.Instance:
-		return as(l.instance.Load(ctx, id))
+		return later(ctx, l.instance, id)
 	case ident.Deployment:
-		return as(l.deployment.Load(ctx, id))
+		return later(ctx, l.deployment, id)
 	case ident.RegistryCredential:
-		return as(l.credential.Load(ctx, id))
+		return later(ctx, l.credential, id)
 	case ident.Build:
-		return as(r.DB.Build.Query().Where(build.ID(id)).Only(ctx))
+		return later(ctx, l.build, id)
 	case ident.Replica:
-		return as(r.DB.Replica.Query().Where(replica.ID(id)).Only(ctx))
+		return later(ctx, l.replica, id)
 	case ident.Route:
-		return as(r.DB.Route.Query().Where(route.ID(id)).Only(ctx))
+		return later(ctx, l.route, id)
 	case ident.Variable:
-		return as(r.DB.Variable.Query().Where(variable.ID(id), variable.RemovedAtIsNil()).Only(ctx))
+		return later(ctx, l.variable, id)
 	case ident.Event:
-		return as(r.DB.Event.Query().Where(event.ID(id)).Only(ctx))
+		return later(ctx, l.event, id)
 	case ident.Operation:
-		return as(r.DB.Operation.Query().Where(operation.ID(id)).Only(ctx))
+		return later(ctx, l.operation, id)
+	case ident.Artifact:
+		return later(ctx, l.artifact, id)
 	default:
-		return nil, access.Missing()
+		return func() (model.Node, error) { return nil, access.Missing() }
 	}
 }
 
-// as makes a node of a row, and ours of ent's not-found.
-func as[T any](row *T, err error) (model.Node, error) {
-	if ent.IsNotFound(err) {
-		err = access.Missing()
+func later[T any](ctx context.Context, l *one[T], id string) func() (model.Node, error) {
+	wait := l.LoadThunk(ctx, id)
+	return func() (model.Node, error) {
+		row, err := wait()
+		if err != nil {
+			return nil, err // not a nil row that is some node
+		}
+		return row, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return row, nil
 }
 
 // nodes loads objects in the order of ids, nil where there is none.
-func (r *Resolver) nodes(ctx context.Context, ids []string) ([]model.Node, error) {
+func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > maxNodes {
 		return nil, fault.At("ids", fault.Invalid, "Ask for at most %d objects at a time.", maxNodes)
 	}
-	out := make([]model.Node, len(ids))
+	wait := make([]func() (model.Node, error), len(ids))
 	for i, id := range ids {
-		n, err := orNil(r.node(ctx, id))
+		wait[i] = nodeLater(ctx, id)
+	}
+	out := make([]model.Node, len(ids))
+	for i := range ids {
+		n, err := orNil(wait[i]())
 		if err != nil {
 			return nil, err
 		}
@@ -112,7 +112,7 @@ func optional[T any](ctx context.Context, l *dataloadgen.Loader[string, *T], id 
 	return orNil(l.Load(ctx, *id))
 }
 
-func (r *Resolver) viewer(ctx context.Context) (model.Principal, error) {
+func viewer(ctx context.Context) (model.Principal, error) {
 	p, err := principal.From(ctx)
 	if err != nil {
 		return nil, err
@@ -157,28 +157,52 @@ func found[T any](row *T, err error) (*T, error) {
 }
 
 // viewerRole is what the viewer is in a workspace, nil for no member.
-func (r *Resolver) viewerRole(ctx context.Context, workspaceID string) (*principal.Role, error) {
-	p, err := principal.From(ctx)
-	if err != nil {
+func viewerRole(ctx context.Context, workspaceID string) (*principal.Role, error) {
+	m, err := orNil(load(ctx).role.Load(ctx, workspaceID))
+	if m == nil || err != nil {
 		return nil, err
-	}
-	m, err := r.DB.Membership.Query().Where(membership.WorkspaceID(workspaceID), membership.HasUserWith(user.ID(p.UserID))).Only(ctx)
-	if ent.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // null in the API
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load membership: %w", err)
 	}
 	return &m.Role, nil
 }
 
-// rules says what the viewer may do with something of a project.
-func (r *Resolver) rules(ctx context.Context, projectID string, actions []access.Action) ([]*access.Rule, error) {
+// rules says what the viewer may do in a workspace.
+func rules(ctx context.Context, workspaceID string, actions []access.Action) ([]*access.Rule, error) {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return nil, err
+	}
+	role, err := viewerRole(ctx, workspaceID)
+	if err != nil {
+		return nil, err
+	}
+	return access.Rules(p, role, actions), nil
+}
+
+// rulesIn says what the viewer may do with something of a project.
+func rulesIn(ctx context.Context, projectID string, actions []access.Action) ([]*access.Rule, error) {
 	p, err := load(ctx).project.Load(ctx, projectID)
 	if err != nil {
 		return nil, err
 	}
-	return access.Rules(ctx, r.DB, p.WorkspaceID, actions)
+	return rules(ctx, p.WorkspaceID, actions)
+}
+
+// may reports, as nil or an error, whether the viewer may do a with something
+// of a project.
+func may(ctx context.Context, a access.Action, projectID string) error {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return err
+	}
+	of, err := load(ctx).project.Load(ctx, projectID)
+	if err != nil {
+		return err
+	}
+	role, err := viewerRole(ctx, of.WorkspaceID)
+	if err != nil {
+		return err
+	}
+	return access.Allowed(p, a, role)
 }
 
 // instanceIn is the instance of a service in an environment, nil if there is
@@ -217,13 +241,4 @@ func (r *Resolver) urlOf(ctx context.Context, instanceID string) (*string, error
 	}
 	url := r.Site.URL(host) + routes[0].Path
 	return &url, nil
-}
-
-// queuePosition counts the deployments that are to end before d begins.
-func (r *Resolver) queuePosition(ctx context.Context, d *ent.Deployment) (*int, error) {
-	if d.Status != queued {
-		return nil, nil //nolint:nilnil // null in the API
-	}
-	n, err := r.DB.Deployment.Query().Where(deployment.InstanceID(d.InstanceID), deployment.NumberLT(d.Number), waiting).Count(ctx)
-	return &n, err
 }

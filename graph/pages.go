@@ -2,7 +2,7 @@ package graph
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
 
 	"entgo.io/ent/dialect/sql"
 	"github.com/vikstrous/dataloadgen"
@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/graph/page"
+	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -23,38 +24,53 @@ const removed = lifecycle.ReplicaRemoved
 
 // below asks for a page of the list below a parent.
 type below struct {
-	column string // names the parent in the rows, "" for none
+	column string // names the parent in the rows
 	parent string
+	filter string // JSON of the filter's input, "" for none
 	args   page.Args
 }
 
 // pages load connections of many parents at once.
 type pages struct {
+	projects     *dataloadgen.Loader[below, *page.Connection[*ent.Project]]
 	environments *dataloadgen.Loader[below, *page.Connection[*ent.Environment]]
 	services     *dataloadgen.Loader[below, *page.Connection[*ent.Service]]
 	deployments  *dataloadgen.Loader[below, *page.Connection[*ent.Deployment]]
+	events       *dataloadgen.Loader[below, *page.Connection[*ent.Event]]
 }
 
-func newPages(db *ent.Client) pages {
+func newPages(b batching, db *ent.Client) pages {
 	return pages{
-		environments: connections(db.Environment.Query, page.List[*ent.Environment]{
-			ParentOf: func(v *ent.Environment) string { return v.ProjectID },
-			IDOf:     func(v *ent.Environment) string { return v.ID },
-			ValueOf:  func(v *ent.Environment, _ string) any { return v.ID },
+		projects: connections(b, db.Project.Query, projectList),
+		environments: connections(b, db.Environment.Query, func(below) (page.List[*ent.Environment], error) {
+			return page.List[*ent.Environment]{
+				ParentOf: func(v *ent.Environment) string { return v.ProjectID },
+				IDOf:     func(v *ent.Environment) string { return v.ID },
+				ValueOf:  func(v *ent.Environment, _ string) any { return v.ID },
+			}, nil
 		}),
-		services: connections(db.Service.Query, page.List[*ent.Service]{
-			ParentOf: func(v *ent.Service) string { return v.ProjectID },
-			IDOf:     func(v *ent.Service) string { return v.ID },
-			ValueOf:  func(v *ent.Service, _ string) any { return v.ID },
+		services: connections(b, db.Service.Query, func(below) (page.List[*ent.Service], error) {
+			return page.List[*ent.Service]{
+				ParentOf: func(v *ent.Service) string { return v.ProjectID },
+				IDOf:     func(v *ent.Service) string { return v.ID },
+				ValueOf:  func(v *ent.Service, _ string) any { return v.ID },
+			}, nil
 		}),
-		deployments: connections(db.Deployment.Query, deploymentList(nil)),
+		deployments: connections(b, db.Deployment.Query, deploymentList),
+		events: connections(b, db.Event.Query, func(k below) (page.List[*ent.Event], error) {
+			return page.List[*ent.Event]{
+				ParentOf: func(v *ent.Event) string { return or(scopeOf(v, k.column)) },
+				IDOf:     func(v *ent.Event) string { return v.ID },
+				ValueOf:  func(v *ent.Event, _ string) any { return v.Seq },
+			}, nil
+		}),
 	}
 }
 
 // connections makes a loader of pages: one query for all parents that ask for
-// the same page of the same list.
-func connections[Q page.Query[Q, P, O, T], P, O ~func(*sql.Selector), T any](from func() Q, list page.List[T]) *dataloadgen.Loader[below, *page.Connection[T]] {
-	return dataloadgen.NewLoader(func(ctx context.Context, keys []below) ([]*page.Connection[T], []error) {
+// the same page of the same list. list describes that list.
+func connections[Q page.Query[Q, P, O, A, S, T], P, O ~func(*sql.Selector), A ~func(*sql.Selector) string, S page.Scanner, T any](b batching, from func() Q, list func(below) (page.List[T], error)) *dataloadgen.Loader[below, *page.Connection[T]] {
+	return newLoader(b, func(ctx context.Context, keys []below) ([]*page.Connection[T], []error) {
 		groups := map[below][]string{}
 		for _, k := range keys {
 			parent := k.parent
@@ -63,9 +79,12 @@ func connections[Q page.Query[Q, P, O, T], P, O ~func(*sql.Selector), T any](fro
 		}
 		out, errs := make([]*page.Connection[T], len(keys)), make([]error, len(keys))
 		for group, parents := range groups {
-			l := list
-			l.Parent = group.column
-			got, err := page.Load(ctx, from, l, parents, group.args)
+			var got map[string]*page.Connection[T]
+			l, err := list(group)
+			if err == nil {
+				l.Parent = group.column
+				got, err = page.Load(ctx, from, l, parents, group.args)
+			}
 			for i, k := range keys {
 				parent := k.parent
 				if k.parent = ""; k == group {
@@ -74,16 +93,58 @@ func connections[Q page.Query[Q, P, O, T], P, O ~func(*sql.Selector), T any](fro
 			}
 		}
 		return out, errs
-	}, dataloadgen.WithWait(gather))
+	})
 }
 
-func deploymentList(filter []func(*sql.Selector)) page.List[*ent.Deployment] {
-	return page.List[*ent.Deployment]{
-		ParentOf: func(v *ent.Deployment) string { return v.InstanceID },
-		IDOf:     func(v *ent.Deployment) string { return v.ID },
-		ValueOf:  func(v *ent.Deployment, _ string) any { return v.ID },
-		Filter:   filter,
+// asKey writes the input of a filter, which may be nil, as a part of a key.
+func asKey[F any](f *F) (string, error) {
+	if f == nil {
+		return "", nil
 	}
+	text, err := json.Marshal(f)
+	return string(text), err
+}
+
+// fromKey is the reverse of asKey.
+func fromKey[F any](text string) (*F, error) {
+	if text == "" {
+		return new(F), nil
+	}
+	f := new(F)
+	return f, json.Unmarshal([]byte(text), f)
+}
+
+func deploymentList(k below) (page.List[*ent.Deployment], error) {
+	f, err := fromKey[model.DeploymentFilter](k.filter)
+	return page.List[*ent.Deployment]{
+		ParentOf: func(v *ent.Deployment) string {
+			if k.column == deployment.FieldProjectID {
+				return v.ProjectID
+			}
+			return v.InstanceID
+		},
+		IDOf:    func(v *ent.Deployment) string { return v.ID },
+		ValueOf: func(v *ent.Deployment, _ string) any { return v.ID },
+		Filter:  filterDeployments(f),
+	}, err
+}
+
+func projectList(k below) (page.List[*ent.Project], error) {
+	f, err := fromKey[model.ProjectFilter](k.filter)
+	l := page.List[*ent.Project]{
+		ParentOf: func(v *ent.Project) string { return v.WorkspaceID },
+		IDOf:     func(v *ent.Project) string { return v.ID },
+		ValueOf: func(v *ent.Project, by string) any {
+			if by == entproject.FieldName {
+				return v.Name
+			}
+			return v.UpdatedAt
+		},
+	}
+	if err == nil && f.Query != nil {
+		l.Filter = append(l.Filter, entproject.Or(entproject.NameContainsFold(*f.Query), entproject.SlugContainsFold(*f.Query)))
+	}
+	return l, err
 }
 
 // newest keeps the newest deployment of each instance.
@@ -96,24 +157,19 @@ func newest(s *sql.Selector) {
 }
 
 // deploymentsBelow returns a page of deployments of a project or an instance.
-func (r *Resolver) deploymentsBelow(ctx context.Context, column, parent string, first int, after *string, f *model.DeploymentFilter, o model.DeploymentOrder) (*page.Connection[*ent.Deployment], error) {
-	args, err := page.New(first, after, "id", o.Direction == model.OrderDirectionDesc)
+func deploymentsBelow(ctx context.Context, column, parent string, first int, after *string, f *model.DeploymentFilter, o model.DeploymentOrder) (*page.Connection[*ent.Deployment], error) {
+	args, err := page.New(first, after, ident.Deployment, "id", o.Direction == model.OrderDirectionDesc)
 	if err != nil {
 		return nil, err
 	}
-	if f == nil && column == deployment.FieldInstanceID {
-		return load(ctx).pages.deployments.Load(ctx, below{column: column, parent: parent, args: args})
+	filter, err := asKey(f)
+	if err != nil {
+		return nil, err
 	}
-	l := deploymentList(filterDeployments(f))
-	l.Parent = column
-	got, err := page.Load(ctx, r.DB.Deployment.Query, l, []string{parent}, args)
-	return got[parent], err
+	return load(ctx).pages.deployments.Load(ctx, below{column: column, parent: parent, filter: filter, args: args})
 }
 
 func filterDeployments(f *model.DeploymentFilter) (out []func(*sql.Selector)) {
-	if f == nil {
-		return nil
-	}
 	if f.Status != nil {
 		out = append(out, deployment.StatusIn(f.Status...))
 	}
@@ -139,36 +195,25 @@ func filterDeployments(f *model.DeploymentFilter) (out []func(*sql.Selector)) {
 }
 
 // projectsOf returns a page of a workspace's projects.
-func (r *Resolver) projectsOf(ctx context.Context, w *ent.Workspace, first int, after *string, f *model.ProjectFilter, o model.ProjectOrder) (*page.Connection[*ent.Project], error) {
+func projectsOf(ctx context.Context, w *ent.Workspace, first int, after *string, f *model.ProjectFilter, o model.ProjectOrder) (*page.Connection[*ent.Project], error) {
 	column := map[model.ProjectOrderField]string{
 		model.ProjectOrderFieldName: entproject.FieldName, model.ProjectOrderFieldCreatedAt: "id", model.ProjectOrderFieldUpdatedAt: entproject.FieldUpdatedAt,
 	}[o.Field]
-	args, err := page.New(first, after, column, o.Direction == model.OrderDirectionDesc)
+	args, err := page.New(first, after, ident.Project, column, o.Direction == model.OrderDirectionDesc)
 	if err != nil {
 		return nil, err
 	}
-	l := page.List[*ent.Project]{
-		Parent:   entproject.FieldWorkspaceID,
-		ParentOf: func(v *ent.Project) string { return v.WorkspaceID },
-		IDOf:     func(v *ent.Project) string { return v.ID },
-		ValueOf: func(v *ent.Project, by string) any {
-			if by == entproject.FieldName {
-				return v.Name
-			}
-			return v.UpdatedAt
-		},
+	filter, err := asKey(f)
+	if err != nil {
+		return nil, err
 	}
-	if f != nil && f.Query != nil {
-		l.Filter = append(l.Filter, entproject.Or(entproject.NameContainsFold(*f.Query), entproject.SlugContainsFold(*f.Query)))
-	}
-	got, err := page.Load(ctx, r.DB.Project.Query, l, []string{w.ID}, args)
-	return got[w.ID], err
+	return load(ctx).pages.projects.Load(ctx, below{column: entproject.FieldWorkspaceID, parent: w.ID, filter: filter, args: args})
 }
 
 // environmentsOf and servicesOf return pages of what a project has, oldest
 // first.
 func environmentsOf(ctx context.Context, p *ent.Project, first int, after *string) (*page.Connection[*ent.Environment], error) {
-	args, err := page.New(first, after, "id", false)
+	args, err := page.New(first, after, ident.Environment, "id", false)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +221,7 @@ func environmentsOf(ctx context.Context, p *ent.Project, first int, after *strin
 }
 
 func servicesOf(ctx context.Context, p *ent.Project, first int, after *string) (*page.Connection[*ent.Service], error) {
-	args, err := page.New(first, after, "id", false)
+	args, err := page.New(first, after, ident.Service, "id", false)
 	if err != nil {
 		return nil, err
 	}
@@ -185,20 +230,10 @@ func servicesOf(ctx context.Context, p *ent.Project, first int, after *string) (
 
 // eventsOf returns a page of what happened below a scope, newest first. column
 // names the scope in the rows.
-func (r *Resolver) eventsOf(ctx context.Context, column, id string, first int, after *string) (*page.Connection[*ent.Event], error) {
-	args, err := page.New(first, after, event.FieldSeq, true)
+func eventsOf(ctx context.Context, column, id string, first int, after *string) (*page.Connection[*ent.Event], error) {
+	args, err := page.New(first, after, ident.Event, event.FieldSeq, true)
 	if err != nil {
 		return nil, err
 	}
-	l := page.List[*ent.Event]{
-		Parent:   column,
-		ParentOf: func(*ent.Event) string { return id },
-		IDOf:     func(v *ent.Event) string { return v.ID },
-		ValueOf:  func(v *ent.Event, _ string) any { return v.Seq },
-	}
-	got, err := page.Load(ctx, r.DB.Event.Query, l, []string{id}, args)
-	if err != nil {
-		return nil, fmt.Errorf("load events: %w", err)
-	}
-	return got[id], nil
+	return load(ctx).pages.events.Load(ctx, below{column: column, parent: id, args: args})
 }

@@ -36,7 +36,7 @@ func (r *environmentResolver) Routes(ctx context.Context, obj *ent.Environment) 
 }
 
 func (r *environmentResolver) Events(ctx context.Context, obj *ent.Environment, first int, after *string) (*page.Connection[*ent.Event], error) {
-	return r.eventsOf(ctx, event.FieldEnvironmentID, obj.ID, first, after)
+	return eventsOf(ctx, event.FieldEnvironmentID, obj.ID, first, after)
 }
 
 func (r *mutationResolver) CreateProject(ctx context.Context, input model.CreateProjectInput) (*model.CreateProjectPayload, error) {
@@ -96,7 +96,7 @@ func (r *projectResolver) Services(ctx context.Context, obj *ent.Project, first 
 }
 
 func (r *projectResolver) Deployments(ctx context.Context, obj *ent.Project, first int, after *string, filter *model.DeploymentFilter, orderBy model.DeploymentOrder) (*page.Connection[*ent.Deployment], error) {
-	return r.deploymentsBelow(ctx, deployment.FieldProjectID, obj.ID, first, after, filter, orderBy)
+	return deploymentsBelow(ctx, deployment.FieldProjectID, obj.ID, first, after, filter, orderBy)
 }
 
 func (r *projectResolver) Variables(ctx context.Context, obj *ent.Project) ([]*ent.Variable, error) {
@@ -104,15 +104,15 @@ func (r *projectResolver) Variables(ctx context.Context, obj *ent.Project) ([]*e
 }
 
 func (r *projectResolver) Events(ctx context.Context, obj *ent.Project, first int, after *string) (*page.Connection[*ent.Event], error) {
-	return r.eventsOf(ctx, event.FieldProjectID, obj.ID, first, after)
+	return eventsOf(ctx, event.FieldProjectID, obj.ID, first, after)
 }
 
 func (r *projectResolver) ViewerRole(ctx context.Context, obj *ent.Project) (*principal.Role, error) {
-	return r.viewerRole(ctx, obj.WorkspaceID)
+	return viewerRole(ctx, obj.WorkspaceID)
 }
 
 func (r *projectResolver) Can(ctx context.Context, obj *ent.Project, actions []access.Action) ([]*access.Rule, error) {
-	return r.rules(ctx, obj.ID, actions)
+	return rules(ctx, obj.WorkspaceID, actions)
 }
 
 func (r *queryResolver) Project(ctx context.Context, workspace string, slug string) (*ent.Project, error) {

@@ -7,6 +7,7 @@ package graph
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/graph/model"
@@ -17,7 +18,7 @@ import (
 	"github.com/davitdev/davit/internal/wake"
 )
 
-// Resolver holds what the resolvers need. All fields are required.
+// Resolver holds what the resolvers need. All exported fields are required.
 type Resolver struct {
 	DB          *ent.Client
 	Auth        *auth.Service
@@ -27,6 +28,8 @@ type Resolver struct {
 	Wakes       wake.Subscriber
 	Site        Site
 	Log         *slog.Logger
+
+	wait time.Duration // of loaders for more keys, 0: gather
 }
 
 // Site is what the API says about this installation.

@@ -72,7 +72,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 		return next(r.withLoaders(ctx))
 	})
 	srv.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
-		return next(r.withLoaders(ctx)) // for what a subscription loads before its first message
+		return next(r.withLoaders(withBorrowed(ctx))) // for what a subscription loads before its first message
 	})
 	return &Server{Handler: r.identify(srv), sockets: sockets}
 }

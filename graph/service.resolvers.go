@@ -120,7 +120,7 @@ func (r *serviceResolver) Instance(ctx context.Context, obj *ent.Service, enviro
 }
 
 func (r *serviceResolver) Can(ctx context.Context, obj *ent.Service, actions []access.Action) ([]*access.Rule, error) {
-	return r.rules(ctx, obj.ProjectID, actions)
+	return rulesIn(ctx, obj.ProjectID, actions)
 }
 
 func (r *serviceInstanceResolver) Service(ctx context.Context, obj *ent.ServiceInstance) (*ent.Service, error) {
@@ -144,7 +144,7 @@ func (r *serviceInstanceResolver) LatestDeployment(ctx context.Context, obj *ent
 }
 
 func (r *serviceInstanceResolver) Deployments(ctx context.Context, obj *ent.ServiceInstance, first int, after *string, filter *model.DeploymentFilter, orderBy model.DeploymentOrder) (*page.Connection[*ent.Deployment], error) {
-	return r.deploymentsBelow(ctx, deployment.FieldInstanceID, obj.ID, first, after, filter, orderBy)
+	return deploymentsBelow(ctx, deployment.FieldInstanceID, obj.ID, first, after, filter, orderBy)
 }
 
 func (r *serviceInstanceResolver) Replicas(ctx context.Context, obj *ent.ServiceInstance) ([]*ent.Replica, error) {
@@ -160,7 +160,7 @@ func (r *serviceInstanceResolver) Variables(ctx context.Context, obj *ent.Servic
 }
 
 func (r *serviceInstanceResolver) Events(ctx context.Context, obj *ent.ServiceInstance, first int, after *string) (*page.Connection[*ent.Event], error) {
-	return r.eventsOf(ctx, event.FieldInstanceID, obj.ID, first, after)
+	return eventsOf(ctx, event.FieldInstanceID, obj.ID, first, after)
 }
 
 func (r *serviceRouteResolver) Instance(ctx context.Context, obj *model.ServiceRoute) (*ent.ServiceInstance, error) {

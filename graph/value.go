@@ -7,18 +7,11 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"github.com/davitdev/davit/ent"
-	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/graph/model"
-	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
 )
-
-const queued = lifecycle.Queued
-
-// waiting keeps the deployments that take a turn before another.
-var waiting = deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)
 
 // or is what p points to, or the zero value.
 func or[T any](p *T) T {

@@ -10,7 +10,6 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/vektah/gqlparser/v2/ast"
 
-	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -179,11 +178,6 @@ func TestArgumentsBelowTheRootsShowNothing(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
 		w := newWalk(t, db)
-		prefixes := map[string]ident.Kind{
-			"Workspace": ident.Workspace, "User": ident.User, "Project": ident.Project, "Environment": ident.Environment, "Service": ident.Service,
-			"ServiceInstance": ident.Instance, "Deployment": ident.Deployment, "Build": ident.Build, "Replica": ident.Replica, "Route": ident.Route,
-			"Variable": ident.Variable, "Event": ident.Event, "Operation": ident.Operation, "RegistryCredential": ident.RegistryCredential,
-		}
 		for _, def := range w.schema.GetPossibleTypes(w.schema.Types["Node"]) {
 			kind, known := prefixes[def.Name]
 			if !known {

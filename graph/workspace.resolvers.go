@@ -10,7 +10,6 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/event"
-	"github.com/davitdev/davit/ent/registrycredential"
 	"github.com/davitdev/davit/graph/generated"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/graph/page"
@@ -33,23 +32,23 @@ func (r *queryResolver) Workspace(ctx context.Context, slug string) (*ent.Worksp
 }
 
 func (r *workspaceResolver) Projects(ctx context.Context, obj *ent.Workspace, first int, after *string, filter *model.ProjectFilter, orderBy model.ProjectOrder) (*page.Connection[*ent.Project], error) {
-	return r.projectsOf(ctx, obj, first, after, filter, orderBy)
+	return projectsOf(ctx, obj, first, after, filter, orderBy)
 }
 
 func (r *workspaceResolver) RegistryCredentials(ctx context.Context, obj *ent.Workspace) ([]*ent.RegistryCredential, error) {
-	return r.DB.RegistryCredential.Query().Where(registrycredential.WorkspaceID(obj.ID)).Order(registrycredential.ByHost()).All(ctx)
+	return load(ctx).credentials.Load(ctx, obj.ID)
 }
 
 func (r *workspaceResolver) Events(ctx context.Context, obj *ent.Workspace, first int, after *string) (*page.Connection[*ent.Event], error) {
-	return r.eventsOf(ctx, event.FieldWorkspaceID, obj.ID, first, after)
+	return eventsOf(ctx, event.FieldWorkspaceID, obj.ID, first, after)
 }
 
 func (r *workspaceResolver) ViewerRole(ctx context.Context, obj *ent.Workspace) (*principal.Role, error) {
-	return r.viewerRole(ctx, obj.ID)
+	return viewerRole(ctx, obj.ID)
 }
 
 func (r *workspaceResolver) Can(ctx context.Context, obj *ent.Workspace, actions []access.Action) ([]*access.Rule, error) {
-	return access.Rules(ctx, r.DB, obj.ID, actions)
+	return rules(ctx, obj.ID, actions)
 }
 
 func (r *Resolver) Workspace() generated.WorkspaceResolver { return &workspaceResolver{r} }

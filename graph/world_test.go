@@ -35,6 +35,9 @@ type world struct {
 	verbs    *deploy.Service
 	http     *httptest.Server
 	system   context.Context
+	hub      *wake.Hub
+	resolver *graph.Resolver
+	server   *graph.Server
 }
 
 func newWorld(t testing.TB, db *store.DB) *world {
@@ -48,9 +51,9 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	check(t, err)
 	w := &world{
 		TB: t, db: db, book: book, system: storetest.System(t),
-		projects: &project.Service{DB: db, Keys: keys}, verbs: &deploy.Service{DB: db, Keys: keys, Log: log},
+		projects: &project.Service{DB: db, Keys: keys}, verbs: &deploy.Service{DB: db, Keys: keys, Log: log}, hub: hub,
 	}
-	api := graph.NewServer(&graph.Resolver{
+	w.resolver = &graph.Resolver{
 		DB: db.Client, Auth: &auth.Service{DB: db}, Projects: w.projects, Deployments: w.verbs, Wakes: hub, Logs: book, Log: log,
 		Site: graph.Site{
 			Version: "1.2.3", Commit: "abc", BaseDomain: "example.test",
@@ -58,7 +61,9 @@ func newWorld(t testing.TB, db *store.DB) *world {
 			Components: func(context.Context) []*model.ComponentHealth { return []*model.ComponentHealth{} },
 			Queues:     func(context.Context) ([]*model.QueueStats, error) { return []*model.QueueStats{}, nil },
 		},
-	}, transport.SameOrigin)
+	}
+	api := graph.NewServer(w.resolver, transport.SameOrigin)
+	w.server = api
 	w.http = httptest.NewServer(api)
 	t.Cleanup(func() {
 		ctx := context.WithoutCancel(t.Context())

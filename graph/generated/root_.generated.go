@@ -5377,7 +5377,7 @@ type StartServicePayload {
 }
 `, BuiltIn: false},
 	{Name: "../../schema/upload.graphqls", Input: `"A directory somebody sent, packed into one file: the source of a service."
-type Artifact {
+type Artifact implements Node {
   "Opaque and stable."
   id: ID!
   "Name it was announced with."

@@ -335,7 +335,7 @@ func (ec *executionContext) unmarshalInputCreateUploadInput(ctx context.Context,
 
 // region    **************************** object.gotpl ****************************
 
-var artifactImplementors = []string{"Artifact"}
+var artifactImplementors = []string{"Artifact", "Node"}
 
 func (ec *executionContext) _Artifact(ctx context.Context, sel ast.SelectionSet, obj *ent.Artifact) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, artifactImplementors)

@@ -9,7 +9,7 @@ type Connection[T any] struct {
 	list  List[T]
 	nodes []T
 	more  bool
-	total func(context.Context) (int, error)
+	total func() (int, error)
 }
 
 // Edge is an item of a page with its position.
@@ -49,7 +49,7 @@ func (c *Connection[T]) PageInfo() *Info {
 }
 
 // TotalCount counts the whole list.
-func (c *Connection[T]) TotalCount(ctx context.Context) (int, error) { return c.total(ctx) }
+func (c *Connection[T]) TotalCount(context.Context) (int, error) { return c.total() }
 
 func (c *Connection[T]) cursor(row T) string {
 	return c.args.cursor(position{value: c.list.ValueOf(row, c.args.By), id: c.list.IDOf(row)})

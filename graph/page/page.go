@@ -3,7 +3,6 @@
 package page
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -26,14 +25,15 @@ type Args struct {
 	After string // cursor, "" for the first page
 	By    string // column of the order; "id" sorts by age
 	Desc  bool
+	Kind  ident.Kind // of the rows
 }
 
 // New checks what a client asked for.
-func New(first int, after *string, by string, desc bool) (Args, error) {
+func New(first int, after *string, kind ident.Kind, by string, desc bool) (Args, error) {
 	if first < 0 || first > Max {
 		return Args{}, fault.At("first", fault.Invalid, "Ask for 0 to %d items at a time; this asks for %d.", Max, first)
 	}
-	a := Args{First: first, By: by, Desc: desc}
+	a := Args{First: first, By: by, Desc: desc, Kind: kind}
 	if after != nil {
 		a.After = *after
 	}
@@ -74,7 +74,7 @@ func (a Args) position() (*position, error) {
 	if len(part) != 3 || part[0] != a.By || strings.Contains(part[2], "\x00") || !utf8.ValidString(part[2]) {
 		return nil, bad
 	}
-	if _, ok := ident.KindOf(part[1]); !ok {
+	if !ident.Is(part[1], a.Kind) {
 		return nil, bad
 	}
 	p := &position{id: part[1], value: part[2]}
@@ -114,103 +114,5 @@ func (a Args) beyond(p *position) func(*sql.Selector) {
 			return
 		}
 		s.Where(sql.Or(further(s.C(a.By), p.value), sql.And(sql.EQ(s.C(a.By), p.value), further(s.C("id"), p.id))))
-	}
-}
-
-// Query is what this package asks of ent's query builder Q of a type T.
-type Query[Q any, P, O ~func(*sql.Selector), T any] interface {
-	Where(...P) Q
-	Order(...O) Q
-	Limit(int) Q
-	All(context.Context) ([]T, error)
-	Count(context.Context) (int, error)
-	Clone() Q
-}
-
-// List describes a list of rows below a parent.
-type List[T any] struct {
-	// Parent is the column that names the parent, "" for a list without one.
-	Parent   string
-	ParentOf func(T) string
-	IDOf     func(T) string
-	// ValueOf returns a row's value of the column by.
-	ValueOf func(row T, by string) any
-	Filter  []func(*sql.Selector)
-}
-
-// Load returns the wanted page below each parent, in one query. from makes a
-// fresh query of all rows.
-func Load[Q Query[Q, P, O, T], P, O ~func(*sql.Selector), T any](ctx context.Context, from func() Q, l List[T], parents []string, a Args) (map[string]*Connection[T], error) {
-	p, err := a.position()
-	if err != nil {
-		return nil, err
-	}
-	q := from().Where(P(l.below(parents)))
-	for _, f := range l.Filter {
-		q = q.Where(P(f))
-	}
-	counted := q.Clone()
-	if p != nil {
-		q = q.Where(P(a.beyond(p)))
-	}
-	if len(parents) > 1 {
-		q = q.Where(P(l.window(parents, a, p)))
-	} else {
-		q = q.Limit(a.First + 1) // one more tells whether there are more
-	}
-	rows, err := q.Order(O(func(s *sql.Selector) { s.OrderBy(a.order(s)...) })).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("load page: %w", err)
-	}
-	out := make(map[string]*Connection[T], len(parents))
-	for _, parent := range parents {
-		out[parent] = &Connection[T]{args: a, list: l, total: func(ctx context.Context) (int, error) {
-			return counted.Clone().Where(P(l.below([]string{parent}))).Count(ctx)
-		}}
-	}
-	for _, r := range rows {
-		parent := parents[0]
-		if l.Parent != "" {
-			parent = l.ParentOf(r)
-		}
-		c := out[parent]
-		if len(c.nodes) == a.First {
-			c.more = true
-			continue
-		}
-		c.nodes = append(c.nodes, r)
-	}
-	return out, nil
-}
-
-// below keeps the rows of parents.
-func (l List[T]) below(parents []string) func(*sql.Selector) {
-	return func(s *sql.Selector) {
-		if l.Parent == "" {
-			return
-		}
-		ids := make([]any, len(parents))
-		for i, id := range parents {
-			ids[i] = id
-		}
-		s.Where(sql.In(s.C(l.Parent), ids...))
-	}
-}
-
-// window keeps the first rows of each parent, and one more.
-func (l List[T]) window(parents []string, a Args, p *position) func(*sql.Selector) {
-	return func(s *sql.Selector) {
-		t := sql.Table(s.TableName())
-		inner := sql.Dialect(s.Dialect()).Select(t.C("id")).From(t)
-		l.below(parents)(inner)
-		for _, f := range l.Filter {
-			f(inner)
-		}
-		if p != nil {
-			a.beyond(p)(inner)
-		}
-		inner.AppendSelectExprAs(sql.RowNumber().PartitionBy(inner.C(l.Parent)).OrderBy(a.order(inner)...), "nth")
-		w := inner.As("w")
-		s.Where(sql.In(s.C("id"), sql.Dialect(s.Dialect()).Select("id").From(w).Where(sql.LTE("nth", a.First+1))))
 	}
 }

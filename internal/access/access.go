@@ -52,6 +52,25 @@ func Can(ctx context.Context, c *ent.Client, a Action, workspaceID string) error
 	if err != nil {
 		return err
 	}
+	return allowed(p, a, func() (*principal.Role, error) {
+		m, err := c.Membership.Query().Where(membership.WorkspaceID(workspaceID), membership.UserID(p.UserID)).Only(ctx)
+		if ent.IsNotFound(err) {
+			return nil, nil //nolint:nilnil // no member
+		}
+		if err != nil {
+			return nil, fmt.Errorf("load membership: %w", err)
+		}
+		return &m.Role, nil
+	})
+}
+
+// Allowed is Can for a principal whose role in the workspace is known, nil for
+// no member.
+func Allowed(p principal.Principal, a Action, role *principal.Role) error {
+	return allowed(p, a, func() (*principal.Role, error) { return role, nil })
+}
+
+func allowed(p principal.Principal, a Action, role func() (*principal.Role, error)) error {
 	if !p.Allows(needs[a]) {
 		return fault.New(fault.Forbidden, "This token lacks the scope %s.", needs[a])
 	}
@@ -61,17 +80,17 @@ func Can(ctx context.Context, c *ent.Client, a Action, workspaceID string) error
 	if a == AdministerPlatform {
 		return fault.New(fault.Forbidden, "Only platform administrators may do this.")
 	}
-	m, err := c.Membership.Query().Where(membership.WorkspaceID(workspaceID), membership.UserID(p.UserID)).Only(ctx)
-	if ent.IsNotFound(err) {
+	is, err := role()
+	if err != nil {
+		return err
+	}
+	if is == nil {
 		return Missing()
 	}
-	if err != nil {
-		return fmt.Errorf("load membership: %w", err)
-	}
-	if role, ok := least[a]; ok && m.Role.AtLeast(role) {
+	if lowest, ok := least[a]; ok && is.AtLeast(lowest) {
 		return nil
 	}
-	return fault.New(fault.Forbidden, "Your role %s does not allow this: ask an owner of the workspace.", m.Role)
+	return fault.New(fault.Forbidden, "Your role %s does not allow this: ask an owner of the workspace.", *is)
 }
 
 // Missing is the answer for what is absent and for what the caller may not
@@ -85,22 +104,17 @@ type Rule struct {
 	Reason  *string // a sentence, if not allowed
 }
 
-// Rules answers Can for each action, in the order asked.
-func Rules(ctx context.Context, c *ent.Client, workspaceID string, asked []Action) ([]*Rule, error) {
+// Rules answers Allowed for each action, in the order asked.
+func Rules(p principal.Principal, role *principal.Role, asked []Action) []*Rule {
 	out := make([]*Rule, len(asked))
 	for i, a := range asked {
-		err := Can(ctx, c, a, workspaceID)
-		switch fault.CodeOf(err) {
-		case "":
-			out[i] = &Rule{Action: a, Allowed: true}
-		case fault.Forbidden, fault.NotFound:
+		out[i] = &Rule{Action: a, Allowed: true}
+		if err := Allowed(p, a, role); err != nil {
 			reason := err.Error()
 			out[i] = &Rule{Action: a, Reason: &reason}
-		default:
-			return nil, err
 		}
 	}
-	return out, nil
+	return out
 }
 
 func (a Action) MarshalGQL(w io.Writer)    { enum.Write(w, a) }

@@ -1,0 +1,55 @@
+package graph
+
+import (
+	"context"
+
+	"github.com/vikstrous/dataloadgen"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+const queued = lifecycle.Queued
+
+// waiting keeps the deployments that take a turn before another.
+var waiting = deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)
+
+// turn is the place of a deployment among those of its instance.
+type turn struct {
+	instance string
+	number   int
+}
+
+// newAhead makes a loader of how many deployments are to end before each.
+func newAhead(b batching, db *ent.Client) *dataloadgen.Loader[turn, int] {
+	return newLoader(b, func(ctx context.Context, turns []turn) ([]int, []error) {
+		instances := make([]string, len(turns))
+		for i, t := range turns {
+			instances[i] = t.instance
+		}
+		rows, err := db.Deployment.Query().Where(deployment.InstanceIDIn(instances...), waiting).
+			Select(deployment.FieldInstanceID, deployment.FieldNumber).All(ctx)
+		if err != nil {
+			return nil, []error{err}
+		}
+		out := make([]int, len(turns))
+		for i, t := range turns {
+			for _, d := range rows {
+				if d.InstanceID == t.instance && d.Number < t.number {
+					out[i]++
+				}
+			}
+		}
+		return out, nil
+	})
+}
+
+// queuePosition counts the deployments that are to end before d begins.
+func queuePosition(ctx context.Context, d *ent.Deployment) (*int, error) {
+	if d.Status != queued {
+		return nil, nil //nolint:nilnil // null in the API
+	}
+	n, err := load(ctx).ahead.Load(ctx, turn{d.InstanceID, d.Number})
+	return &n, err
+}
