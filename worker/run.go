@@ -99,9 +99,6 @@ func (w *Worker) settle(ctx context.Context, c *deploy.Claim, err error) error {
 	case errors.As(err, &stop):
 		w.cleanUp(last, c)
 		return w.Deploy.Complete(last, c, lifecycle.Canceled, deploy.Stopped(stop.reason, c.Row.Phases.Current()))
-	case fault.Is(err, fault.Conflict) && c.Row.Status == lifecycle.Deploying: // its service is being deleted
-		w.cleanUp(last, c)
-		return w.Deploy.Complete(last, c, lifecycle.Canceled, deploy.Stopped(fault.Canceled, c.Row.Phases.Current()))
 	}
 	failure := w.explain(last, c, err)
 	if retried, rerr := w.Deploy.Retry(last, c, failure); rerr != nil || retried {

@@ -14,12 +14,18 @@ import (
 
 // Switch makes a deployment whose replicas are healthy the active one of its
 // instance: the point of no return. It fails with CANCELED or SUPERSEDED if it
-// was asked to stop before, with CONFLICT if the service is being deleted, and
+// was asked to stop before, with CANCELED if the service is being deleted, and
 // with ErrOvertaken if the claim is lost.
 func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	at := clock()
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		i, err := lock(ctx, tx, c.Row.InstanceID)
+		if fault.Is(err, fault.Conflict) {
+			if err := c.Fence().check(ctx, tx); err != nil {
+				return err
+			}
+			return canceled(fault.Canceled)
+		}
 		if err != nil {
 			return gone(err)
 		}

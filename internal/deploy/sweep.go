@@ -10,6 +10,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
@@ -31,7 +32,9 @@ func (s *Service) Waiting(ctx context.Context) ([]Doorbell, error) {
 		{TaskRun, `SELECT d.id FROM deployments d WHERE d.status <> 'COMPLETED' AND d.due_at <= {now} AND d.lease_until <= {now}
 			AND (d.status <> 'QUEUED' OR NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = d.instance_id
 				AND o.number < d.number AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING')))`},
-		{TaskConverge, `SELECT id FROM service_instances WHERE due_at <= {now} AND lease_until <= {now} AND (dirty
+		// A lease that ran out instead of being released is of a worker that died
+		// in the middle.
+		{TaskConverge, `SELECT id FROM service_instances WHERE due_at <= {now} AND lease_until <= {now} AND (dirty OR lease_until > 0
 			OR EXISTS (SELECT 1 FROM replicas r WHERE r.instance_id = service_instances.id AND r.due_at > 0 AND r.due_at <= {now} AND r.status <> 'REMOVED'))`},
 		{store.TaskOperation, `SELECT id FROM operations WHERE status IN ('QUEUED', 'RUNNING') AND due_at <= {now} AND lease_until <= {now}`},
 	} {
@@ -73,16 +76,28 @@ func (s *Service) EndOverdue(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// endOverdue ends a deployment that was found overdue, unless it went on
+// meanwhile.
 func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error {
-	d, err := tx.Deployment.Query().Where(deployment.ID(id)).WithProject().Only(ctx)
+	d, err := tx.Deployment.Query().Where(deployment.ID(id)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return ErrOvertaken
 	}
 	if err != nil {
 		return fmt.Errorf("load deployment: %w", err)
 	}
+	if _, err := hold(ctx, tx, serviceinstance.Table, d.InstanceID); err != nil {
+		return gone(err)
+	}
+	if d, err = lockDeployment(ctx, tx, id); err != nil {
+		return gone(err)
+	}
+	now, err := tx.Int64s(ctx, "SELECT {now}")
+	if err != nil {
+		return err
+	}
 	switch {
-	case d.Status == lifecycle.Completed:
+	case d.Status == lifecycle.Completed, d.DeadlineAt == 0, d.DeadlineAt > now[0]:
 		return ErrOvertaken
 	case d.Status.Serving(): // it serves; what it replaced is the reconciler's
 		return s.end(ctx, tx, d, lifecycle.Succeeded, nil)
@@ -146,11 +161,11 @@ func (s *Service) Resign(ctx context.Context, name, owner string) error {
 	return nil
 }
 
-// EndLeases ends all leases, so that nobody waits for them. It is for a process
-// that knows to be the only one on its database.
+// EndLeases lets all leases run out, so that nobody waits for them. It is for a
+// process that knows to be the only one on its database.
 func (s *Service) EndLeases(ctx context.Context) error {
 	for _, table := range []string{"deployments", "service_instances", "operations", "leases"} {
-		if _, err := s.DB.Exec(ctx, `UPDATE `+table+` SET lease_until = 0 WHERE lease_until > 0`); err != nil {
+		if _, err := s.DB.Exec(ctx, `UPDATE `+table+` SET lease_until = 1 WHERE lease_until > 1`); err != nil {
 			return fmt.Errorf("end leases: %w", err)
 		}
 	}

@@ -1,0 +1,100 @@
+package deploy
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/store/storetest"
+)
+
+// change gives the instance other settings and another variable than its last
+// deployment had.
+func (w *world) change() {
+	w.t.Helper()
+	must(w.projects.UpdateInstance(w.ctx, project.ChangeInstance{ID: w.instance.ID, Apply: func(s spec.Settings) spec.Settings {
+		s.Port = 9000
+		return s
+	}}))(w.t)
+	must(w.Scale(w.ctx, w.instance.ID, 3))(w.t)
+}
+
+func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
+	t.Parallel()
+
+	for _, tt := range []struct {
+		name     string
+		make     func(w *world, first *ent.Deployment) (*ent.Deployment, error)
+		trigger  lifecycle.Trigger
+		image    string // whose, "" if none
+		settings string // whose
+	}{
+		{"a rollback has the image and the settings of its time", func(w *world, first *ent.Deployment) (*ent.Deployment, error) {
+			return w.Rollback(w.ctx, first.ID)
+		}, lifecycle.Rollback, "first", "first"},
+		{"a redeployment makes its image anew, with today's settings", func(w *world, first *ent.Deployment) (*ent.Deployment, error) {
+			return w.Redeploy(w.ctx, first.ID, false)
+		}, lifecycle.Redeploy, "", "now"},
+		{"a redeployment may have its image again, with today's settings", func(w *world, first *ent.Deployment) (*ent.Deployment, error) {
+			return w.Redeploy(w.ctx, first.ID, true)
+		}, lifecycle.Redeploy, "first", "now"},
+		{"a change of settings has the image that serves", func(w *world, _ *ent.Deployment) (*ent.Deployment, error) {
+			return w.Apply(w.ctx, w.instance.ID)
+		}, lifecycle.ConfigChange, "second", "now"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db)
+				of := map[string]*ent.Deployment{"first": w.live(), "second": w.live(), "now": {}}
+				w.change()
+				of["now"].Settings = must(w.DB.ServiceInstance.Get(w.ctx, w.instance.ID))(t).Settings
+				d := must(tt.make(w, of["first"]))(t)
+				if d.Trigger != tt.trigger || d.Number != 3 || d.Status != lifecycle.Queued || (d.RolledBackFromID != nil) != (tt.trigger == lifecycle.Rollback) {
+					t.Errorf("got %+v", d)
+				}
+				if diff := cmp.Diff(of[tt.settings].Settings, d.Settings); diff != "" {
+					t.Errorf("settings (-want +got)\n%s", diff)
+				}
+				var image *spec.ImageRef
+				if tt.image != "" {
+					image = of[tt.image].Image
+				}
+				if diff := cmp.Diff(image, d.Image); diff != "" {
+					t.Errorf("image (-want +got)\n%s", diff)
+				}
+				if n := must(w.WantedReplicas(w.ctx, w.instance.ID))(t); n != 3 {
+					t.Errorf("%d replicas are wanted, not today's 3", n)
+				}
+			})
+		})
+	}
+
+	t.Run("what never was cannot be again", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			if d, err := w.Apply(w.ctx, w.instance.ID); d != nil || err != nil {
+				t.Errorf("where nothing serves: %v, %v", d, err)
+			}
+			failed := w.at(lifecycle.Preparing)
+			w.must(w.Complete(w.ctx, failed, lifecycle.Failed, userFailure()))
+			_, err := w.Rollback(w.ctx, failed.ID)
+			wantFault(t, "Rollback to one that failed", err, fault.Conflict)
+			_, err = w.Redeploy(w.ctx, failed.ID, true)
+			wantFault(t, "Redeploy without an image", err, fault.Conflict)
+			_, err = w.Rollback(w.ctx, ident.New(ident.Deployment))
+			wantFault(t, "Rollback to nothing", err, fault.NotFound)
+			under := w.at(lifecycle.Deploying)
+			_, err = w.Rollback(w.ctx, under.ID)
+			wantFault(t, "Rollback to one under way", err, fault.Conflict)
+		})
+	})
+}
