@@ -1074,7 +1074,23 @@ func (c *DeploymentClient) QueryRolledBackFrom(_m *Deployment) *DeploymentQuery 
 		step := sqlgraph.NewStep(
 			sqlgraph.From(deployment.Table, deployment.FieldID, id),
 			sqlgraph.To(deployment.Table, deployment.FieldID),
-			sqlgraph.Edge(sqlgraph.O2O, false, deployment.RolledBackFromTable, deployment.RolledBackFromColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, deployment.RolledBackFromTable, deployment.RolledBackFromColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryRollbacks queries the rollbacks edge of a Deployment.
+func (c *DeploymentClient) QueryRollbacks(_m *Deployment) *DeploymentQuery {
+	query := (&DeploymentClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(deployment.Table, deployment.FieldID, id),
+			sqlgraph.To(deployment.Table, deployment.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, deployment.RollbacksTable, deployment.RollbacksColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil

@@ -108,13 +108,15 @@ type DeploymentEdges struct {
 	CreatedBy *User `json:"created_by,omitempty"`
 	// RolledBackFrom holds the value of the rolled_back_from edge.
 	RolledBackFrom *Deployment `json:"rolled_back_from,omitempty"`
+	// Rollbacks holds the value of the rollbacks edge.
+	Rollbacks []*Deployment `json:"rollbacks,omitempty"`
 	// Replicas holds the value of the replicas edge.
 	Replicas []*Replica `json:"replicas,omitempty"`
 	// Build holds the value of the build edge.
 	Build *Build `json:"build,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [8]bool
+	loadedTypes [9]bool
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -183,10 +185,19 @@ func (e DeploymentEdges) RolledBackFromOrErr() (*Deployment, error) {
 	return nil, &NotLoadedError{edge: "rolled_back_from"}
 }
 
+// RollbacksOrErr returns the Rollbacks value or an error if the edge
+// was not loaded in eager-loading.
+func (e DeploymentEdges) RollbacksOrErr() ([]*Deployment, error) {
+	if e.loadedTypes[6] {
+		return e.Rollbacks, nil
+	}
+	return nil, &NotLoadedError{edge: "rollbacks"}
+}
+
 // ReplicasOrErr returns the Replicas value or an error if the edge
 // was not loaded in eager-loading.
 func (e DeploymentEdges) ReplicasOrErr() ([]*Replica, error) {
-	if e.loadedTypes[6] {
+	if e.loadedTypes[7] {
 		return e.Replicas, nil
 	}
 	return nil, &NotLoadedError{edge: "replicas"}
@@ -197,7 +208,7 @@ func (e DeploymentEdges) ReplicasOrErr() ([]*Replica, error) {
 func (e DeploymentEdges) BuildOrErr() (*Build, error) {
 	if e.Build != nil {
 		return e.Build, nil
-	} else if e.loadedTypes[7] {
+	} else if e.loadedTypes[8] {
 		return nil, &NotFoundError{label: build.Label}
 	}
 	return nil, &NotLoadedError{edge: "build"}
@@ -486,6 +497,11 @@ func (_m *Deployment) QueryCreatedBy() *UserQuery {
 // QueryRolledBackFrom queries the "rolled_back_from" edge of the Deployment entity.
 func (_m *Deployment) QueryRolledBackFrom() *DeploymentQuery {
 	return NewDeploymentClient(_m.config).QueryRolledBackFrom(_m)
+}
+
+// QueryRollbacks queries the "rollbacks" edge of the Deployment entity.
+func (_m *Deployment) QueryRollbacks() *DeploymentQuery {
+	return NewDeploymentClient(_m.config).QueryRollbacks(_m)
 }
 
 // QueryReplicas queries the "replicas" edge of the Deployment entity.

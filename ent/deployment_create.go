@@ -411,6 +411,21 @@ func (_c *DeploymentCreate) SetRolledBackFrom(v *Deployment) *DeploymentCreate {
 	return _c.SetRolledBackFromID(v.ID)
 }
 
+// AddRollbackIDs adds the "rollbacks" edge to the Deployment entity by IDs.
+func (_c *DeploymentCreate) AddRollbackIDs(ids ...string) *DeploymentCreate {
+	_c.mutation.AddRollbackIDs(ids...)
+	return _c
+}
+
+// AddRollbacks adds the "rollbacks" edges to the Deployment entity.
+func (_c *DeploymentCreate) AddRollbacks(v ...*Deployment) *DeploymentCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddRollbackIDs(ids...)
+}
+
 // AddReplicaIDs adds the "replicas" edge to the Replica entity by IDs.
 func (_c *DeploymentCreate) AddReplicaIDs(ids ...string) *DeploymentCreate {
 	_c.mutation.AddReplicaIDs(ids...)
@@ -848,11 +863,11 @@ func (_c *DeploymentCreate) createSpec() (*Deployment, *sqlgraph.CreateSpec) {
 	}
 	if nodes := _c.mutation.RolledBackFromIDs(); len(nodes) > 0 {
 		edge := &sqlgraph.EdgeSpec{
-			Rel:     sqlgraph.O2O,
-			Inverse: false,
+			Rel:     sqlgraph.M2O,
+			Inverse: true,
 			Table:   deployment.RolledBackFromTable,
 			Columns: []string{deployment.RolledBackFromColumn},
-			Bidi:    true,
+			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
 			},
@@ -861,6 +876,22 @@ func (_c *DeploymentCreate) createSpec() (*Deployment, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.RolledBackFromID = &nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.RollbacksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	if nodes := _c.mutation.ReplicasIDs(); len(nodes) > 0 {

@@ -37,6 +37,7 @@ type DeploymentQuery struct {
 	withService        *ServiceQuery
 	withCreatedBy      *UserQuery
 	withRolledBackFrom *DeploymentQuery
+	withRollbacks      *DeploymentQuery
 	withReplicas       *ReplicaQuery
 	withBuild          *BuildQuery
 	modifiers          []func(*sql.Selector)
@@ -200,7 +201,29 @@ func (_q *DeploymentQuery) QueryRolledBackFrom() *DeploymentQuery {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(deployment.Table, deployment.FieldID, selector),
 			sqlgraph.To(deployment.Table, deployment.FieldID),
-			sqlgraph.Edge(sqlgraph.O2O, false, deployment.RolledBackFromTable, deployment.RolledBackFromColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, deployment.RolledBackFromTable, deployment.RolledBackFromColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryRollbacks chains the current query on the "rollbacks" edge.
+func (_q *DeploymentQuery) QueryRollbacks() *DeploymentQuery {
+	query := (&DeploymentClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(deployment.Table, deployment.FieldID, selector),
+			sqlgraph.To(deployment.Table, deployment.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, deployment.RollbacksTable, deployment.RollbacksColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -450,6 +473,7 @@ func (_q *DeploymentQuery) Clone() *DeploymentQuery {
 		withService:        _q.withService.Clone(),
 		withCreatedBy:      _q.withCreatedBy.Clone(),
 		withRolledBackFrom: _q.withRolledBackFrom.Clone(),
+		withRollbacks:      _q.withRollbacks.Clone(),
 		withReplicas:       _q.withReplicas.Clone(),
 		withBuild:          _q.withBuild.Clone(),
 		// clone intermediate query.
@@ -521,6 +545,17 @@ func (_q *DeploymentQuery) WithRolledBackFrom(opts ...func(*DeploymentQuery)) *D
 		opt(query)
 	}
 	_q.withRolledBackFrom = query
+	return _q
+}
+
+// WithRollbacks tells the query-builder to eager-load the nodes that are connected to
+// the "rollbacks" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *DeploymentQuery) WithRollbacks(opts ...func(*DeploymentQuery)) *DeploymentQuery {
+	query := (&DeploymentClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withRollbacks = query
 	return _q
 }
 
@@ -624,13 +659,14 @@ func (_q *DeploymentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*D
 	var (
 		nodes       = []*Deployment{}
 		_spec       = _q.querySpec()
-		loadedTypes = [8]bool{
+		loadedTypes = [9]bool{
 			_q.withProject != nil,
 			_q.withInstance != nil,
 			_q.withEnvironment != nil,
 			_q.withService != nil,
 			_q.withCreatedBy != nil,
 			_q.withRolledBackFrom != nil,
+			_q.withRollbacks != nil,
 			_q.withReplicas != nil,
 			_q.withBuild != nil,
 		}
@@ -689,6 +725,13 @@ func (_q *DeploymentQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*D
 	if query := _q.withRolledBackFrom; query != nil {
 		if err := _q.loadRolledBackFrom(ctx, query, nodes, nil,
 			func(n *Deployment, e *Deployment) { n.Edges.RolledBackFrom = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withRollbacks; query != nil {
+		if err := _q.loadRollbacks(ctx, query, nodes,
+			func(n *Deployment) { n.Edges.Rollbacks = []*Deployment{} },
+			func(n *Deployment, e *Deployment) { n.Edges.Rollbacks = append(n.Edges.Rollbacks, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -885,6 +928,39 @@ func (_q *DeploymentQuery) loadRolledBackFrom(ctx context.Context, query *Deploy
 		for i := range nodes {
 			assign(nodes[i], n)
 		}
+	}
+	return nil
+}
+func (_q *DeploymentQuery) loadRollbacks(ctx context.Context, query *DeploymentQuery, nodes []*Deployment, init func(*Deployment), assign func(*Deployment, *Deployment)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Deployment)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(deployment.FieldRolledBackFromID)
+	}
+	query.Where(predicate.Deployment(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(deployment.RollbacksColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.RolledBackFromID
+		if fk == nil {
+			return fmt.Errorf(`foreign-key "rolled_back_from_id" is nil for node %v`, n.ID)
+		}
+		node, ok := nodeids[*fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "rolled_back_from_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
 	}
 	return nil
 }

@@ -322,6 +322,21 @@ func (_u *DeploymentUpdate) AddDeadlineAt(v int64) *DeploymentUpdate {
 	return _u
 }
 
+// AddRollbackIDs adds the "rollbacks" edge to the Deployment entity by IDs.
+func (_u *DeploymentUpdate) AddRollbackIDs(ids ...string) *DeploymentUpdate {
+	_u.mutation.AddRollbackIDs(ids...)
+	return _u
+}
+
+// AddRollbacks adds the "rollbacks" edges to the Deployment entity.
+func (_u *DeploymentUpdate) AddRollbacks(v ...*Deployment) *DeploymentUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRollbackIDs(ids...)
+}
+
 // AddReplicaIDs adds the "replicas" edge to the Replica entity by IDs.
 func (_u *DeploymentUpdate) AddReplicaIDs(ids ...string) *DeploymentUpdate {
 	_u.mutation.AddReplicaIDs(ids...)
@@ -359,6 +374,27 @@ func (_u *DeploymentUpdate) SetBuild(v *Build) *DeploymentUpdate {
 // Mutation returns the DeploymentMutation object of the builder.
 func (_u *DeploymentUpdate) Mutation() *DeploymentMutation {
 	return _u.mutation
+}
+
+// ClearRollbacks clears all "rollbacks" edges to the Deployment entity.
+func (_u *DeploymentUpdate) ClearRollbacks() *DeploymentUpdate {
+	_u.mutation.ClearRollbacks()
+	return _u
+}
+
+// RemoveRollbackIDs removes the "rollbacks" edge to Deployment entities by IDs.
+func (_u *DeploymentUpdate) RemoveRollbackIDs(ids ...string) *DeploymentUpdate {
+	_u.mutation.RemoveRollbackIDs(ids...)
+	return _u
+}
+
+// RemoveRollbacks removes "rollbacks" edges to Deployment entities.
+func (_u *DeploymentUpdate) RemoveRollbacks(v ...*Deployment) *DeploymentUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRollbackIDs(ids...)
 }
 
 // ClearReplicas clears all "replicas" edges to the Replica entity.
@@ -557,6 +593,51 @@ func (_u *DeploymentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if value, ok := _u.mutation.AddedDeadlineAt(); ok {
 		_spec.AddField(deployment.FieldDeadlineAt, field.TypeInt64, value)
+	}
+	if _u.mutation.RollbacksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRollbacksIDs(); len(nodes) > 0 && !_u.mutation.RollbacksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RollbacksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _u.mutation.ReplicasCleared() {
 		edge := &sqlgraph.EdgeSpec{
@@ -941,6 +1022,21 @@ func (_u *DeploymentUpdateOne) AddDeadlineAt(v int64) *DeploymentUpdateOne {
 	return _u
 }
 
+// AddRollbackIDs adds the "rollbacks" edge to the Deployment entity by IDs.
+func (_u *DeploymentUpdateOne) AddRollbackIDs(ids ...string) *DeploymentUpdateOne {
+	_u.mutation.AddRollbackIDs(ids...)
+	return _u
+}
+
+// AddRollbacks adds the "rollbacks" edges to the Deployment entity.
+func (_u *DeploymentUpdateOne) AddRollbacks(v ...*Deployment) *DeploymentUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddRollbackIDs(ids...)
+}
+
 // AddReplicaIDs adds the "replicas" edge to the Replica entity by IDs.
 func (_u *DeploymentUpdateOne) AddReplicaIDs(ids ...string) *DeploymentUpdateOne {
 	_u.mutation.AddReplicaIDs(ids...)
@@ -978,6 +1074,27 @@ func (_u *DeploymentUpdateOne) SetBuild(v *Build) *DeploymentUpdateOne {
 // Mutation returns the DeploymentMutation object of the builder.
 func (_u *DeploymentUpdateOne) Mutation() *DeploymentMutation {
 	return _u.mutation
+}
+
+// ClearRollbacks clears all "rollbacks" edges to the Deployment entity.
+func (_u *DeploymentUpdateOne) ClearRollbacks() *DeploymentUpdateOne {
+	_u.mutation.ClearRollbacks()
+	return _u
+}
+
+// RemoveRollbackIDs removes the "rollbacks" edge to Deployment entities by IDs.
+func (_u *DeploymentUpdateOne) RemoveRollbackIDs(ids ...string) *DeploymentUpdateOne {
+	_u.mutation.RemoveRollbackIDs(ids...)
+	return _u
+}
+
+// RemoveRollbacks removes "rollbacks" edges to Deployment entities.
+func (_u *DeploymentUpdateOne) RemoveRollbacks(v ...*Deployment) *DeploymentUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveRollbackIDs(ids...)
 }
 
 // ClearReplicas clears all "replicas" edges to the Replica entity.
@@ -1206,6 +1323,51 @@ func (_u *DeploymentUpdateOne) sqlSave(ctx context.Context) (_node *Deployment, 
 	}
 	if value, ok := _u.mutation.AddedDeadlineAt(); ok {
 		_spec.AddField(deployment.FieldDeadlineAt, field.TypeInt64, value)
+	}
+	if _u.mutation.RollbacksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedRollbacksIDs(); len(nodes) > 0 && !_u.mutation.RollbacksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RollbacksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   deployment.RollbacksTable,
+			Columns: []string{deployment.RollbacksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(deployment.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _u.mutation.ReplicasCleared() {
 		edge := &sqlgraph.EdgeSpec{

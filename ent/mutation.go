@@ -3084,6 +3084,9 @@ type DeploymentMutation struct {
 	clearedcreated_by       bool
 	rolled_back_from        *string
 	clearedrolled_back_from bool
+	rollbacks               map[string]struct{}
+	removedrollbacks        map[string]struct{}
+	clearedrollbacks        bool
 	replicas                map[string]struct{}
 	removedreplicas         map[string]struct{}
 	clearedreplicas         bool
@@ -4756,6 +4759,60 @@ func (m *DeploymentMutation) ResetRolledBackFrom() {
 	m.clearedrolled_back_from = false
 }
 
+// AddRollbackIDs adds the "rollbacks" edge to the Deployment entity by ids.
+func (m *DeploymentMutation) AddRollbackIDs(ids ...string) {
+	if m.rollbacks == nil {
+		m.rollbacks = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.rollbacks[ids[i]] = struct{}{}
+	}
+}
+
+// ClearRollbacks clears the "rollbacks" edge to the Deployment entity.
+func (m *DeploymentMutation) ClearRollbacks() {
+	m.clearedrollbacks = true
+}
+
+// RollbacksCleared reports if the "rollbacks" edge to the Deployment entity was cleared.
+func (m *DeploymentMutation) RollbacksCleared() bool {
+	return m.clearedrollbacks
+}
+
+// RemoveRollbackIDs removes the "rollbacks" edge to the Deployment entity by IDs.
+func (m *DeploymentMutation) RemoveRollbackIDs(ids ...string) {
+	if m.removedrollbacks == nil {
+		m.removedrollbacks = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.rollbacks, ids[i])
+		m.removedrollbacks[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedRollbacks returns the removed IDs of the "rollbacks" edge to the Deployment entity.
+func (m *DeploymentMutation) RemovedRollbacksIDs() (ids []string) {
+	for id := range m.removedrollbacks {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// RollbacksIDs returns the "rollbacks" edge IDs in the mutation.
+func (m *DeploymentMutation) RollbacksIDs() (ids []string) {
+	for id := range m.rollbacks {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetRollbacks resets all changes to the "rollbacks" edge.
+func (m *DeploymentMutation) ResetRollbacks() {
+	m.rollbacks = nil
+	m.clearedrollbacks = false
+	m.removedrollbacks = nil
+}
+
 // AddReplicaIDs adds the "replicas" edge to the Replica entity by ids.
 func (m *DeploymentMutation) AddReplicaIDs(ids ...string) {
 	if m.replicas == nil {
@@ -5630,7 +5687,7 @@ func (m *DeploymentMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *DeploymentMutation) AddedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.project != nil {
 		edges = append(edges, deployment.EdgeProject)
 	}
@@ -5648,6 +5705,9 @@ func (m *DeploymentMutation) AddedEdges() []string {
 	}
 	if m.rolled_back_from != nil {
 		edges = append(edges, deployment.EdgeRolledBackFrom)
+	}
+	if m.rollbacks != nil {
+		edges = append(edges, deployment.EdgeRollbacks)
 	}
 	if m.replicas != nil {
 		edges = append(edges, deployment.EdgeReplicas)
@@ -5686,6 +5746,12 @@ func (m *DeploymentMutation) AddedIDs(name string) []ent.Value {
 		if id := m.rolled_back_from; id != nil {
 			return []ent.Value{*id}
 		}
+	case deployment.EdgeRollbacks:
+		ids := make([]ent.Value, 0, len(m.rollbacks))
+		for id := range m.rollbacks {
+			ids = append(ids, id)
+		}
+		return ids
 	case deployment.EdgeReplicas:
 		ids := make([]ent.Value, 0, len(m.replicas))
 		for id := range m.replicas {
@@ -5702,7 +5768,10 @@ func (m *DeploymentMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *DeploymentMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
+	if m.removedrollbacks != nil {
+		edges = append(edges, deployment.EdgeRollbacks)
+	}
 	if m.removedreplicas != nil {
 		edges = append(edges, deployment.EdgeReplicas)
 	}
@@ -5713,6 +5782,12 @@ func (m *DeploymentMutation) RemovedEdges() []string {
 // the given name in this mutation.
 func (m *DeploymentMutation) RemovedIDs(name string) []ent.Value {
 	switch name {
+	case deployment.EdgeRollbacks:
+		ids := make([]ent.Value, 0, len(m.removedrollbacks))
+		for id := range m.removedrollbacks {
+			ids = append(ids, id)
+		}
+		return ids
 	case deployment.EdgeReplicas:
 		ids := make([]ent.Value, 0, len(m.removedreplicas))
 		for id := range m.removedreplicas {
@@ -5725,7 +5800,7 @@ func (m *DeploymentMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *DeploymentMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 8)
+	edges := make([]string, 0, 9)
 	if m.clearedproject {
 		edges = append(edges, deployment.EdgeProject)
 	}
@@ -5743,6 +5818,9 @@ func (m *DeploymentMutation) ClearedEdges() []string {
 	}
 	if m.clearedrolled_back_from {
 		edges = append(edges, deployment.EdgeRolledBackFrom)
+	}
+	if m.clearedrollbacks {
+		edges = append(edges, deployment.EdgeRollbacks)
 	}
 	if m.clearedreplicas {
 		edges = append(edges, deployment.EdgeReplicas)
@@ -5769,6 +5847,8 @@ func (m *DeploymentMutation) EdgeCleared(name string) bool {
 		return m.clearedcreated_by
 	case deployment.EdgeRolledBackFrom:
 		return m.clearedrolled_back_from
+	case deployment.EdgeRollbacks:
+		return m.clearedrollbacks
 	case deployment.EdgeReplicas:
 		return m.clearedreplicas
 	case deployment.EdgeBuild:
@@ -5827,6 +5907,9 @@ func (m *DeploymentMutation) ResetEdge(name string) error {
 		return nil
 	case deployment.EdgeRolledBackFrom:
 		m.ResetRolledBackFrom()
+		return nil
+	case deployment.EdgeRollbacks:
+		m.ResetRollbacks()
 		return nil
 	case deployment.EdgeReplicas:
 		m.ResetReplicas()

@@ -90,6 +90,8 @@ const (
 	EdgeCreatedBy = "created_by"
 	// EdgeRolledBackFrom holds the string denoting the rolled_back_from edge name in mutations.
 	EdgeRolledBackFrom = "rolled_back_from"
+	// EdgeRollbacks holds the string denoting the rollbacks edge name in mutations.
+	EdgeRollbacks = "rollbacks"
 	// EdgeReplicas holds the string denoting the replicas edge name in mutations.
 	EdgeReplicas = "replicas"
 	// EdgeBuild holds the string denoting the build edge name in mutations.
@@ -135,6 +137,10 @@ const (
 	RolledBackFromTable = "deployments"
 	// RolledBackFromColumn is the table column denoting the rolled_back_from relation/edge.
 	RolledBackFromColumn = "rolled_back_from_id"
+	// RollbacksTable is the table that holds the rollbacks relation/edge.
+	RollbacksTable = "deployments"
+	// RollbacksColumn is the table column denoting the rollbacks relation/edge.
+	RollbacksColumn = "rolled_back_from_id"
 	// ReplicasTable is the table that holds the replicas relation/edge.
 	ReplicasTable = "replicas"
 	// ReplicasInverseTable is the table name for the Replica entity.
@@ -433,6 +439,20 @@ func ByRolledBackFromField(field string, opts ...sql.OrderTermOption) OrderOptio
 	}
 }
 
+// ByRollbacksCount orders the results by rollbacks count.
+func ByRollbacksCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newRollbacksStep(), opts...)
+	}
+}
+
+// ByRollbacks orders the results by rollbacks terms.
+func ByRollbacks(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newRollbacksStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
 // ByReplicasCount orders the results by replicas count.
 func ByReplicasCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -492,7 +512,14 @@ func newRolledBackFromStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(Table, FieldID),
-		sqlgraph.Edge(sqlgraph.O2O, false, RolledBackFromTable, RolledBackFromColumn),
+		sqlgraph.Edge(sqlgraph.M2O, true, RolledBackFromTable, RolledBackFromColumn),
+	)
+}
+func newRollbacksStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(Table, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, RollbacksTable, RollbacksColumn),
 	)
 }
 func newReplicasStep() *sqlgraph.Step {

@@ -1531,7 +1531,7 @@ func HasRolledBackFrom() predicate.Deployment {
 	return predicate.Deployment(func(s *sql.Selector) {
 		step := sqlgraph.NewStep(
 			sqlgraph.From(Table, FieldID),
-			sqlgraph.Edge(sqlgraph.O2O, false, RolledBackFromTable, RolledBackFromColumn),
+			sqlgraph.Edge(sqlgraph.M2O, true, RolledBackFromTable, RolledBackFromColumn),
 		)
 		sqlgraph.HasNeighbors(s, step)
 	})
@@ -1541,6 +1541,29 @@ func HasRolledBackFrom() predicate.Deployment {
 func HasRolledBackFromWith(preds ...predicate.Deployment) predicate.Deployment {
 	return predicate.Deployment(func(s *sql.Selector) {
 		step := newRolledBackFromStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasRollbacks applies the HasEdge predicate on the "rollbacks" edge.
+func HasRollbacks() predicate.Deployment {
+	return predicate.Deployment(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, RollbacksTable, RollbacksColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasRollbacksWith applies the HasEdge predicate on the "rollbacks" edge with a given conditions (other predicates).
+func HasRollbacksWith(preds ...predicate.Deployment) predicate.Deployment {
+	return predicate.Deployment(func(s *sql.Selector) {
+		step := newRollbacksStep()
 		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
 			for _, p := range preds {
 				p(s)

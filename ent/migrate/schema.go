@@ -148,7 +148,7 @@ var (
 		{Name: "environment_id", Type: field.TypeString},
 		{Name: "service_id", Type: field.TypeString},
 		{Name: "created_by_id", Type: field.TypeString, Nullable: true},
-		{Name: "rolled_back_from_id", Type: field.TypeString, Unique: true, Nullable: true},
+		{Name: "rolled_back_from_id", Type: field.TypeString, Nullable: true},
 		{Name: "project_id", Type: field.TypeString},
 		{Name: "instance_id", Type: field.TypeString},
 	}
@@ -177,7 +177,7 @@ var (
 				OnDelete:   schema.SetNull,
 			},
 			{
-				Symbol:     "deployments_deployments_rolled_back_from",
+				Symbol:     "deployments_deployments_rollbacks",
 				Columns:    []*schema.Column{DeploymentsColumns[29]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.SetNull,

@@ -60,7 +60,10 @@ func (Deployment) Edges() []ent.Edge {
 		edge.To("environment", Environment.Type).Field("environment_id").Unique().Required().Immutable().Annotations(cascade()),
 		edge.To("service", Service.Type).Field("service_id").Unique().Required().Immutable().Annotations(cascade()),
 		edge.To("created_by", User.Type).Field("created_by_id").Unique().Immutable().Annotations(setNull()),
-		edge.To("rolled_back_from", Deployment.Type).Field("rolled_back_from_id").Unique().Immutable().Annotations(setNull()),
+		// Named from both ends: an edge of a type to itself with one end is one to
+		// one, and a deployment may be rolled back to more than once.
+		edge.To("rollbacks", Deployment.Type).Annotations(setNull()).
+			From("rolled_back_from").Field("rolled_back_from_id").Unique().Immutable(),
 		edge.To("replicas", Replica.Type).Annotations(cascade()),
 		edge.To("build", Build.Type).Unique().Annotations(cascade()),
 	}

@@ -77,6 +77,20 @@ func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
 		})
 	}
 
+	t.Run("a deployment can be rolled back to again and again", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			first := w.live()
+			for range 3 {
+				d := must(w.Rollback(w.ctx, first.ID))(t)
+				if d.RolledBackFromID == nil || *d.RolledBackFromID != first.ID {
+					t.Errorf("it is rolled back from %v", d.RolledBackFromID)
+				}
+			}
+		})
+	})
+
 	t.Run("what never was cannot be again", func(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -90,10 +90,8 @@ CREATE TABLE "deployments" (
   "project_id" character varying NOT NULL COLLATE "C",
   "instance_id" character varying NOT NULL COLLATE "C",
   PRIMARY KEY ("id"),
-  CONSTRAINT "deployments_deployments_rolled_back_from" FOREIGN KEY ("rolled_back_from_id") REFERENCES "deployments" ("id") ON DELETE SET NULL
+  CONSTRAINT "deployments_deployments_rollbacks" FOREIGN KEY ("rolled_back_from_id") REFERENCES "deployments" ("id") ON DELETE SET NULL
 );
--- Create index "deployments_rolled_back_from_id_key" to table: "deployments"
-CREATE UNIQUE INDEX "deployments_rolled_back_from_id_key" ON "deployments" ("rolled_back_from_id");
 -- Create index "deployment_due_at" to table: "deployments"
 CREATE INDEX "deployment_due_at" ON "deployments" ("due_at");
 -- Create index "deployment_instance_id_number" to table: "deployments"

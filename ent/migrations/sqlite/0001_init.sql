@@ -98,12 +98,10 @@ CREATE TABLE `deployments` (
   CONSTRAINT `deployments_environments_environment` FOREIGN KEY (`environment_id`) REFERENCES `environments` (`id`) ON DELETE CASCADE,
   CONSTRAINT `deployments_services_service` FOREIGN KEY (`service_id`) REFERENCES `services` (`id`) ON DELETE CASCADE,
   CONSTRAINT `deployments_users_created_by` FOREIGN KEY (`created_by_id`) REFERENCES `users` (`id`) ON DELETE SET NULL,
-  CONSTRAINT `deployments_deployments_rolled_back_from` FOREIGN KEY (`rolled_back_from_id`) REFERENCES `deployments` (`id`) ON DELETE SET NULL,
+  CONSTRAINT `deployments_deployments_rollbacks` FOREIGN KEY (`rolled_back_from_id`) REFERENCES `deployments` (`id`) ON DELETE SET NULL,
   CONSTRAINT `deployments_projects_deployments` FOREIGN KEY (`project_id`) REFERENCES `projects` (`id`) ON DELETE CASCADE,
   CONSTRAINT `deployments_service_instances_deployments` FOREIGN KEY (`instance_id`) REFERENCES `service_instances` (`id`) ON DELETE CASCADE
 );
--- Create index "deployments_rolled_back_from_id_key" to table: "deployments"
-CREATE UNIQUE INDEX `deployments_rolled_back_from_id_key` ON `deployments` (`rolled_back_from_id`);
 -- Create index "deployment_due_at" to table: "deployments"
 CREATE INDEX `deployment_due_at` ON `deployments` (`due_at`);
 -- Create index "deployment_instance_id_number" to table: "deployments"
