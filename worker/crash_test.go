@@ -1,155 +1,389 @@
 package worker
 
 import (
-	"context"
 	"fmt"
-	"sync/atomic"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"testing"
-	"time"
 
-	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/operation"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/lifecycle"
-	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 	"github.com/davitdev/davit/internal/wake/redistest"
-	"github.com/davitdev/davit/runner"
 )
 
-// mortal is an engine that a worker dies on: from the nth call that matters on
-// nothing it asks for is done, and nothing is ever answered until the test is
-// over, as if the process were gone. Half of the time the last call is still
-// carried out.
-type mortal struct {
-	runner.Runner
-	left atomic.Int64
-	late bool // the last call is carried out
-	dead chan struct{}
-	over context.Context //nolint:containedctx // of the test
+// story is something a worker dies in.
+type story struct {
+	name   string
+	begin  func(s *stage)      // asks for it, once for each death
+	during func(s *stage)      // called again and again until it ends; may be nil
+	ended  func(s *stage) bool // reports whether it has come to its end
+	check  func(s *stage)      // says whether that end is the right one
+	serves bool                // something serves all the time: no request may fail
 }
 
-func (m *mortal) step(do func() error) error {
-	n := m.left.Add(-1)
-	if n > 0 {
-		return do()
-	}
-	if n == 0 {
-		if m.late {
-			_ = do()
-		}
-		close(m.dead)
-	}
-	<-m.over.Done()
-	return context.Cause(m.over)
+// stage is where a story is told again and again.
+type stage struct {
+	*house
+	t        *testing.T
+	instance *ent.ServiceInstance
+	n        int    // the step the worker dies at
+	version  string // that should serve in the end
+	first    *ent.Deployment
+	row      *ent.Deployment
+	op       *ent.Operation
+	asked    bool
+	host     string
 }
 
-func (m *mortal) Pull(ctx context.Context, ref string, c *runner.Credential, p func(runner.Progress)) (i runner.Image, err error) {
-	err = m.step(func() (err error) { i, err = m.Runner.Pull(ctx, ref, c, p); return err })
-	return i, err
-}
-
-func (m *mortal) EnsureNetwork(ctx context.Context, name string) (n runner.Network, err error) {
-	err = m.step(func() (err error) { n, err = m.Runner.EnsureNetwork(ctx, name); return err })
-	return n, err
-}
-
-func (m *mortal) Create(ctx context.Context, s runner.Spec) (c runner.Container, err error) {
-	err = m.step(func() (err error) { c, err = m.Runner.Create(ctx, s); return err })
-	return c, err
-}
-
-func (m *mortal) Inspect(ctx context.Context, name string) (c runner.Container, err error) {
-	err = m.step(func() (err error) { c, err = m.Runner.Inspect(ctx, name); return err })
-	return c, err
-}
-
-func (m *mortal) Start(ctx context.Context, name string) error {
-	return m.step(func() error { return m.Runner.Start(ctx, name) })
-}
-
-func (m *mortal) Stop(ctx context.Context, name string, grace time.Duration) error {
-	return m.step(func() error { return m.Runner.Stop(ctx, name, grace) })
-}
-
-func (m *mortal) Remove(ctx context.Context, name string) error {
-	return m.step(func() error { return m.Runner.Remove(ctx, name) })
-}
-
-// A worker dies at every call of the engine in a deployment that replaces
-// another one. The next worker finishes it, and no request fails.
+// P1, P2, P3, P7: a worker dies before or after any step that changes
+// something, and with it what Redis held; the next one brings the story to its
+// end, and leaves one active deployment, no orphan, and a table of routes that
+// is as the rows say.
+//
+// Each step costs the life of two workers, so by default not every one is tried:
+// every seventh on SQLite, with the death before it or after it in turn, and
+// every seventeenth on PostgreSQL with a real Redis. TEST_CRASH_STRIDE=1 tries
+// all.
 func TestEveryCrashIsFinishedByTheNextWorker(t *testing.T) {
 	t.Parallel()
 
-	storetest.Each(t, func(t *testing.T, db *store.DB) {
-		h := newHouse(t, db)
-		flush := func() {} // the embedded Redis is empty at each start
-		if !db.Embedded() {
-			server := redistest.Start(t)
-			h.redis = server.URL()
-			flush = func() {
-				if err := server.Client().FlushAll(h.ctx).Err(); err != nil {
-					t.Fatal(err)
-				}
+	for _, s := range stories() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				newStage(t, db).tell(s, strideOf(t, db))
+			})
+		})
+	}
+}
+
+func strideOf(t *testing.T, db *store.DB) int {
+	t.Helper()
+	if text := os.Getenv("TEST_CRASH_STRIDE"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("TEST_CRASH_STRIDE is %q, want a number from 1 on", text)
+		}
+		return n
+	}
+	if db.Embedded() {
+		return 7
+	}
+	return 17
+}
+
+func newStage(t *testing.T, db *store.DB) *stage {
+	t.Helper()
+	s := &stage{house: newHouse(t, db), t: t}
+	s.builder = &fakeBuilder{house: s.house}
+	return s
+}
+
+// tell tells a story until no death comes in its way any more.
+func (s *stage) tell(st story, stride int) {
+	flush := func() {} // the embedded Redis is empty at each start
+	if !s.db.Embedded() {
+		server := redistest.Start(s.t)
+		s.redis = server.URL()
+		flush = func() {
+			if err := server.Client().FlushAll(s.ctx).Err(); err != nil {
+				s.t.Fatal(err)
 			}
 		}
-		first := h.start()
-		i := h.service(h.version("v0", nil), nil)
-		h.deploy(i, "")
-		first.stop()
-		stop := h.hammer(i)
-		for n := 1; n <= 12; n++ {
-			version := fmt.Sprintf("v%d", n)
-			d := h.request(i, h.version(version, nil))
-			died := h.dies(d.ID, n)
-			h.afterwards()
-			flush()
-			next := h.start()
-			flush()
-			if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
-				t.Fatalf("death at call %d: it ended as %s: %+v", n, *d.Conclusion, d.Failure)
-			}
-			h.running(i, 1)
-			h.serves(i, version)
-			h.tidy()
-			next.stop()
-			if !died {
-				break // the deployment makes fewer calls
+	}
+	quiet := s.start()
+	s.instance = s.service(s.house.version("v0", nil), nil)
+	s.first = s.deploy(s.instance, "")
+	s.deploy(s.instance, s.house.version("second", nil))
+	s.version = "second"
+	quiet.stop()
+	stop := func() int64 { return 0 }
+	if st.serves {
+		stop = s.hammer(s.instance)
+	}
+	const most = 200
+	for s.n = 1; s.n <= most; s.n += stride {
+		s.asked = false
+		st.begin(s)
+		m := s.mortal(s.n, s.n/stride%2 == 0)
+		s.engine, s.rows, s.builder = m, m.rows(s.db), m
+		p := s.start()
+		s.engine, s.rows, s.builder = s.fake, s.db, m.Builder
+		s.until("the worker dies, or the story ends", func() bool { s.play(st); return m.died() || st.ended(s) })
+		m.end()
+		p.stop()
+		s.afterwards()
+		flush()
+		next := s.start()
+		flush()
+		s.until(fmt.Sprintf("after a death at step %d it ends", s.n), func() bool { s.play(st); return st.ended(s) })
+		st.check(s)
+		s.whole()
+		next.stop()
+		if s.t.Failed() {
+			s.t.Fatalf("after a death at step %d", s.n)
+		}
+		if !m.died() {
+			break
+		}
+	}
+	if s.n > most {
+		s.t.Errorf("the story has more than %d steps", most)
+	}
+	s.t.Logf("%d steps, %d requests", s.n, stop())
+}
+
+func (s *stage) play(st story) {
+	if st.during != nil {
+		st.during(s)
+	}
+}
+
+// whole fails the test unless everything fits together.
+func (s *stage) whole() {
+	s.t.Helper()
+	s.tidy()
+	for _, id := range s.instances() {
+		n, err := s.db.Deployment.Query().Where(deployment.InstanceID(id), deployment.IsActive(true)).Count(s.ctx)
+		if err != nil || n > 1 {
+			s.t.Errorf("%d deployments of %s serve, %v", n, id, err)
+		}
+	}
+	s.until("the proxy routes as the rows say", func() bool {
+		routes, err := s.verbs.Routes(s.ctx)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		stats, err := s.client.Stats(s.ctx)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		var want, have []string
+		for _, r := range routes.List {
+			for _, target := range r.Targets {
+				want = append(want, target.Addr)
 			}
 		}
-		stop()
+		for _, target := range stats.Targets {
+			if !target.Draining {
+				have = append(have, target.Addr.String())
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(have)
+		return slices.Equal(want, have)
 	})
 }
 
-// dies runs a deployment by a worker that dies at the nth call of the engine,
-// if it makes as many. Nothing of the worker goes on.
-func (h *house) dies(id string, n int) bool {
-	h.t.Helper()
-	over, end := context.WithCancel(context.WithoutCancel(h.ctx))
-	m := &mortal{Runner: h.fake, late: n%2 == 0, dead: make(chan struct{}), over: over}
-	m.left.Store(int64(n))
-	h.engine = m
-	p := h.idle()
-	h.engine = h.fake
-	p.Owner = ident.New("own")
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = p.RunDeployment(principal.AsSystem(over), id) // what it says nobody hears
-	}()
-	died := true
-	select {
-	case <-m.dead:
-		// Its claims outlive it; whoever comes next must be ahead of it.
-		if _, err := h.db.Exec(h.ctx, "UPDATE deployments SET epoch = epoch + 1, lease_until = 1 WHERE id = ?", id); err != nil {
-			h.t.Fatal(err)
-		}
-	case <-done:
-		died = false
+func (s *stage) instances() []string {
+	s.t.Helper()
+	ids, err := s.db.ServiceInstance.Query().IDs(s.ctx)
+	if err != nil {
+		s.t.Fatal(err)
 	}
-	end()
-	<-done
-	p.closer()
-	return died
+	return ids
+}
+
+// deploys begins a story about a deployment.
+func (s *stage) deploys(change func(string) *ent.Deployment) {
+	s.version = fmt.Sprintf("v%d", s.n)
+	s.row = change(s.version)
+}
+
+func (s *stage) completed() bool { return s.house.row(s.row.ID).Status == lifecycle.Completed }
+
+// live says that the deployment of the story must serve.
+func (s *stage) live() {
+	s.t.Helper()
+	if d := s.house.row(s.row.ID); *d.Conclusion != lifecycle.Succeeded || !d.IsActive {
+		s.t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		return
+	}
+	s.running(s.instance, 1)
+	s.serves(s.instance, s.version)
+}
+
+// operates makes a story about an operation.
+func operates(name string, serves bool, begin func(s *stage) (*ent.Operation, error), check func(s *stage)) story {
+	return story{
+		name: name, serves: serves, check: check,
+		begin: func(s *stage) {
+			op, err := begin(s)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.op = op
+		},
+		ended: func(s *stage) bool {
+			op, err := s.db.Operation.Query().Where(operation.ID(s.op.ID)).Only(s.ctx)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			if op.Status.Final() && op.Status != lifecycle.OperationSucceeded {
+				s.t.Fatalf("the operation ended as %s: %+v", op.Status, op.Failure)
+			}
+			return op.Status.Final()
+		},
+	}
+}
+
+func stories() []story {
+	runs := func(n int) func(*stage) { return func(s *stage) { s.running(s.instance, n) } }
+	return []story{
+		{
+			name: "a first deployment that is built",
+			begin: func(s *stage) {
+				s.forget()
+				s.instance = s.uploaded(fmt.Sprintf("app %d", s.n))
+				s.deploys(func(string) *ent.Deployment { return s.request(s.instance, "") })
+				s.version = "built " + s.row.ID
+			},
+			ended: (*stage).completed, check: (*stage).live,
+		},
+		{
+			name: "a deployment that replaces another", serves: true,
+			begin: func(s *stage) {
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+			},
+			ended: (*stage).completed, check: (*stage).live,
+		},
+		{
+			name: "a rollback", serves: true,
+			begin: func(s *stage) {
+				s.deploys(func(string) *ent.Deployment {
+					d, err := s.verbs.Rollback(s.ctx, s.first.ID)
+					if err != nil {
+						s.t.Fatal(err)
+					}
+					return d
+				})
+				s.version = "v0"
+			},
+			ended: (*stage).completed, check: (*stage).live,
+		},
+		{
+			name: "a cancel", serves: true,
+			begin: func(s *stage) {
+				s.row = s.request(s.instance, s.house.version(fmt.Sprintf("sick-%d", s.n), neverWell))
+			},
+			during: func(s *stage) {
+				if s.asked || s.house.row(s.row.ID).Status != lifecycle.Deploying {
+					return
+				}
+				s.asked = true
+				if _, err := s.verbs.Cancel(s.ctx, s.row.ID); err != nil {
+					s.t.Fatal(err)
+				}
+			},
+			ended: (*stage).completed,
+			check: func(s *stage) {
+				if d := s.house.row(s.row.ID); *d.Conclusion != lifecycle.Canceled {
+					s.t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+				}
+				s.running(s.instance, 1)
+				s.serves(s.instance, s.version)
+			},
+		},
+		{
+			name: "a change of scale", serves: true,
+			begin: func(s *stage) {
+				n := 3
+				if len(s.house.live(s.instance)) == n {
+					n = 1
+				}
+				s.scale(s.instance, n)
+			},
+			ended: (*stage).settled,
+			check: func(s *stage) { s.running(s.instance, s.house.instance(s.instance).ReplicaCount) },
+		},
+		operates("a restart", true, func(s *stage) (*ent.Operation, error) { return s.verbs.Restart(s.ctx, s.instance.ID, "") }, runs(1)),
+		operates("a stop, and a start the next time", false, func(s *stage) (*ent.Operation, error) {
+			if s.house.instance(s.instance).Stopped {
+				return s.verbs.Start(s.ctx, s.instance.ID)
+			}
+			return s.verbs.Stop(s.ctx, s.instance.ID)
+		}, func(s *stage) {
+			if n := len(s.house.live(s.instance)); s.house.instance(s.instance).Stopped != (n == 0) {
+				s.t.Errorf("%d replicas are there", n)
+			}
+		}),
+		operates("the end of a service", false, func(s *stage) (*ent.Operation, error) {
+			s.again()
+			return s.projects.DeleteService(s.ctx, s.instance.ServiceID)
+		}, (*stage).gone),
+		operates("the end of a project", false, func(s *stage) (*ent.Operation, error) {
+			p, err := s.projects.Create(s.ctx, project.New{WorkspaceID: s.project.WorkspaceID, Name: fmt.Sprintf("other %d", s.n)})
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			s.project = p
+			s.again()
+			return s.projects.Delete(s.ctx, p.ID, p.Slug)
+		}, (*stage).gone),
+	}
+}
+
+// forget deletes the service of the time before, so that workers have one to
+// care for.
+func (s *stage) forget() {
+	s.t.Helper()
+	p := s.start()
+	op, err := s.projects.DeleteService(s.ctx, s.instance.ServiceID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.done(op.ID)
+	p.stop()
+}
+
+// settled reports whether the instance is as it should be, and nobody thinks
+// otherwise.
+func (s *stage) settled() bool {
+	settling, err := s.verbs.Settling(s.ctx, s.instance.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	i := s.house.instance(s.instance)
+	return settling.Left == 0 && settling.Done == i.ReplicaCount && !i.Dirty
+}
+
+// again makes and deploys another service, for a story that takes it away.
+func (s *stage) again() {
+	s.t.Helper()
+	p := s.start()
+	s.instance = s.service("registry.test/app:second", func(n *project.NewService) { n.Name = fmt.Sprintf("web %d", s.n) })
+	s.deploy(s.instance, "")
+	s.host = s.house.host(s.instance)
+	p.stop()
+}
+
+// gone fails the test if anything of the instance is left.
+func (s *stage) gone() {
+	s.t.Helper()
+	if n, err := s.db.ServiceInstance.Query().Where(serviceinstance.ID(s.instance.ID)).Count(s.ctx); err != nil || n != 0 {
+		s.t.Errorf("%d instances are left, %v", n, err)
+	}
+	if _, err := os.Stat(filepath.Join(s.logDir, s.instance.ID)); !os.IsNotExist(err) {
+		s.t.Errorf("its log is left: %v", err)
+	}
+	s.until("nothing answers under its name", func() bool { status, _ := s.get(s.host, "/"); return status == 404 })
+}
+
+// uploaded makes a service with a source that arrived.
+func (s *stage) uploaded(name string) *ent.ServiceInstance {
+	s.t.Helper()
+	i := s.service("", func(n *project.NewService) { n.Name, n.Source = name, spec.Source{Upload: &spec.UploadSource{}} })
+	s.upload(i, map[string]string{"Dockerfile": "FROM scratch\n# " + name + "\n"})
+	return i
 }
 
 // afterwards lets the leases of the dead run out.

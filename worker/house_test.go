@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/auth"
+	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -22,6 +23,7 @@ import (
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/secret"
+	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -41,6 +43,9 @@ type house struct {
 	db       *store.DB
 	fake     *runnertest.Fake
 	engine   runner.Runner // what workers get: the fake, or something around it
+	rows     *store.DB     // likewise: the database, or something around it
+	builder  build.Builder // likewise, if one builds
+	uploads  *source.Store
 	verbs    *deploy.Service
 	projects *project.Service
 	project  *ent.Project
@@ -91,7 +96,11 @@ func newHouse(t *testing.T, db *store.DB) *house {
 	h.install = installation.ID
 	h.fake = runnertest.NewFake(h.install)
 	t.Cleanup(h.fake.Close)
-	h.engine = h.fake
+	h.engine, h.rows = h.fake, db
+	if h.uploads, err = source.OpenStore(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.uploads.Close() })
 	h.verbs = &deploy.Service{DB: db, Keys: keys, Log: h.log}
 	h.projects = &project.Service{DB: db, Keys: keys}
 	h.startProxy()
@@ -164,11 +173,13 @@ func (h *house) idle() *process {
 		h.t.Fatal(err)
 	}
 	recorder := &Recorder{Logs: book, Runner: h.engine, Log: h.log}
+	verbs := &deploy.Service{DB: h.rows, Keys: h.verbs.Keys, Log: h.log}
 	p := &process{h: h, done: make(chan struct{}), Worker: &Worker{
-		Deploy: h.verbs, Runner: h.engine, Recorder: recorder, Builds: &Builds{}, Queue: q, Wakes: q.Wake(),
-		Owner: ident.New("own"), Limits: DefaultLimits(), Log: h.log,
+		Deploy: verbs, Runner: h.engine, Recorder: recorder, Queue: q, Wakes: q.Wake(),
+		Builds: &Builds{Uploads: h.uploads, Builder: h.builder, Scratch: h.t.TempDir(), Limit: time.Minute},
+		Owner:  ident.New("own"), Limits: DefaultLimits(), Log: h.log,
 		Router: &Router{
-			Deploy: h.verbs, Proxy: func(context.Context) (*proxy.Client, error) { return h.client, nil },
+			Deploy: verbs, Proxy: func(context.Context) (*proxy.Client, error) { return h.client, nil },
 			Runner: h.engine, Wakes: q.Wake(), Installation: h.install, BaseDomain: "localhost", Log: h.log,
 		},
 	}}
@@ -193,6 +204,7 @@ func (h *house) start() *process {
 	h.t.Helper()
 	p := h.idle()
 	h.db.Publish = p.Queue.Wake().Publish
+	p.Deploy.DB.Publish = h.db.Publish
 	var ctx context.Context
 	ctx, p.cancel = context.WithCancel(context.WithoutCancel(h.ctx))
 	go func() {

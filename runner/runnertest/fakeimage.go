@@ -30,8 +30,9 @@ type FakeImage struct {
 	// Size makes images with the same name differ, as after a push.
 	Size int64
 
-	pulled bool
-	id     string
+	pulled  bool
+	builtBy string // installation; "" for what was pulled
+	id      string
 }
 
 // SetImage says what the reference names from now on. Containers keep the
@@ -56,6 +57,18 @@ func (i FakeImage) complete(ref string) FakeImage {
 
 func (i FakeImage) describe() runner.Image {
 	return runner.Image{ID: i.id, Digest: i.id, Size: i.Size, Ports: i.Ports, User: i.User, Cmd: i.Cmd}
+}
+
+// Build makes an image of our installation, as a builder on the engine does.
+func (f *Fake) Build(ctx context.Context, ref string, img FakeImage) (runner.Image, error) {
+	if err := f.ready(ctx); err != nil {
+		return runner.Image{}, err
+	}
+	defer f.mu.Unlock()
+	img = img.complete(ref)
+	img.pulled, img.builtBy = true, f.installation
+	f.images[ref] = img
+	return img.describe(), nil
 }
 
 // byID returns a pulled image; the lock is held.
