@@ -20,6 +20,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/internal/outbound"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/secret"
@@ -187,6 +188,11 @@ func (h *house) proxy(ctx context.Context) (*proxy.Client, error) {
 		Command: []string{self, "proxy", "--data", h.config.Data, "--listen", h.config.ProxyListen},
 	})
 	return client, err
+}
+
+// outbound says which hosts users may make this server reach.
+func (h *house) outbound() outbound.Policy {
+	return outbound.Policy{AllowPrivate: h.config.AllowPrivateNetworks}
 }
 
 // originAllowed reports whether a page of r's origin may open a socket.

@@ -42,7 +42,7 @@ func (h *house) useDocker(ctx context.Context, installation string) (buildpkg.Bu
 	}
 	h.runner, h.runnerNote = engine, fmt.Sprintf("Docker %s (%s)", info.Version, info.Platform)
 	return &buildpkg.BuildKit{
-		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: buildpkg.PublicHost, Installation: installation,
+		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: h.outbound().Allow, Installation: installation,
 	}, nil
 }
 

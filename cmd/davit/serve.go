@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,12 +19,14 @@ import (
 
 	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/schema"
 )
 
 func serveCommand(getenv func(string) string) *cobra.Command {
 	c := config.Defaults()
+	var envErr error // of the environment, which is read before the command runs
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run Davit on this machine",
@@ -32,7 +36,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 		Example: "  davit serve\n  davit serve --data /var/lib/davit --base-domain apps.example.com --proxy-listen :80",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.Validate(); err != nil {
+			if err := errors.Join(envErr, c.Validate()); err != nil {
 				return err
 			}
 			level := slog.LevelInfo
@@ -60,6 +64,11 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 		c.AllowedOrigins = strings.Split(v, ",")
 	}
 	f.StringSliceVar(&c.AllowedOrigins, "allowed-origins", c.AllowedOrigins, "exact origins of other sites that may use the API from a browser ($DAVIT_ALLOWED_ORIGINS)")
+	allow, err := strconv.ParseBool(cmp.Or(getenv("DAVIT_ALLOW_PRIVATE_NETWORKS"), "false"))
+	if err != nil {
+		envErr = fault.New(fault.Invalid, "DAVIT_ALLOW_PRIVATE_NETWORKS is neither true nor false.")
+	}
+	f.BoolVar(&c.AllowPrivateNetworks, "allow-private-networks", allow, "let sources be on this machine and its network, and git use plain http ($DAVIT_ALLOW_PRIVATE_NETWORKS)")
 	c.AdminToken = getenv("DAVIT_ADMIN_TOKEN")
 	return cmd
 }

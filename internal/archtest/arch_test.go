@@ -44,6 +44,8 @@ var mayImport = map[string][]string{
 	"runner/process":    {"runner"},
 	"runner/runnertest": {"runner"},
 
+	"internal/outbound": {"internal/fault"},
+
 	"internal/logs":   {"internal/fault"},
 	"internal/proxy":  {"internal/fault"},
 	"internal/source": {"internal/fault"},

@@ -34,7 +34,7 @@ type BuildKit struct { //nolint:revive // the name of what it uses
 	DialSession func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error)
 
 	// AllowHost refuses, with SOURCE_FORBIDDEN, a host that a build must not
-	// fetch from by ADD; PublicHost is one. It is asked before the build. What
+	// fetch from by ADD; outbound.Policy.Allow is one. It is asked before the build. What
 	// happens then is out of its reach: the engine looks the name up again,
 	// follows redirects and fetches submodules.
 	AllowHost func(ctx context.Context, host string) error

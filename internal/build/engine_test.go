@@ -18,6 +18,7 @@ import (
 
 	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/outbound"
 	"github.com/davitdev/davit/internal/source"
 )
 
@@ -47,7 +48,7 @@ func buildKit(api *client.Client) *build.BuildKit {
 		DialSession: func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 			return api.DialHijack(ctx, "/session", proto, meta)
 		},
-		AllowHost: build.PublicHost, Installation: "inst-test",
+		AllowHost: outbound.Policy{}.Allow, Installation: "inst-test",
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/outbound"
 )
 
 func TestCancelingEndsTheCommandToo(t *testing.T) {
@@ -88,7 +89,7 @@ func TestAnEngineThatIsAwayIsNobodysFault(t *testing.T) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(t.TempDir(), "gone.sock"))
 		},
 		DialSession: func(context.Context, string, map[string][]string) (net.Conn, error) { return nil, errors.New("gone") },
-		AllowHost:   build.PublicHost, Installation: "inst-test",
+		AllowHost:   outbound.Policy{}.Allow, Installation: "inst-test",
 	}
 	_, err := b.Build(t.Context(), request(t, map[string]string{"Dockerfile": "FROM scratch"}, build.Options{}), &heard{})
 	wantFault(t, err, fault.RunnerAway, "engine")

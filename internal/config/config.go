@@ -24,6 +24,9 @@ type Config struct {
 	AllowedOrigins []string // exact origins of other sites that may use the API from a browser
 	Runner         string   // auto, docker, process or none
 	AdminToken     string   // the operator's token; "" makes one
+	// AllowPrivateNetworks lets users name hosts of this machine and its
+	// network as sources.
+	AllowPrivateNetworks bool
 }
 
 // Defaults returns what holds where nothing is said.
