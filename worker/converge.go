@@ -108,7 +108,11 @@ func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSe
 // launch makes and starts the container of a replica and watches it become
 // healthy.
 func (w *Worker) launch(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if err := w.create(ctx, f, set, r); err != nil {
+	err := w.create(ctx, f, set, r)
+	if errors.Is(err, errLost) {
+		return w.succeed(ctx, f, set, r)
+	}
+	if err != nil {
 		return err
 	}
 	if err := w.run(ctx, f, set, r); err != nil {
@@ -161,13 +165,17 @@ func (w *Worker) writeHealth(ctx context.Context, f deploy.Fence, set *replicaSe
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaRunning).SetHealth(health) })
 }
 
-// relaunch makes a container that was never made. One that was lost gets a
-// successor: the record counts a replica's lines, and a container made anew
-// under its id would begin at the first again.
+// relaunch makes a container that was never made, or a successor of the replica
+// whose container was lost.
 func (w *Worker) relaunch(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
 	if r.ContainerID == nil {
 		return w.launch(ctx, f, set, r)
 	}
+	return w.succeed(ctx, f, set, r)
+}
+
+// succeed ends a replica and starts another one in its slot.
+func (w *Worker) succeed(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
 	if err := w.discharge(ctx, f, r); err != nil {
 		return err
 	}

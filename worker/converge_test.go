@@ -1,7 +1,9 @@
 package worker
 
 import (
+	"context"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +162,32 @@ func TestConverge(t *testing.T) {
 		}
 	})
 
+	t.Run("one that is removed while it is started again is recorded from the beginning too", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		engine := &vanishing{Runner: h.fake}
+		h.engine = engine
+		p := h.start()
+		i := h.service(h.version("v1", nil), nil)
+		d := h.deploy(i, "")
+		had := len(p.output(d, "STDOUT"))
+		if had == 0 {
+			t.Fatal("it printed nothing")
+		}
+		engine.armed.Store(true)
+		h.fake.Kill(h.running(i, 1)[0].ContainerName, 137, false)
+		h.until("it was removed and made anew", func() bool { return !engine.armed.Load() })
+		h.running(i, 1)
+		h.until("what the new one prints is recorded", func() bool { return len(p.output(d, "STDOUT")) == 2*had })
+		h.until("it answers", func() bool { status, _ := h.get(h.host(i), "/"); return status == 200 })
+		p.stop()
+		if status, body := h.get(h.host(i), "/log?n=3"); status != 200 {
+			t.Fatalf("it answers %d %s", status, body)
+		}
+		p = h.start() // reads the engine's copy from its position on
+		h.until("what it printed meanwhile is recorded", func() bool { return len(p.output(d, "STDOUT")) == 2*had+3 })
+	})
+
 	t.Run("a worker service without a port starts once and stays", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t, storetest.SQLite(t))
@@ -175,6 +203,22 @@ func TestConverge(t *testing.T) {
 			t.Errorf("it was written again: %+v", now)
 		}
 	})
+}
+
+// vanishing is an engine in which somebody removes a container, once, right
+// before it is made or found by its name.
+type vanishing struct {
+	runner.Runner
+	armed atomic.Bool
+}
+
+func (v *vanishing) Create(ctx context.Context, s runner.Spec) (runner.Container, error) {
+	if v.armed.CompareAndSwap(true, false) {
+		if err := v.Remove(ctx, s.Name); err != nil {
+			return runner.Container{}, err
+		}
+	}
+	return v.Runner.Create(ctx, s)
 }
 
 func TestReconcile(t *testing.T) {

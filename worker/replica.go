@@ -14,7 +14,13 @@ import (
 	"github.com/davitdev/davit/runner"
 )
 
-// create makes the container of a replica, or finds it.
+// errLost is a container that somebody removed. Its replica gets a successor:
+// the record counts a replica's lines, and a container made anew under its id
+// would begin at the first again.
+var errLost = errors.New("worker: the container was lost")
+
+// create makes the container of a replica, or finds it. It fails with errLost,
+// and has made one that must go, if the replica had another one.
 func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
 	s := set.spec
 	s.Name, s.ReplicaID, s.Epoch = r.ContainerName, r.ID, f.Epoch()
@@ -25,7 +31,10 @@ func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 	if err != nil {
 		return fmt.Errorf("create container: %w", err)
 	}
-	if r.ContainerID != nil && *r.ContainerID == container.ID {
+	if r.ContainerID != nil {
+		if *r.ContainerID != container.ID {
+			return errLost
+		}
 		return nil
 	}
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetContainerID(container.ID) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,11 +30,7 @@ func (w *Worker) start(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseCreateContainer, deploy.MaxAttempts); err != nil {
 		return err
 	}
-	replicas, err := w.fillSlots(ctx, c)
-	if err != nil {
-		return err
-	}
-	err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.create(ctx, c.Fence(), set, r) })
+	replicas, err := w.createAll(ctx, c, set)
 	if err != nil {
 		return err
 	}
@@ -77,6 +74,28 @@ func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replica
 		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("%s Starting it again (%d of %d).", ended.sentence(), try+1, startTries))
 		if err := pause(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
 			return err
+		}
+	}
+}
+
+// createAll makes the containers of all slots.
+func (w *Worker) createAll(ctx context.Context, c *deploy.Claim, set *replicaSet) ([]*ent.Replica, error) {
+	for {
+		replicas, err := w.fillSlots(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		var lost atomic.Bool
+		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error {
+			err := w.create(ctx, c.Fence(), set, r)
+			if errors.Is(err, errLost) {
+				lost.Store(true)
+				return w.retire(ctx, c.Fence(), r, 0, 0)
+			}
+			return err
+		})
+		if err != nil || !lost.Load() {
+			return replicas, err
 		}
 	}
 }
