@@ -110,7 +110,11 @@ func atLine(data []byte, line int, code fault.Code, format string, args ...any) 
 	if line > 0 {
 		where = fmt.Sprintf("Line %d of the Dockerfile, %s, cannot be built: ", line, strconv.Quote(e.Instruction))
 	}
-	e.Err = fault.New(code, where+format, args...)
+	f := fault.New(code, where+format, args...)
+	if code == fault.DockerfileInvalid {
+		f = f.WithHint("Correct the Dockerfile, and deploy again.")
+	}
+	e.Err = f
 	return e
 }
 

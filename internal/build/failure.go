@@ -72,13 +72,15 @@ func (t *translation) explainStep(s Step, last []Line) error {
 	switch code := exitCode.FindStringSubmatch(s.Error); {
 	case code != nil:
 		e.ExitCode, _ = strconv.Atoi(code[1])
-		e.Err = fault.New(fault.BuildFailed, "%s ended with exit code %d.", what, e.ExitCode)
+		e.Err = fault.New(fault.BuildFailed, "%s ended with exit code %d.", what, e.ExitCode).
+			WithHint("Its last lines say why. Run the same build on your machine to look into it.")
 	case strings.HasSuffix(s.Error, noSpace):
 		e.Err = fault.New(fault.DiskFull, "There is no space left where images are built.").Because(errors.New(s.Error))
 	case t.image(s.ID) != "":
 		e.Err = explainImage(&imageError{t.image(s.ID), errors.New(s.Error)})
 	default:
-		e.Err = fault.New(fault.BuildFailed, "%s failed: %s.", what, s.Error)
+		e.Err = fault.New(fault.BuildFailed, "%s failed: %s.", what, s.Error).
+			WithHint("Check what this step needs: files it copies must be in the directory that was sent, and not be ignored.")
 	}
 	return e
 }
@@ -126,15 +128,19 @@ func explainImage(e *imageError) error {
 	case grpcerrors.Code(e.err) == codes.Unavailable:
 		return engineAway(e)
 	case has("no match for platform", "does not match the specified platform"):
-		return fault.New(fault.ImageUnsupported, "The base image %s is not made for this machine.", name).Because(e)
+		return fault.New(fault.ImageUnsupported, "The base image %s is not made for this machine.", name).
+			WithHint("Use one for this platform.").Because(e)
 	case errors.Is(e.err, errNoImage), has("not found", "does not exist", "MANIFEST_UNKNOWN", "NAME_UNKNOWN", "access denied", "authorization failed"):
-		return fault.New(fault.ImageNotFound, "The base image %s does not exist, or may not be read without a login.", name).Because(e)
+		return fault.New(fault.ImageNotFound, "The base image %s does not exist, or may not be read without a login.", name).
+			WithHint("Check its name and tag in the Dockerfile.").Because(e)
 	case strings.HasSuffix(text, noSpace):
 		return fault.New(fault.DiskFull, "There is no space left for the base image %s.", name).Because(e)
 	case has("unauthorized", "401", "403", "no basic auth credentials"):
-		return fault.New(fault.ImageUnauthorized, "The registry does not let the base image %s be read.", name).Because(e)
+		return fault.New(fault.ImageUnauthorized, "The registry does not let the base image %s be read.", name).
+			WithHint("Use a public base image.").Because(e)
 	}
-	return fault.New(fault.RegistryAway, "The registry of the base image %s could not be reached.", name).Because(e)
+	return fault.New(fault.RegistryAway, "The registry of the base image %s could not be reached.", name).
+		WithHint("Check the host in its name, and try again when it answers.").Because(e)
 }
 
 func engineAway(err error) error {
