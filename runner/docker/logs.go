@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -55,7 +56,7 @@ func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, fo
 			ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow,
 		})
 		switch {
-		case gone(err):
+		case gone(err), err != nil && strings.Contains(err.Error(), "dead or marked for removal"):
 			return nil, runner.ErrNotFound
 		case err != nil:
 			return nil, e.fail(ctx, "logs", err)
