@@ -15,9 +15,8 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	t.Parallel()
 	const lines = 200_000
 	h := newHouse(t)
-	// So slow that the kill is sure to come in the middle, and on one processor
-	// still faster than its lines can be read.
-	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 100} })
+	// A share of a processor, so that the kill is sure to come in the middle.
+	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 250} })
 	d := s.succeeded(s.request(nil).ID)
 
 	live := &count{want: lines, begun: make(chan struct{})}

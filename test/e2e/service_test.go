@@ -144,11 +144,13 @@ func (s *service) scale(n int) {
 type instanceState struct {
 	Status           lifecycle.InstanceStatus
 	ActiveDeployment *struct{ ID string }
-	Replicas         []struct {
-		ID     string
-		Status lifecycle.ReplicaStatus
-		Health lifecycle.Health
-	}
+	Replicas         []replica
+}
+
+type replica struct {
+	ID     string
+	Status lifecycle.ReplicaStatus
+	Health lifecycle.Health
 }
 
 func (s *service) state() instanceState {
