@@ -12,10 +12,10 @@ import (
 	"testing"
 	"time"
 
+	_ "modernc.org/sqlite" // to read the installation's id
+
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/test/server"
-
-	_ "modernc.org/sqlite" // to read the installation's id
 )
 
 // patience is how long a test waits for what must happen, on a machine that

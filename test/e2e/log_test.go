@@ -16,7 +16,7 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	const lines = 200_000
 	h := newHouse(t)
 	// A share of a processor, so that the kill is sure to come in the middle.
-	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 250} })
+	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 400} })
 	d := s.succeeded(s.request(nil).ID)
 
 	live := &count{want: lines, begun: make(chan struct{})}

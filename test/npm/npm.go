@@ -64,7 +64,7 @@ func packages(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(fresh)
+	defer func() { _ = os.RemoveAll(fresh) }()
 	if err := os.CopyFS(fresh, os.DirFS(dir)); err != nil {
 		return "", err
 	}
