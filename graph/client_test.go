@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -142,24 +143,46 @@ type feed struct {
 	t    testing.TB
 	ctx  context.Context
 	conn *websocket.Conn
+	tcp  *net.TCPConn
 }
 
-// subscribe starts a subscription. The socket is cut when the test ends.
-func (p *person) subscribe(query string, v vars) *feed {
+// connect opens a socket. It is cut when the test ends.
+func (p *person) connect() *feed {
 	p.Helper()
-	conn, resp, err := websocket.Dial(p.Context(), p.http.URL, &websocket.DialOptions{Subprotocols: []string{"graphql-transport-ws"}})
+	f := &feed{t: p, ctx: p.Context()}
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		f.tcp, _ = conn.(*net.TCPConn)
+		return conn, err
+	}
+	conn, resp, err := websocket.Dial(p.Context(), p.http.URL, &websocket.DialOptions{
+		Subprotocols: []string{"graphql-transport-ws"}, HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}},
+	})
 	check(p, err)
 	if resp.Body != nil {
 		defer resp.Body.Close()
 	}
 	p.Cleanup(func() { _ = conn.CloseNow() })
 	conn.SetReadLimit(-1)
-	f := &feed{t: p, ctx: p.Context(), conn: conn}
+	f.conn = conn
 	f.send(frame{Type: "connection_init", Payload: toJSON(p, vars{"Authorization": "Bearer " + p.token})})
 	if got := f.read(); got.Type != "connection_ack" {
 		p.Fatalf("got %+v, want connection_ack", got)
 	}
-	f.send(frame{ID: "1", Type: "subscribe", Payload: toJSON(p, vars{"query": query, "variables": v})})
+	return f
+}
+
+// begin starts an operation on the socket.
+func (f *feed) begin(id, query string, v vars) {
+	f.t.Helper()
+	f.send(frame{ID: id, Type: "subscribe", Payload: toJSON(f.t, vars{"query": query, "variables": v})})
+}
+
+// subscribe starts a subscription on a socket of its own.
+func (p *person) subscribe(query string, v vars) *feed {
+	p.Helper()
+	f := p.connect()
+	f.begin("1", query, v)
 	return f
 }
 
@@ -214,6 +237,21 @@ func (f *feed) ends() string {
 		f.t.Fatalf("got %s %s, want error", m.Type, m.Payload)
 	}
 	return parse(f.t, []byte(`{"errors":`+string(m.Payload)+`}`)).code()
+}
+
+// fails is ends, compared.
+func (f *feed) fails(code string) {
+	f.t.Helper()
+	if got := f.ends(); got != code {
+		f.t.Errorf("it ends with %s, want %s", got, code)
+	}
+}
+
+// reset ends the connection so that the other side learns of it by an error.
+func (f *feed) reset() {
+	f.t.Helper()
+	check(f.t, f.tcp.SetLinger(0))
+	check(f.t, f.tcp.Close())
 }
 
 // leave ends the socket as a client that is gone.

@@ -1,44 +1,51 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"runtime/debug"
 
 	"github.com/davitdev/davit/graph/transport"
-	"github.com/davitdev/davit/internal/principal"
 )
 
 // follow streams a row: its present state at once, and again after every wake
-// of topic, until load reports done, load fails or ctx ends. It subscribes
-// before it loads, so that no change falls in between. load checks permission
-// each time; an error after the first state ends the stream with that error.
-func follow[T any](ctx context.Context, r *Resolver, topic string, load func(context.Context) (v T, done bool, err error)) (<-chan T, error) {
-	wake := r.Wakes.Subscribe(ctx, topic)
-	v, done, err := load(ctx)
+// of topic, until load reports that it is final, load fails or ctx ends. A
+// client that reads slowly is not shown every state, but the last. load checks
+// permission each time; it is called once for all subscriptions of a principal,
+// with the context of none. An error after the first state ends the stream with
+// that error.
+func follow[T any](ctx context.Context, r *Resolver, topic string, load func(context.Context) (v T, final bool, err error)) (<-chan T, error) {
+	w, err := r.join(ctx, topic, func(ctx context.Context) (any, bool, error) { return load(ctx) })
 	if err != nil {
+		return nil, err
+	}
+	s, err := w.next(ctx)
+	if err = cmp.Or(err, s.err); err != nil {
+		w.leave()
 		return nil, err
 	}
 	out := make(chan T)
 	go func() {
 		defer close(out)
 		defer recovered(ctx, r.Log)
+		defer w.leave()
 		for {
+			borrow(ctx, s.loaders) // what is below the row is loaded once, too
+			v, _ := s.row.(T)
 			select {
 			case out <- v:
 			case <-ctx.Done():
 				return
 			}
-			if done {
+			if s.final {
 				return
 			}
-			select {
-			case <-wake:
-			case <-ctx.Done():
+			if s, err = w.next(ctx); err != nil {
 				return
 			}
-			if v, done, err = again(ctx, r, load); err != nil {
-				transport.EndWith(ctx, err)
+			if s.err != nil {
+				transport.EndWith(ctx, s.err)
 				return
 			}
 		}
@@ -49,11 +56,7 @@ func follow[T any](ctx context.Context, r *Resolver, topic string, load func(con
 // again loads anew for a stream that is under way, if whoever asked still is
 // who they were.
 func again[T any](ctx context.Context, r *Resolver, load func(context.Context) (T, bool, error)) (v T, done bool, err error) {
-	p, err := principal.From(ctx)
-	if err != nil {
-		return v, false, err
-	}
-	if err := r.Auth.StillValid(ctx, p); err != nil {
+	if err := r.stillValid(ctx); err != nil {
 		return v, false, err
 	}
 	return load(ctx)

@@ -3,7 +3,6 @@ package graph
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"net/http"
 	"strings"
 
@@ -11,13 +10,13 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/davitdev/davit/graph/transport"
-	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
 )
 
 type (
 	requestKey struct{}
 	refusalKey struct{}
+	socketKey  struct{}
 )
 
 // requestID names the request ctx belongs to.
@@ -66,7 +65,7 @@ func (r *Resolver) initSocket(ctx context.Context, payload map[string]any) (cont
 			break
 		}
 	}
-	return ctx, refusal(ctx)
+	return context.WithValue(ctx, socketKey{}, true), refusal(ctx)
 }
 
 // refusal is why nobody is signed in, nil if somebody is.
@@ -79,22 +78,32 @@ func refusal(ctx context.Context) error {
 }
 
 // signedIn refuses every operation of nobody, on every transport, before the
-// document is read or the schema can be asked about.
-type signedIn struct{}
+// document is read or the schema can be asked about. A socket may outlive the
+// token it was opened with, so each of its operations asks anew.
+type signedIn struct{ *Resolver }
 
 func (signedIn) ExtensionName() string                   { return "SignedIn" }
 func (signedIn) Validate(graphql.ExecutableSchema) error { return nil }
 
-func (signedIn) MutateOperationParameters(ctx context.Context, _ *graphql.RawParams) *gqlerror.Error {
+func (s signedIn) MutateOperationParameters(ctx context.Context, _ *graphql.RawParams) *gqlerror.Error {
 	err := refusal(ctx)
+	if err == nil && ctx.Value(socketKey{}) != nil {
+		err = s.stillValid(ctx)
+	}
 	if err == nil {
 		return nil
 	}
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		f = fault.New(fault.Internal, "Something broke on our side. The operator's log has the details.")
+	return transport.Present(classify(ctx, s.Log, err, nil))
+}
+
+// stillValid reports, as nil or an error, whether who asks still is who they
+// were.
+func (r *Resolver) stillValid(ctx context.Context) error {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return err
 	}
-	return transport.Present(f)
+	return r.Auth.StillValid(ctx, p)
 }
 
 // bearer returns the token of an Authorization header's value, "" if there is

@@ -29,7 +29,8 @@ type Resolver struct {
 	Site        Site
 	Log         *slog.Logger
 
-	wait time.Duration // of loaders for more keys, 0: gather
+	watched watches
+	wait    time.Duration // of loaders for more keys, 0: gather
 }
 
 // Site is what the API says about this installation.

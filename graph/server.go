@@ -62,7 +62,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv.SetQueryCache(cache)
 	srv.AddTransport(sockets)
 	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody})
-	srv.Use(signedIn{})
+	srv.Use(signedIn{r})
 	srv.Use(extension.Introspection{})
 	srv.Use(&guard.Guard{Limits: limits, Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})
 	srv.SetErrorPresenter(present(r.Log))

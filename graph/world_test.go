@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/davitdev/davit/ent"
@@ -35,7 +36,7 @@ type world struct {
 	verbs    *deploy.Service
 	http     *httptest.Server
 	system   context.Context
-	hub      *wake.Hub
+	wakes    *countedHub
 	resolver *graph.Resolver
 	server   *graph.Server
 }
@@ -45,13 +46,13 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	keys, err := secret.New(make([]byte, secret.KeySize))
 	check(t, err)
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	hub := &wake.Hub{}
+	hub := &countedHub{}
 	db.Publish = hub.Publish
 	book, err := logs.Open(t.Context(), logs.Options{Dir: t.TempDir(), Logger: log})
 	check(t, err)
 	w := &world{
 		TB: t, db: db, book: book, system: storetest.System(t),
-		projects: &project.Service{DB: db, Keys: keys}, verbs: &deploy.Service{DB: db, Keys: keys, Log: log}, hub: hub,
+		projects: &project.Service{DB: db, Keys: keys}, verbs: &deploy.Service{DB: db, Keys: keys, Log: log}, wakes: hub,
 	}
 	w.resolver = &graph.Resolver{
 		DB: db.Client, Auth: &auth.Service{DB: db}, Projects: w.projects, Deployments: w.verbs, Wakes: hub, Logs: book, Log: log,
@@ -78,6 +79,18 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	return w
 }
 
+// countedHub knows how many subscriptions there are.
+type countedHub struct {
+	wake.Hub
+	live atomic.Int64
+}
+
+func (h *countedHub) Subscribe(ctx context.Context, topics ...string) <-chan struct{} {
+	h.live.Add(1)
+	context.AfterFunc(ctx, func() { h.live.Add(-1) })
+	return h.Hub.Subscribe(ctx, topics...)
+}
+
 func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
@@ -96,13 +109,18 @@ func (w *world) user(name string) *person {
 func (w *world) token(u *ent.User, scopes ...principal.Scope) string {
 	w.Helper()
 	token := auth.NewToken()
-	sum := sha256.Sum256([]byte(token))
 	var names []string
 	for _, s := range scopes {
 		names = append(names, string(s))
 	}
-	w.db.APIToken.Create().SetUser(u).SetName("test").SetHash(hex.EncodeToString(sum[:])).SetScopes(names).ExecX(w.system)
+	w.db.APIToken.Create().SetUser(u).SetName("test").SetHash(hashOf(token)).SetScopes(names).ExecX(w.system)
 	return token
+}
+
+// hashOf is what is kept of a token.
+func hashOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
 }
 
 // workspace makes a workspace that p owns.
