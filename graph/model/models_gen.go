@@ -19,7 +19,7 @@ import (
 // Input of cancelDeployment.
 type CancelDeploymentInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	DeploymentID string `json:"deploymentId"`
 }
@@ -27,7 +27,7 @@ type CancelDeploymentInput struct {
 // Payload of cancelDeployment.
 type CancelDeploymentPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now; it may take a moment to end.
 	Deployment *ent.Deployment `json:"deployment"`
 }
@@ -39,9 +39,9 @@ type ComponentHealth struct {
 	// Whether it works.
 	Healthy bool `json:"healthy"`
 	// How long it took to answer, in milliseconds.
-	LatencyMs *float64 `json:"latencyMs,omitempty"`
+	LatencyMs *float64 `json:"latencyMs"`
 	// What it is, or what is wrong with it.
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message"`
 	// When it was asked.
 	CheckedAt time.Time `json:"checkedAt"`
 }
@@ -49,9 +49,9 @@ type ComponentHealth struct {
 // Input of createEnvironment.
 type CreateEnvironmentInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// Project it is for.
 	ProjectID string `json:"projectId"`
 	// Name to show; its slug is made of it.
@@ -61,13 +61,13 @@ type CreateEnvironmentInput struct {
 	// What a newer deployment does to an older one.
 	Concurrency lifecycle.Policy `json:"concurrency"`
 	// gray, red, orange, yellow, green, teal, blue, purple or pink.
-	Color *string `json:"color,omitempty"`
+	Color *string `json:"color"`
 }
 
 // Payload of createEnvironment.
 type CreateEnvironmentPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was made.
 	Environment *ent.Environment `json:"environment"`
 }
@@ -75,23 +75,23 @@ type CreateEnvironmentPayload struct {
 // Input of createProject.
 type CreateProjectInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// Workspace that is to own it.
 	WorkspaceID string `json:"workspaceId"`
 	// Name to show, 1 to 100 characters.
 	Name string `json:"name"`
 	// Name in URLs: 1 to 40 lower-case letters, digits and dashes. Made of the name if absent.
-	Slug *string `json:"slug,omitempty"`
+	Slug *string `json:"slug"`
 	// What it is for.
-	Description *string `json:"description,omitempty"`
+	Description *string `json:"description"`
 }
 
 // Payload of createProject.
 type CreateProjectPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was made.
 	Project *ent.Project `json:"project"`
 }
@@ -99,27 +99,27 @@ type CreateProjectPayload struct {
 // Input of createService.
 type CreateServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// Project it is for.
 	ProjectID string `json:"projectId"`
 	// Name to show.
 	Name string `json:"name"`
 	// Name in host names; made of the name if absent.
-	Slug *string `json:"slug,omitempty"`
+	Slug *string `json:"slug"`
 	// What it is for.
 	Kind spec.Kind `json:"kind"`
 	// Where it comes from.
 	Source *ServiceSourceInput `json:"source"`
 	// How it is built and run.
-	Settings *ServiceSettingsInput `json:"settings,omitempty"`
+	Settings *ServiceSettingsInput `json:"settings"`
 	// How many replicas run, 1 to 50.
 	Replicas int `json:"replicas"`
 	// Variables of its own, in each environment.
-	Variables []*VariableInput `json:"variables,omitempty"`
+	Variables []*VariableInput `json:"variables"`
 	// Where it gets an instance; absent: in every environment.
-	EnvironmentIds []string `json:"environmentIds,omitempty"`
+	EnvironmentIds []string `json:"environmentIds"`
 	// Deploy it at once where it has something to deploy.
 	Deploy bool `json:"deploy"`
 }
@@ -127,7 +127,7 @@ type CreateServiceInput struct {
 // Payload of createService.
 type CreateServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was made.
 	Service *ent.Service `json:"service"`
 	// What was begun, one for each environment.
@@ -137,7 +137,7 @@ type CreateServicePayload struct {
 // Input of createUpload.
 type CreateUploadInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Service whose source it is.
 	ServiceID string `json:"serviceId"`
 	// Name to show, without a path.
@@ -151,19 +151,19 @@ type CreateUploadInput struct {
 // Payload of createUpload.
 type CreateUploadPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Where to PUT the file. It needs no token and works until the file has arrived or the URL has expired. Null if it is there already.
-	UploadURL *string `json:"uploadUrl,omitempty"`
+	UploadURL *string `json:"uploadUrl"`
 	// What the file becomes.
 	Artifact *ent.Artifact `json:"artifact"`
 	// When the URL expires, null without one.
-	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
+	ExpiresAt *time.Time `json:"expiresAt"`
 }
 
 // Input of deleteEnvironment.
 type DeleteEnvironmentInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	EnvironmentID string `json:"environmentId"`
 }
@@ -171,7 +171,7 @@ type DeleteEnvironmentInput struct {
 // Payload of deleteEnvironment.
 type DeleteEnvironmentPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The deletion under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -179,7 +179,7 @@ type DeleteEnvironmentPayload struct {
 // Input of deleteProject.
 type DeleteProjectInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ProjectID string `json:"projectId"`
 	// Its slug, typed to confirm.
@@ -189,7 +189,7 @@ type DeleteProjectInput struct {
 // Payload of deleteProject.
 type DeleteProjectPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The deletion under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -197,7 +197,7 @@ type DeleteProjectPayload struct {
 // Input of deleteService.
 type DeleteServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceID string `json:"serviceId"`
 }
@@ -205,7 +205,7 @@ type DeleteServiceInput struct {
 // Payload of deleteService.
 type DeleteServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The deletion under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -213,25 +213,25 @@ type DeleteServicePayload struct {
 // Input of deploy.
 type DeployInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// The service in its environment.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 	// This image instead of the service's source.
-	Image *string `json:"image,omitempty"`
+	Image *string `json:"image"`
 	// This upload instead of the service's source.
-	ArtifactID *string `json:"artifactId,omitempty"`
+	ArtifactID *string `json:"artifactId"`
 	// Build every step anew.
 	SkipBuildCache bool `json:"skipBuildCache"`
 	// What to remember it by, at most 2000 bytes.
-	Message *string `json:"message,omitempty"`
+	Message *string `json:"message"`
 }
 
 // Payload of deploy.
 type DeployPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was begun.
 	Deployment *ent.Deployment `json:"deployment"`
 }
@@ -239,19 +239,19 @@ type DeployPayload struct {
 // Which deployments to list. Everything said must hold.
 type DeploymentFilter struct {
 	// Any of these statuses.
-	Status []lifecycle.Status `json:"status,omitempty"`
+	Status []lifecycle.Status `json:"status"`
 	// Any of these conclusions.
-	Conclusion []lifecycle.Conclusion `json:"conclusion,omitempty"`
+	Conclusion []lifecycle.Conclusion `json:"conclusion"`
 	// Of this environment.
-	EnvironmentID *string `json:"environmentId,omitempty"`
+	EnvironmentID *string `json:"environmentId"`
 	// Of this service.
-	ServiceID *string `json:"serviceId,omitempty"`
+	ServiceID *string `json:"serviceId"`
 	// Asked for by this user.
-	CreatedByID *string `json:"createdById,omitempty"`
+	CreatedByID *string `json:"createdById"`
 	// Asked for at or after.
-	CreatedAfter *time.Time `json:"createdAfter,omitempty"`
+	CreatedAfter *time.Time `json:"createdAfter"`
 	// Asked for before.
-	CreatedBefore *time.Time `json:"createdBefore,omitempty"`
+	CreatedBefore *time.Time `json:"createdBefore"`
 }
 
 // How deployments are sorted.
@@ -275,7 +275,7 @@ type DeploymentTrigger struct {
 	// In which way.
 	Kind lifecycle.Trigger `json:"kind"`
 	// Who, null if that account is gone.
-	Actor Principal `json:"actor,omitempty"`
+	Actor Principal `json:"actor"`
 }
 
 // How replicas are asked whether they are well.
@@ -283,11 +283,11 @@ type HealthCheck struct {
 	// In which way.
 	Kind spec.CheckKind `json:"kind"`
 	// HTTP: statuses that count as well, such as 200-399,401.
-	SuccessCodes *string `json:"successCodes,omitempty"`
+	SuccessCodes *string `json:"successCodes"`
 	// HTTP: path that is asked for.
-	Path *string `json:"path,omitempty"`
+	Path *string `json:"path"`
 	// HTTP and TCP: port, null for the service's.
-	Port *int `json:"port,omitempty"`
+	Port *int `json:"port"`
 	// COMMAND: what is run inside the replica; exit code 0 is well.
 	Command []string `json:"command"`
 	// Between two checks of a replica that serves.
@@ -305,21 +305,21 @@ type HealthCheckInput struct {
 	// In which way.
 	Kind spec.CheckKind `json:"kind"`
 	// HTTP: statuses that count as well.
-	SuccessCodes *string `json:"successCodes,omitempty"`
+	SuccessCodes *string `json:"successCodes"`
 	// HTTP: path that is asked for.
-	Path *string `json:"path,omitempty"`
+	Path *string `json:"path"`
 	// HTTP and TCP: port.
-	Port *int `json:"port,omitempty"`
+	Port *int `json:"port"`
 	// COMMAND: what is run inside the replica.
-	Command []string `json:"command,omitempty"`
+	Command []string `json:"command"`
 	// Between two checks of a replica that serves.
-	Interval *time.Duration `json:"interval,omitempty"`
+	Interval *time.Duration `json:"interval"`
 	// How long one check may take.
-	Timeout *time.Duration `json:"timeout,omitempty"`
+	Timeout *time.Duration `json:"timeout"`
 	// How long a new replica may take to its first good check.
-	StartPeriod *time.Duration `json:"startPeriod,omitempty"`
+	StartPeriod *time.Duration `json:"startPeriod"`
 	// How many good checks in a row make a replica healthy.
-	HealthyThreshold *int `json:"healthyThreshold,omitempty"`
+	HealthyThreshold *int `json:"healthyThreshold"`
 }
 
 // An image of a registry.
@@ -327,7 +327,7 @@ type ImageSourceInput struct {
 	// Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…, digest and all.
 	Image string `json:"image"`
 	// What opens it; absent: the workspace's credential for its host, if there is one.
-	CredentialID *string `json:"credentialId,omitempty"`
+	CredentialID *string `json:"credentialId"`
 }
 
 // Lines of a feed: those of one stream in their order, those of several as they came.
@@ -365,7 +365,7 @@ type LogLine struct {
 	// Its text: colour sequences are kept, other control characters and known secret values are not.
 	Message string `json:"message"`
 	// Replica that printed it, null for a build and for Davit itself.
-	ReplicaID *string `json:"replicaId,omitempty"`
+	ReplicaID *string `json:"replicaId"`
 	// Whether the next line of its stream goes on with it: it was longer than 16 KiB.
 	Truncated bool `json:"truncated"`
 	// Whether it goes on with the line of its stream before it.
@@ -379,36 +379,36 @@ type LogPage struct {
 	// Where lines between those of the page are gone.
 	Gaps []*logs.Gap `json:"gaps"`
 	// Where the page begins: pass it as `before`.
-	StartCursor *string `json:"startCursor,omitempty"`
+	StartCursor *string `json:"startCursor"`
 	// Where the page ends: pass it as `after`, here or to the subscription.
-	EndCursor *string `json:"endCursor,omitempty"`
+	EndCursor *string `json:"endCursor"`
 	// Older lines are there.
 	HasMoreBefore bool `json:"hasMoreBefore"`
 	// Newer lines are there.
 	HasMoreAfter bool `json:"hasMoreAfter"`
 	// When its first line will be dropped, null if it may stay.
-	RetentionUntil *time.Time `json:"retentionUntil,omitempty"`
+	RetentionUntil *time.Time `json:"retentionUntil"`
 }
 
 // Which lines of a log. Everything said must hold. With `after` a page goes forwards; with `before` alone, backwards; with neither it begins at
 // `from` or, without that, is the newest one.
 type LogQuery struct {
 	// Only these streams. A build's log has only BUILD.
-	Streams []logs.Kind `json:"streams,omitempty"`
+	Streams []logs.Kind `json:"streams"`
 	// Only lines that say they matter at least so much.
-	MinSeverity *logs.Severity `json:"minSeverity,omitempty"`
+	MinSeverity *logs.Severity `json:"minSeverity"`
 	// Only lines that hold this text, in this case; at most 1024 bytes.
-	Search *string `json:"search,omitempty"`
+	Search *string `json:"search"`
 	// Only this replica.
-	ReplicaID *string `json:"replicaId,omitempty"`
+	ReplicaID *string `json:"replicaId"`
 	// Only lines printed at this time or later. Not in a feed.
-	From *time.Time `json:"from,omitempty"`
+	From *time.Time `json:"from"`
 	// Only lines printed before. Not in a feed.
-	To *time.Time `json:"to,omitempty"`
+	To *time.Time `json:"to"`
 	// Only lines after this cursor. Not in a feed, which has an argument for it.
-	After *string `json:"after,omitempty"`
+	After *string `json:"after"`
 	// Only lines before this cursor. Not in a feed.
-	Before *string `json:"before,omitempty"`
+	Before *string `json:"before"`
 	// How many lines a page has at most, 1 to 1000. A feed has no pages.
 	Limit int `json:"limit"`
 }
@@ -416,11 +416,11 @@ type LogQuery struct {
 // What has a log: exactly one.
 type LogSource struct {
 	// A deployment: its build, its replicas and Davit's remarks.
-	DeploymentID *string `json:"deploymentId,omitempty"`
+	DeploymentID *string `json:"deploymentId"`
 	// The build alone.
-	BuildID *string `json:"buildId,omitempty"`
+	BuildID *string `json:"buildId"`
 	// All deployments of a service in an environment.
-	ServiceInstanceID *string `json:"serviceInstanceId,omitempty"`
+	ServiceInstanceID *string `json:"serviceInstanceId"`
 }
 
 // Whether a name can be had.
@@ -428,9 +428,9 @@ type NameAvailability struct {
 	// Whether it can.
 	Available bool `json:"available"`
 	// Why not, a sentence.
-	Reason *string `json:"reason,omitempty"`
+	Reason *string `json:"reason"`
 	// One like it that can, unless it is free itself.
-	Suggestion *string `json:"suggestion,omitempty"`
+	Suggestion *string `json:"suggestion"`
 }
 
 // This installation of Davit.
@@ -450,7 +450,7 @@ type Platform struct {
 // Which projects to list.
 type ProjectFilter struct {
 	// Part of the name or slug, in any case.
-	Query *string `json:"query,omitempty"`
+	Query *string `json:"query"`
 }
 
 // How projects are sorted.
@@ -464,7 +464,7 @@ type ProjectOrder struct {
 // Input of putRegistryCredential.
 type PutRegistryCredentialInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Workspace whose services may use it.
 	WorkspaceID string `json:"workspaceId"`
 	// Host of the registry, for example ghcr.io or registry.example.com:5000.
@@ -478,7 +478,7 @@ type PutRegistryCredentialInput struct {
 // Payload of putRegistryCredential.
 type PutRegistryCredentialPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What is stored now.
 	RegistryCredential *ent.RegistryCredential `json:"registryCredential"`
 }
@@ -496,9 +496,9 @@ type QueueStats struct {
 // Input of redeploy.
 type RedeployInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// Which one.
 	DeploymentID string `json:"deploymentId"`
 	// Run the image it ran instead of building or pulling anew.
@@ -508,7 +508,7 @@ type RedeployInput struct {
 // Payload of redeploy.
 type RedeployPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was begun.
 	Deployment *ent.Deployment `json:"deployment"`
 }
@@ -516,7 +516,7 @@ type RedeployPayload struct {
 // Input of removeRegistryCredential.
 type RemoveRegistryCredentialInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	CredentialID string `json:"credentialId"`
 }
@@ -524,7 +524,7 @@ type RemoveRegistryCredentialInput struct {
 // Payload of removeRegistryCredential.
 type RemoveRegistryCredentialPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Id of what is gone.
 	RemovedID string `json:"removedId"`
 }
@@ -540,25 +540,25 @@ type Resources struct {
 // Limits of one replica. Absent means the default.
 type ResourcesInput struct {
 	// Thousandths of a core.
-	CPUMillis *int `json:"cpuMillis,omitempty"`
+	CPUMillis *int `json:"cpuMillis"`
 	// Bytes of memory.
-	MemoryBytes *int64 `json:"memoryBytes,omitempty"`
+	MemoryBytes *int64 `json:"memoryBytes"`
 }
 
 // Input of restartService.
 type RestartServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 	// Only this replica; absent: all.
-	ReplicaID *string `json:"replicaId,omitempty"`
+	ReplicaID *string `json:"replicaId"`
 }
 
 // Payload of restartService.
 type RestartServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The restart under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -566,9 +566,9 @@ type RestartServicePayload struct {
 // Input of rollback.
 type RollbackInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Makes a retry safe for 24 hours.
-	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	IdempotencyKey *string `json:"idempotencyKey"`
 	// The deployment to go back to.
 	DeploymentID string `json:"deploymentId"`
 }
@@ -576,7 +576,7 @@ type RollbackInput struct {
 // Payload of rollback.
 type RollbackPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What was begun.
 	Deployment *ent.Deployment `json:"deployment"`
 }
@@ -584,7 +584,7 @@ type RollbackPayload struct {
 // Input of scaleService.
 type ScaleServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 	// How many replicas should run, 1 to 50.
@@ -594,7 +594,7 @@ type ScaleServiceInput struct {
 // Payload of scaleService.
 type ScaleServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Instance *ent.ServiceInstance `json:"instance"`
 }
@@ -606,13 +606,13 @@ type ServiceSettings struct {
 	// Path of the Dockerfile below the source's root.
 	DockerfilePath string `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build, null for the last.
-	DockerTarget *string `json:"dockerTarget,omitempty"`
+	DockerTarget *string `json:"dockerTarget"`
 	// Arguments of the build.
 	BuildArgs []*spec.KeyValue `json:"buildArgs"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
-	StartCommand *string `json:"startCommand,omitempty"`
+	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
-	Port *int `json:"port,omitempty"`
+	Port *int `json:"port"`
 	// How replicas are asked whether they are well.
 	HealthCheck *HealthCheck `json:"healthCheck"`
 	// Limits of one replica.
@@ -630,41 +630,41 @@ type ServiceSettings struct {
 // Settings to change. Absent keeps, null resets to the default.
 type ServiceSettingsInput struct {
 	// How its image comes about.
-	Builder graphql.Omittable[*spec.Builder] `json:"builder,omitempty"`
+	Builder graphql.Omittable[*spec.Builder] `json:"builder"`
 	// Path of the Dockerfile below the source's root.
-	DockerfilePath graphql.Omittable[*string] `json:"dockerfilePath,omitempty"`
+	DockerfilePath graphql.Omittable[*string] `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build.
-	DockerTarget graphql.Omittable[*string] `json:"dockerTarget,omitempty"`
+	DockerTarget graphql.Omittable[*string] `json:"dockerTarget"`
 	// Arguments of the build, all of them.
-	BuildArgs graphql.Omittable[[]*spec.KeyValue] `json:"buildArgs,omitempty"`
+	BuildArgs graphql.Omittable[[]*spec.KeyValue] `json:"buildArgs"`
 	// What replicas run instead of what the image says.
-	StartCommand graphql.Omittable[*string] `json:"startCommand,omitempty"`
+	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.
-	Port graphql.Omittable[*int] `json:"port,omitempty"`
+	Port graphql.Omittable[*int] `json:"port"`
 	// How replicas are asked whether they are well.
-	HealthCheck graphql.Omittable[*HealthCheckInput] `json:"healthCheck,omitempty"`
+	HealthCheck graphql.Omittable[*HealthCheckInput] `json:"healthCheck"`
 	// Limits of one replica.
-	Resources graphql.Omittable[*ResourcesInput] `json:"resources,omitempty"`
+	Resources graphql.Omittable[*ResourcesInput] `json:"resources"`
 	// What happens when a replica ends by itself.
-	RestartPolicy graphql.Omittable[*spec.RestartPolicy] `json:"restartPolicy,omitempty"`
+	RestartPolicy graphql.Omittable[*spec.RestartPolicy] `json:"restartPolicy"`
 	// How often in a row a replica is restarted, 0 for no limit.
-	RestartMaxRetries graphql.Omittable[*int] `json:"restartMaxRetries,omitempty"`
+	RestartMaxRetries graphql.Omittable[*int] `json:"restartMaxRetries"`
 	// How long a replaced replica may finish its requests, at most PT1H.
-	DrainTimeout graphql.Omittable[*time.Duration] `json:"drainTimeout,omitempty"`
+	DrainTimeout graphql.Omittable[*time.Duration] `json:"drainTimeout"`
 }
 
 // Where a service comes from: exactly one.
 type ServiceSourceInput struct {
 	// An image of a registry.
-	Image *ImageSourceInput `json:"image,omitempty"`
+	Image *ImageSourceInput `json:"image"`
 	// Directories that will be sent.
-	Upload *UploadSourceInput `json:"upload,omitempty"`
+	Upload *UploadSourceInput `json:"upload"`
 }
 
 // Input of setVariables.
 type SetVariablesInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What they belong to.
 	Target *VariableTarget `json:"target"`
 	// What to set.
@@ -676,7 +676,7 @@ type SetVariablesInput struct {
 // Payload of setVariables.
 type SetVariablesPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The variables of the target now, by name.
 	Variables []*ent.Variable `json:"variables"`
 }
@@ -684,7 +684,7 @@ type SetVariablesPayload struct {
 // Input of startService.
 type StartServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 }
@@ -692,7 +692,7 @@ type StartServiceInput struct {
 // Payload of startService.
 type StartServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The start under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -700,7 +700,7 @@ type StartServicePayload struct {
 // Input of stopService.
 type StopServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 }
@@ -708,7 +708,7 @@ type StopServiceInput struct {
 // Payload of stopService.
 type StopServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// The stop under way.
 	Operation *ent.Operation `json:"operation"`
 }
@@ -731,7 +731,7 @@ func (SystemPrincipal) IsPrincipal() {}
 // Input of unsetVariables.
 type UnsetVariablesInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// What they belong to.
 	Target *VariableTarget `json:"target"`
 	// Their names.
@@ -741,7 +741,7 @@ type UnsetVariablesInput struct {
 // Payload of unsetVariables.
 type UnsetVariablesPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Those that were set.
 	Removed []string `json:"removed"`
 }
@@ -749,23 +749,23 @@ type UnsetVariablesPayload struct {
 // Input of updateEnvironment. What is absent or null stays.
 type UpdateEnvironmentInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	EnvironmentID string `json:"environmentId"`
 	// Fail with VERSION_CONFLICT if it has another version.
-	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int `json:"expectedVersion"`
 	// Name to show.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name"`
 	// What a newer deployment does to an older one.
-	Concurrency *lifecycle.Policy `json:"concurrency,omitempty"`
+	Concurrency *lifecycle.Policy `json:"concurrency"`
 	// gray, red, orange, yellow, green, teal, blue, purple or pink.
-	Color *string `json:"color,omitempty"`
+	Color *string `json:"color"`
 }
 
 // Payload of updateEnvironment.
 type UpdateEnvironmentPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Environment *ent.Environment `json:"environment"`
 }
@@ -773,23 +773,23 @@ type UpdateEnvironmentPayload struct {
 // Input of updateProject. What is absent stays.
 type UpdateProjectInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ProjectID string `json:"projectId"`
 	// Fail with VERSION_CONFLICT if it has another version.
-	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int `json:"expectedVersion"`
 	// Name to show.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name"`
 	// Name in URLs. Host names stay as they are.
-	Slug *string `json:"slug,omitempty"`
+	Slug *string `json:"slug"`
 	// What it is for; null clears it.
-	Description graphql.Omittable[*string] `json:"description,omitempty"`
+	Description graphql.Omittable[*string] `json:"description"`
 }
 
 // Payload of updateProject.
 type UpdateProjectPayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Project *ent.Project `json:"project"`
 }
@@ -797,25 +797,25 @@ type UpdateProjectPayload struct {
 // Input of updateService. What is absent stays.
 type UpdateServiceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceID string `json:"serviceId"`
 	// Fail with VERSION_CONFLICT if it has another version.
-	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int `json:"expectedVersion"`
 	// Name to show.
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name"`
 	// Where it comes from.
-	Source *ServiceSourceInput `json:"source,omitempty"`
+	Source *ServiceSourceInput `json:"source"`
 }
 
 // Input of updateServiceInstance.
 type UpdateServiceInstanceInput struct {
 	// Echoed in the payload.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
 	// Fail with VERSION_CONFLICT if it has another version.
-	ExpectedVersion *int `json:"expectedVersion,omitempty"`
+	ExpectedVersion *int `json:"expectedVersion"`
 	// What to change.
 	Settings *ServiceSettingsInput `json:"settings"`
 	// What to do with what runs.
@@ -825,17 +825,17 @@ type UpdateServiceInstanceInput struct {
 // Payload of updateServiceInstance.
 type UpdateServiceInstancePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Instance *ent.ServiceInstance `json:"instance"`
 	// What was begun, null if nothing serves or nothing was to be done.
-	Deployment *ent.Deployment `json:"deployment,omitempty"`
+	Deployment *ent.Deployment `json:"deployment"`
 }
 
 // Payload of updateService.
 type UpdateServicePayload struct {
 	// As sent.
-	ClientMutationID *string `json:"clientMutationId,omitempty"`
+	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Service *ent.Service `json:"service"`
 }
@@ -843,7 +843,7 @@ type UpdateServicePayload struct {
 // Directories that will be sent.
 type UploadSourceInput struct {
 	// An upload that was sent already.
-	ArtifactID *string `json:"artifactId,omitempty"`
+	ArtifactID *string `json:"artifactId"`
 }
 
 // A variable to set.
@@ -861,11 +861,11 @@ type VariableInput struct {
 // What variables belong to: exactly one.
 type VariableTarget struct {
 	// A whole project.
-	ProjectID *string `json:"projectId,omitempty"`
+	ProjectID *string `json:"projectId"`
 	// One environment.
-	EnvironmentID *string `json:"environmentId,omitempty"`
+	EnvironmentID *string `json:"environmentId"`
 	// One service in one environment.
-	ServiceInstanceID *string `json:"serviceInstanceId,omitempty"`
+	ServiceInstanceID *string `json:"serviceInstanceId"`
 }
 
 // What a change of settings does to what runs.
