@@ -3,7 +3,7 @@
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo check generate lint test unchanged
+.PHONY: help build demo bench check generate lint test unchanged
 
 help: ## list what one can type
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -13,6 +13,9 @@ build: ## build bin/davit
 
 demo: build ## from nothing to a running application, and back
 	go run ./test/demo
+
+bench: build ## compare with peers: make bench RUN=D1,J1 N=50
+	test/services run go run ./bench $(if $(RUN),-run $(RUN)) $(if $(N),-n $(N))
 
 check: ## all that CI wants: generate, lint, test, unchanged
 	@for phase in generate lint test unchanged; do \
