@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/davitdev/davit/internal/memory"
 	"github.com/davitdev/davit/internal/proxy"
 )
 
@@ -22,7 +25,12 @@ func proxyCommand() *cobra.Command {
 			if report > 0 {
 				o.Report = os.NewFile(uintptr(report), "report")
 			}
-			return proxy.Run(cmd.Context(), o)
+			ctx, end := context.WithCancel(cmd.Context())
+			var tending sync.WaitGroup
+			defer tending.Wait()
+			defer end()
+			tending.Go(func() { memory.Tend(ctx) })
+			return proxy.Run(ctx, o)
 		},
 	}
 	cmd.Flags().StringVar(&o.Data, "data", "./davit-data", "directory of socket and snapshot")

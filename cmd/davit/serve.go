@@ -20,6 +20,7 @@ import (
 	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/memory"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/schema"
 )
@@ -113,6 +114,7 @@ func serve(ctx context.Context, c config.Config, getenv func(string) string, log
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.worker.Run(ctx) })
+	g.Go(func() error { memory.Tend(ctx); return nil })
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve API: %w", err)

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/principal":      {"internal/enum", "internal/fault"},
 	"internal/config":         {"internal/fault"},
 	"internal/client":         {"internal/fault", "internal/source"},
+	"internal/memory":         {},
 	"internal/golden":         {},
 	"schema":                  {},
 	"internal/wake":           {},
@@ -41,7 +42,7 @@ var mayImport = map[string][]string{
 
 	"runner":            {},
 	"runner/docker":     {"runner"},
-	"runner/process":    {"runner"},
+	"runner/process":    {"internal/memory", "runner"},
 	"runner/runnertest": {"runner"},
 
 	"internal/outbound": {"internal/fault"},

@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/davitdev/davit/internal/memory"
 	"github.com/davitdev/davit/runner"
 )
 
@@ -150,7 +151,7 @@ func (s *shim) run() error {
 	for i, pipe := range s.pipes {
 		copying.Go(func() { s.log.copy(runner.Descriptor(i+1), pipe) })
 	}
-	shrink()
+	memory.Release()
 	// Signals and deaths are one loop's, so that the program's ID is nobody
 	// else's when it is used: it is given again only after reap.
 	var status *syscall.WaitStatus

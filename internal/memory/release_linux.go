@@ -1,4 +1,4 @@
-package process
+package memory
 
 import (
 	"bufio"
@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// shrink gives back the memory that starting took: what the packages of the
-// binary allocated that a shim never uses, and the pages of the binary that
-// were read on the way, which the kernel reads again when they are needed
-// (madvise(2), MADV_DONTNEED on a mapped file). A shim of Davit's binary goes
-// from 24 MB to 7.
-func shrink() {
+// Release gives back the memory that work took and rest does not need: free
+// heap, and the pages of the program that were run through on the way, which
+// the kernel maps again from its cache when they are needed (madvise(2),
+// MADV_DONTNEED on a mapped file). It collects garbage, so it is for a process
+// at rest.
+func Release() {
 	debug.FreeOSMemory()
 	f, err := os.Open("/proc/self/smaps")
 	if err != nil {

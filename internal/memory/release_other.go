@@ -1,0 +1,9 @@
+//go:build !linux
+
+package memory
+
+import "runtime/debug"
+
+// Release gives back free heap. It collects garbage, so it is for a process at
+// rest.
+func Release() { debug.FreeOSMemory() }
