@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"internal/source": {"internal/fault"},
 	"internal/secret": {"internal/fault"},
 	"internal/build":  {"internal/fault", "internal/source"},
+	"internal/git":    {"internal/fault", "internal/outbound", "internal/source", "internal/spec"},
 
 	"ent/schema":     {"leaves"},
 	"ent/migrations": {"ent/migrate"},

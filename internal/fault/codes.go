@@ -77,9 +77,15 @@ const (
 	SourceMissing     Code = "SOURCE_MISSING" // a service without anything to deploy
 	NotBuildable      Code = "NOT_BUILDABLE"  // nothing we know how to build
 	DockerfileInvalid Code = "DOCKERFILE_INVALID"
-	SourceForbidden   Code = "SOURCE_FORBIDDEN" // a build wants a source that is not allowed
-	BuildFailed       Code = "BUILD_FAILED"
-	BuildTimeout      Code = "BUILD_TIMEOUT"
+	SourceForbidden   Code = "SOURCE_FORBIDDEN" // a source that may not be reached from here
+	SourceInvalid     Code = "SOURCE_INVALID"   // a repository with what is no source
+
+	RepositoryNotFound     Code = "REPOSITORY_NOT_FOUND"
+	RepositoryUnauthorized Code = "REPOSITORY_UNAUTHORIZED"
+	RepositoryAway         Code = "REPOSITORY_UNAVAILABLE"
+	RefNotFound            Code = "REF_NOT_FOUND" // no such branch, tag or commit
+	BuildFailed            Code = "BUILD_FAILED"
+	BuildTimeout           Code = "BUILD_TIMEOUT"
 
 	// Starting the application.
 	AppExited        Code = "APP_EXITED"
@@ -152,7 +158,9 @@ var codes = map[Code]Info{
 	ImageNotFound: app, ImageUnauthorized: app, ImageUnsupported: app,
 	RegistryAway:  upstream,
 	UploadInvalid: input, UploadExpired: conflict, SourceMissing: conflict,
-	NotBuildable: app, DockerfileInvalid: app, SourceForbidden: app, BuildFailed: app, BuildTimeout: app,
+	RepositoryNotFound: app, RepositoryUnauthorized: app, RefNotFound: app, SourceInvalid: app,
+	RepositoryAway: upstream,
+	NotBuildable:   app, DockerfileInvalid: app, SourceForbidden: app, BuildFailed: app, BuildTimeout: app,
 
 	AppExited: app, AppOutOfMemory: app, AppNotListening: app, AppUnhealthy: app, AppCannotStart: app,
 	DeadlineExceeded: {ClassOutage, http.StatusGatewayTimeout, ExitOutage, true, Platform},
