@@ -49,6 +49,10 @@ type Runner interface {
 	// ErrImageNotFound.
 	Image(ctx context.Context, id string) (Image, error)
 
+	// Images lists what builds made for this installation. What was pulled is
+	// not listed, nor what somebody made of one of ours or gave a name.
+	Images(ctx context.Context) ([]BuiltImage, error)
+
 	// RemoveImage deletes the image with this Image.ID. One that a container
 	// needs, running or not, is ErrInUse; an absent one is no error. Whose
 	// image it is, the caller knows: pass only what was pulled or built for
@@ -153,6 +157,14 @@ type Image struct {
 	// Local says why Pull settled for an image that it found on the machine,
 	// a sentence; "" if the registry was asked and answered.
 	Local string
+}
+
+// BuiltImage is an image that a build made for an installation.
+type BuiltImage struct {
+	ID string
+	// Deployment is the id of what it was built for; "" where equal builds are
+	// one image, and nobody can tell.
+	Deployment string
 }
 
 // Network is a network of its own for one environment.

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/runner"
 )
 
 // Builds makes images of what was sent. All fields are required.
@@ -107,6 +108,9 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if err != nil {
 		return err
 	}
+	if err := w.dropEarlier(ctx, c); err != nil {
+		return err
+	}
 	sink, err := w.newSink(ctx, c, secrets)
 	if err != nil {
 		return err
@@ -130,6 +134,22 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 		detail = "nothing changed: all from cache"
 	}
 	return w.haveImage(ctx, c, result.Reference, image, detail)
+}
+
+// dropEarlier removes the image that an attempt made which was cut short: the
+// next one takes its name away, and then nobody could tell whose it is.
+func (w *Worker) dropEarlier(ctx context.Context, c *deploy.Claim) error {
+	image, err := w.Runner.Image(ctx, build.Reference(c.Row.InstanceID, c.ID))
+	if isNotFound(err) {
+		return nil
+	}
+	if err == nil {
+		err = w.Runner.RemoveImage(ctx, image.ID)
+	}
+	if err != nil && !errors.Is(err, runner.ErrInUse) { // somebody gave it a name: theirs to remove
+		return fmt.Errorf("remove image of an earlier attempt: %w", err)
+	}
+	return nil
 }
 
 func (w *Worker) buildRequest(ctx context.Context, c *deploy.Claim, tree *source.Tree) (build.Request, []string, error) {

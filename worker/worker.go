@@ -92,6 +92,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	g.Go(func() error { return w.relay(ctx) })
 	g.Go(func() error { return w.reconcile(ctx) })
 	g.Go(func() error { return w.watchEvents(ctx) })
+	g.Go(func() error { return w.collectLoop(ctx) })
 	g.Go(func() error { return w.Router.Run(ctx) })
 	return g.Wait()
 }

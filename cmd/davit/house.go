@@ -168,7 +168,7 @@ func (h *house) rows(ctx context.Context) (*secret.Box, *ent.Installation, *depl
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	verbs := &deploy.Service{DB: h.db, Keys: keys, Log: h.log}
+	verbs := &deploy.Service{DB: h.db, Keys: keys, Log: h.log, Kept: h.config.Kept}
 	if h.db.Embedded() { // whoever held a lease on this database is gone
 		if err := verbs.EndLeases(ctx); err != nil {
 			return nil, nil, nil, err

@@ -61,6 +61,10 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
 	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
 	str(&c.Runner, "runner", "auto, docker, process or none")
+	if v := getenv("DAVIT_KEEP_DEPLOYMENTS"); v != "" {
+		c.Kept, _ = strconv.Atoi(v) // what is no number fails like 0
+	}
+	f.IntVar(&c.Kept, "keep-deployments", c.Kept, "successful deployments of a service that can be rolled back to ($DAVIT_KEEP_DEPLOYMENTS)")
 	if v := getenv("DAVIT_ALLOWED_ORIGINS"); v != "" {
 		c.AllowedOrigins = strings.Split(v, ",")
 	}

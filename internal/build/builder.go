@@ -46,6 +46,12 @@ type Request struct {
 	Timeout time.Duration     // of the whole build; 0 is an hour
 }
 
+// Reference is the name of the image that a deployment is built to, where
+// images have names.
+func Reference(instance, deployment string) string {
+	return repository + "/" + instance + ":" + deployment
+}
+
 const defaultTimeout = time.Hour
 
 // Result is what a build made.

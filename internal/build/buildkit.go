@@ -64,7 +64,7 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 		"davit.installation": b.Installation, "davit.instance": req.Instance, "davit.deployment": req.Deployment,
 	}}
 	out := newReport(sink, req.Secrets)
-	reference := repository + "/" + req.Instance + ":" + req.Deployment
+	reference := Reference(req.Instance, req.Deployment)
 	answer, err := solve(ctx, c, t, out, client.SolveOpt{
 		Exports:     []client.ExportEntry{{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}},
 		LocalMounts: map[string]fsutil.FS{dockerui.DefaultLocalNameContext: files},

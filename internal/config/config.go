@@ -24,6 +24,7 @@ type Config struct {
 	AllowedOrigins []string // exact origins of other sites that may use the API from a browser
 	Runner         string   // auto, docker, process or none
 	AdminToken     string   // the operator's token; "" makes one
+	Kept           int      // successful deployments of a service to be rolled back to
 	// AllowPrivateNetworks lets users name hosts of this machine and its
 	// network as sources.
 	AllowPrivateNetworks bool
@@ -33,7 +34,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Data: "./davit-data", Listen: "127.0.0.1:7070", ProxyListen: "127.0.0.1:8080",
-		BaseDomain: "localhost", Runner: "auto",
+		BaseDomain: "localhost", Runner: "auto", Kept: 5,
 	}
 }
 
@@ -65,6 +66,9 @@ func (c Config) Validate() error {
 		if u, err := url.Parse(o); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != o {
 			bad("allowed-origins", "%q is not an origin such as https://console.example.com.", o)
 		}
+	}
+	if c.Kept < 1 || c.Kept > 1000 {
+		bad("keep-deployments", "keep between 1 and 1000.")
 	}
 	switch c.Runner {
 	case "auto", "docker", "process", "none":

@@ -16,8 +16,9 @@ import (
 )
 
 // Redeploy queues a deployment of the same source as id with today's settings
-// and variables. With reuseImage it runs the image id ran; CONFLICT if id never
-// had one.
+// and variables, and fails with UPLOAD_EXPIRED if that is no longer kept. With
+// reuseImage it runs the image id ran: CONFLICT if id never had one, and
+// IMAGE_NOT_KEPT if it is no longer kept.
 func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*ent.Deployment, error) {
 	old, err := access.Deployment(ctx, s.DB.Client, access.Deploy, id)
 	if err != nil {
@@ -36,6 +37,13 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 		Reuse bool
 	}{id, reuseImage}
 	return s.enqueue(ctx, i.ID, "redeploy", input, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		gone := sourceKept(ctx, tx, old)
+		if reuseImage {
+			gone = s.stillKept(ctx, tx, old)
+		}
+		if gone != nil {
+			return nil, gone
+		}
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err
@@ -51,7 +59,7 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 
 // Rollback queues a deployment with the image, settings and variable versions
 // of id, and today's number of replicas. Nothing is built. It fails with
-// IMAGE_NOT_KEPT if id has no image or its variables are gone.
+// IMAGE_NOT_KEPT if the image of id is no longer kept, and says whose are.
 func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, error) {
 	old, err := access.Deployment(ctx, s.DB.Client, access.Rollback, id)
 	if err != nil {
@@ -68,6 +76,9 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 		return nil, err
 	}
 	return s.enqueue(ctx, i.ID, "rollback", id, func(tx *store.Tx, _ *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		if err := s.stillKept(ctx, tx, old); err != nil {
+			return nil, err
+		}
 		return tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
 			SetSource(old.Source).SetSettings(old.Settings).SetVariables(kept(old.Variables)).
 			SetImage(old.Image).SetRolledBackFromID(old.ID), nil

@@ -26,11 +26,12 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// Service executes the verbs. All fields are required.
+// Service executes the verbs. All fields but Kept are required.
 type Service struct {
 	DB   *store.DB
 	Keys *secret.Box
 	Log  *slog.Logger
+	Kept int // successful deployments of an instance to be rolled back to; 0 means DefaultKept
 }
 
 // Tasks that the verbs ring for. They live in Redis across upgrades and are

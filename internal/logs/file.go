@@ -84,6 +84,9 @@ func listFiles(root string, src Source, ext string) ([]file, error) {
 	return files, nil
 }
 
+// Groups returns the ids of the groups of which something is on disk, in order.
+func (l *Log) Groups() ([]string, error) { return listDir(l.root) }
+
 // listDir returns the names of the directories in dir that are ids, in order.
 func listDir(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)

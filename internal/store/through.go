@@ -67,7 +67,7 @@ func (d *through) ExecContext(ctx context.Context, query string, args ...any) (r
 }
 
 func (d *through) QueryContext(ctx context.Context, query string, args ...any) (rows *stdsql.Rows, err error) {
-	err = d.step(ctx, query, func() error { rows, err = d.Driver.QueryContext(ctx, query, args...); return err })
+	err = d.step(ctx, query, func() error { rows, err = d.Driver.QueryContext(ctx, query, args...); return err }) //nolint:rowserrcheck,sqlclosecheck // the caller reads and closes them
 	return rows, err
 }
 
@@ -91,7 +91,7 @@ type throughTx struct {
 }
 
 func (t *throughTx) step(ctx context.Context, write bool, do func() error) error {
-	return t.hook(ctx, Step{Write: write, Abandon: func() { _ = t.Tx.Rollback() }}, do)
+	return t.hook(ctx, Step{Write: write, Abandon: func() { _ = t.Rollback() }}, do)
 }
 
 func (t *throughTx) Commit() error { return t.step(t.ctx, true, t.Tx.Commit) }
@@ -110,6 +110,6 @@ func (t *throughTx) ExecContext(ctx context.Context, query string, args ...any) 
 }
 
 func (t *throughTx) QueryContext(ctx context.Context, query string, args ...any) (rows *stdsql.Rows, err error) {
-	err = t.step(ctx, false, func() error { rows, err = t.Tx.QueryContext(ctx, query, args...); return err })
+	err = t.step(ctx, false, func() error { rows, err = t.Tx.QueryContext(ctx, query, args...); return err }) //nolint:rowserrcheck,sqlclosecheck // the caller reads and closes them
 	return rows, err
 }

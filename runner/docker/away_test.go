@@ -110,6 +110,7 @@ func TestALostEngineIsToldAndFoundAgain(t *testing.T) {
 		"Info":          func() error { _, err := e.Info(ctx); return err },
 		"Pull":          func() error { _, err := e.Pull(ctx, "any", nil, nil); return err },
 		"Image":         func() error { _, err := e.Image(ctx, "any"); return err },
+		"Images":        func() error { _, err := e.Images(ctx); return err },
 		"RemoveImage":   func() error { return e.RemoveImage(ctx, spec.Image) },
 		"EnsureNetwork": func() error { _, err := e.EnsureNetwork(ctx, p.network); return err },
 		"Networks":      func() error { _, err := e.Networks(ctx); return err },

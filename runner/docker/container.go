@@ -26,6 +26,8 @@ const (
 	labelSpec         = "davit.spec"
 	labelPort         = "davit.port"
 	labelNetwork      = "davit.network"
+	labelInstance     = "davit.instance"   // of an image that was built
+	labelDeployment   = "davit.deployment" // likewise
 )
 
 // listers is how many containers List inspects at once.

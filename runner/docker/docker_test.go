@@ -21,8 +21,11 @@ import (
 func TestEngineConforms(t *testing.T) {
 	api := engine(t)
 	runnertest.Conform(t, runnertest.Harness{
-		New:         func(t *testing.T, installation string) runner.Runner { return newEngine(t, installation) },
-		Image:       func(t *testing.T) string { return appImage(t, api) },
+		New:   func(t *testing.T, installation string) runner.Runner { return newEngine(t, installation) },
+		Image: func(t *testing.T) string { return appImage(t, api) },
+		Build: func(t *testing.T, installation, instance, deployment string) string {
+			return builtImage(t, api, installation, instance, deployment)
+		},
 		Program:     "/app",
 		SharedNames: true,
 		Cleanup:     func(t *testing.T, installations []string) { sweep(t, api, installations...) },
@@ -64,6 +67,13 @@ func newEngine(t *testing.T, installation string, change ...func(*docker.Options
 func appImage(t *testing.T, api *client.Client) string {
 	t.Helper()
 	return importImage(t, api, "", map[string][]byte{"app": program(t, "../../test/app")}, `CMD ["/app"]`, "EXPOSE 8080")
+}
+
+// builtImage makes one with the name and the labels that a build gives.
+func builtImage(t *testing.T, api *client.Client, installation, instance, deployment string) string {
+	t.Helper()
+	return importImage(t, api, "davit/"+instance+":"+deployment, map[string][]byte{"none": nil}, `CMD ["/none"]`,
+		"LABEL davit.installation="+installation, "LABEL davit.instance="+instance, "LABEL davit.deployment="+deployment)
 }
 
 // importImage makes an image of files and settings, and removes it again.

@@ -71,6 +71,30 @@ func describeImage(found client.ImageInspectResult) runner.Image {
 	return img
 }
 
+// Images lists what was built for this installation. The labels alone do not
+// tell: whatever somebody builds FROM one of ours inherits them. So its only
+// name must be the one that a build gives, made of the same labels.
+func (e *Engine) Images(ctx context.Context) ([]runner.BuiltImage, error) {
+	s, err := e.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.api.ImageList(ctx, client.ImageListOptions{
+		Filters: make(client.Filters).Add("label", labelInstallation+"="+e.opts.Installation, labelInstance, labelDeployment),
+	})
+	if err != nil {
+		return nil, e.fail(ctx, "images", err)
+	}
+	var list []runner.BuiltImage
+	for _, i := range res.Items {
+		deployment := i.Labels[labelDeployment]
+		if len(i.RepoTags) == 1 && i.RepoTags[0] == "davit/"+i.Labels[labelInstance]+":"+deployment {
+			list = append(list, runner.BuiltImage{ID: i.ID, Deployment: deployment})
+		}
+	}
+	return list, nil
+}
+
 // RemoveImage deletes an image by ID, with its name and the parents that only
 // it needs. An image with several names is in use by them.
 func (e *Engine) RemoveImage(ctx context.Context, id string) error {

@@ -113,6 +113,24 @@ func (r *Runner) Pull(ctx context.Context, ref string, _ *runner.Credential, _ f
 	return img, err
 }
 
+// Images lists all that are installed: the directory is this installation's.
+func (r *Runner) Images(ctx context.Context) ([]runner.BuiltImage, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(r.path(imagesDir))
+	if err != nil {
+		return nil, fmt.Errorf("%w: process images: %w", runner.ErrUnavailable, err)
+	}
+	var list []runner.BuiltImage
+	for _, e := range entries {
+		if id := strings.Replace(e.Name(), "-", ":", 1); imageID.MatchString(id) {
+			list = append(list, runner.BuiltImage{ID: id})
+		}
+	}
+	return list, nil
+}
+
 // RemoveImage deletes an image without containers.
 func (r *Runner) RemoveImage(ctx context.Context, id string) error {
 	unlock, err := r.lock(ctx)

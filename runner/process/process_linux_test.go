@@ -59,6 +59,14 @@ func TestRunnerConforms(t *testing.T) {
 			}
 			return img.ID
 		},
+		Build: func(t *testing.T, installation, _, deployment string) string {
+			r := newRunner(t, filepath.Join(dir, installation))
+			img, err := r.Install(t.Context(), files, process.ImageConfig{Cmd: []string{"./app", deployment}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return img.ID
+		},
 		Program: "./app",
 	})
 }

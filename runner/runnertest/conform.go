@@ -26,6 +26,10 @@ type Harness struct {
 	// Image returns the ID of an image of the program test/app.
 	Image func(t *testing.T) string
 
+	// Build makes an image for an installation as its builder does, different
+	// from Image's, and returns its ID.
+	Build func(t *testing.T, installation, instance, deployment string) string
+
 	// Program is how that program is called inside the image.
 	Program string
 

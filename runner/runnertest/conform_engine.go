@@ -90,6 +90,46 @@ func (s *suite) images(t *testing.T) {
 			}
 		}
 	})
+	t.Run("what was built is listed, for its installation alone, until it is removed", func(t *testing.T) {
+		t.Parallel()
+		b := s.bench(t)
+		id := s.Build(t, s.installation, "ins_1", "dep_1")
+		listed := func(r runner.Runner) int {
+			t.Helper()
+			list, err := r.Images(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := 0
+			for _, i := range list {
+				if i.ID == id && (i.Deployment == "dep_1" || i.Deployment == "") {
+					n++
+				}
+			}
+			return n
+		}
+		if n := listed(b); n != 1 {
+			t.Errorf("it is listed %d times", n)
+		}
+		if n := listed(s.New(t, s.installation+"-other")); n != 0 {
+			t.Error("another installation sees it")
+		}
+		spec := b.spec()
+		spec.Image = id
+		b.create(spec)
+		wantErr(t, "RemoveImage", b.RemoveImage(t.Context(), id), runner.ErrInUse)
+		if err := b.Remove(t.Context(), spec.Name); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := b.RemoveImage(t.Context(), id); err != nil {
+				t.Errorf("RemoveImage: %v", err)
+			}
+		}
+		if n := listed(b); n != 0 {
+			t.Error("it is still listed")
+		}
+	})
 	t.Run("one with a container is not removed", func(t *testing.T) {
 		t.Parallel()
 		b := s.bench(t)
@@ -183,6 +223,7 @@ func (s *suite) contexts(t *testing.T) {
 		"Info":          func() error { _, err := b.Info(ctx); return err },
 		"Pull":          func() error { _, err := b.Pull(ctx, "no/such/image:ever", nil, nil); return err },
 		"Image":         func() error { _, err := b.Image(ctx, s.image); return err },
+		"Images":        func() error { _, err := b.Images(ctx); return err },
 		"RemoveImage":   func() error { return b.RemoveImage(ctx, "sha256:"+zeros) },
 		"EnsureNetwork": func() error { _, err := b.EnsureNetwork(ctx, b.network); return err },
 		"Networks":      func() error { _, err := b.Networks(ctx); return err },

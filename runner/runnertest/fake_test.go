@@ -30,6 +30,13 @@ func TestFakeConforms(t *testing.T) {
 			}
 			return img.ID
 		},
+		Build: func(t *testing.T, installation, instance, deployment string) string {
+			img, err := f.As(installation).Build(t.Context(), "davit/"+instance+":"+deployment, runnertest.FakeImage{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return img.ID
+		},
 		Program:     runnertest.FakeProgram,
 		SharedNames: true,
 	})

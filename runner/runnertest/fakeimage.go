@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/davitdev/davit/runner"
@@ -60,6 +61,7 @@ func (i FakeImage) describe() runner.Image {
 }
 
 // Build makes an image of our installation, as a builder on the engine does.
+// ref is davit/<instance>:<deployment>.
 func (f *Fake) Build(ctx context.Context, ref string, img FakeImage) (runner.Image, error) {
 	if err := f.ready(ctx); err != nil {
 		return runner.Image{}, err
@@ -121,6 +123,22 @@ func (f *Fake) Image(ctx context.Context, id string) (runner.Image, error) {
 		return img.describe(), nil
 	}
 	return runner.Image{}, runner.ErrImageNotFound
+}
+
+// Images lists what Build made.
+func (f *Fake) Images(ctx context.Context) ([]runner.BuiltImage, error) {
+	if err := f.ready(ctx); err != nil {
+		return nil, err
+	}
+	defer f.mu.Unlock()
+	var list []runner.BuiltImage
+	for ref, img := range f.images {
+		if img.pulled && img.builtBy == f.installation {
+			_, deployment, _ := strings.Cut(ref, ":")
+			list = append(list, runner.BuiltImage{ID: img.id, Deployment: deployment})
+		}
+	}
+	return list, nil
 }
 
 // RemoveImage forgets that it was pulled.

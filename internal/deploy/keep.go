@@ -1,0 +1,201 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/artifact"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/service"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/store"
+)
+
+// DefaultKept is how many successful deployments of an instance can be rolled
+// back to where nobody says otherwise.
+const DefaultKept = 5
+
+// UploadGrace is how long an upload that nothing needs is kept: whoever sent it
+// may be about to deploy it.
+const UploadGrace = time.Hour
+
+// keptIDs selects the ids of the deployments whose image and source are kept: of
+// each instance the last successful ones, what serves, and what is under way.
+const keptIDs = `SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY instance_id ORDER BY number DESC) AS nth
+		FROM deployments WHERE conclusion = 'SUCCEEDED') AS last WHERE nth <= ?
+	UNION SELECT id FROM deployments WHERE is_active OR status <> 'COMPLETED'`
+
+func (s *Service) keeps() int {
+	if s.Kept == 0 {
+		return DefaultKept
+	}
+	return s.Kept
+}
+
+// Needed is what of the world outside the rows is still needed.
+type Needed struct {
+	Images   map[string]bool // by their ID
+	UnderWay map[string]bool // deployments that have not ended
+	Building bool            // one of them may make an image whose ID no row has yet
+}
+
+// Needed reads what is needed. What is made later than that is made for a row
+// that is older: look at the world first, then call this.
+func (s *Service) Needed(ctx context.Context) (Needed, error) {
+	out := Needed{Images: map[string]bool{}, UnderWay: map[string]bool{}}
+	err := s.eachKept(ctx, func(d *ent.Deployment) {
+		if d.Image != nil {
+			out.Images[d.Image.ID] = true
+		}
+		if !d.Status.Final() {
+			out.UnderWay[d.ID] = true
+			out.Building = out.Building || d.Image == nil
+		}
+	})
+	return out, err
+}
+
+// eachKept calls do for every deployment that is kept.
+func (s *Service) eachKept(ctx context.Context, do func(*ent.Deployment)) error {
+	ids, err := s.DB.Strings(ctx, keptIDs, s.keeps())
+	if err != nil {
+		return fmt.Errorf("find kept deployments: %w", err)
+	}
+	for some := range slices.Chunk(ids, 500) {
+		rows, err := s.DB.Deployment.Query().Where(deployment.IDIn(some...)).All(ctx)
+		if err != nil {
+			return fmt.Errorf("load kept deployments: %w", err)
+		}
+		for _, d := range rows {
+			do(d)
+		}
+	}
+	return nil
+}
+
+// ForgetUploads deletes the artifacts that no service and no kept deployment
+// needs: those that were never sent and no longer can be, and those that were
+// received longer than UploadGrace ago. It returns how many those were.
+func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
+	now := clock()
+	// Before what needs them: an artifact is older than the deployment of it.
+	old, err := s.DB.Artifact.Query().Where(artifact.Or(
+		artifact.And(artifact.ReceivedAtIsNil(), artifact.ExpiresAtLT(now)),
+		artifact.ReceivedAtLT(now.Add(-UploadGrace)),
+	)).All(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list artifacts: %w", err)
+	}
+	if len(old) == 0 {
+		return 0, nil
+	}
+	needed := map[string]bool{}
+	err = s.eachKept(ctx, func(d *ent.Deployment) {
+		if d.Source.Upload != nil {
+			needed[d.Source.Upload.ArtifactID] = true
+		}
+	})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, a := range old {
+		if needed[a.ID] {
+			continue
+		}
+		gone := false
+		err := s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
+			gone, err = forgetUpload(ctx, tx, a)
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+		if gone {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// forgetUpload deletes an artifact unless it is its service's source. The
+// service is locked, as by whoever makes it that.
+func forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact) (gone bool, err error) {
+	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", a.ServiceID); err != nil {
+		return false, fmt.Errorf("lock service: %w", err)
+	}
+	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).Only(ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		return false, fmt.Errorf("load service: %w", err)
+	}
+	if svc != nil && svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
+		return false, nil
+	}
+	n, err := tx.Artifact.Delete().Where(artifact.ID(a.ID)).Exec(ctx)
+	if err != nil {
+		return false, fmt.Errorf("forget artifact: %w", err)
+	}
+	return n > 0, nil
+}
+
+// UploadNeeded reports whether an artifact is, or is to become, the archive
+// with this SHA-256.
+func (s *Service) UploadNeeded(ctx context.Context, sum string) (bool, error) {
+	return s.DB.Artifact.Query().Where(artifact.Sha256(sum)).Exist(ctx)
+}
+
+// InstanceExists reports whether an instance is there.
+func (s *Service) InstanceExists(ctx context.Context, id string) (bool, error) {
+	return s.DB.ServiceInstance.Query().Where(serviceinstance.ID(id)).Exist(ctx)
+}
+
+// stillKept fails with IMAGE_NOT_KEPT if the image of a deployment may have
+// been removed. One of a registry can be pulled again.
+func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
+	if d.Source.Image != nil {
+		return nil
+	}
+	ids, err := tx.Strings(ctx, keptIDs, s.keeps())
+	if err != nil {
+		return fmt.Errorf("find kept deployments: %w", err)
+	}
+	if slices.Contains(ids, d.ID) {
+		return nil
+	}
+	rows, err := tx.Deployment.Query().
+		Where(deployment.InstanceID(d.InstanceID), deployment.ConclusionEQ(lifecycle.Succeeded)).
+		Order(ent.Desc(deployment.FieldNumber)).Limit(s.keeps()).All(ctx)
+	if err != nil {
+		return fmt.Errorf("list kept deployments: %w", err)
+	}
+	var numbers []string
+	for _, r := range rows {
+		numbers = append(numbers, fmt.Sprintf("#%d", r.Number))
+	}
+	gone := fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", d.Number)
+	if len(numbers) == 0 {
+		return gone.WithHint("No deployment went live yet: deploy the source again.")
+	}
+	return gone.WithHint("Kept are those of %s. Roll back to one of them, or deploy the source again.", strings.Join(numbers, ", "))
+}
+
+// sourceKept fails with UPLOAD_EXPIRED if the source of a deployment is gone.
+func sourceKept(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
+	if d.Source.Upload == nil {
+		return nil
+	}
+	exists, err := tx.Artifact.Query().Where(artifact.ID(d.Source.Upload.ArtifactID), artifact.ReceivedAtNotNil()).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("find artifact: %w", err)
+	}
+	if !exists {
+		return fault.New(fault.UploadExpired, "The source of deployment #%d is no longer kept.", d.Number).WithHint("Upload it again, and deploy that.")
+	}
+	return nil
+}
