@@ -2,12 +2,14 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/runner"
 )
 
 // finalize makes sure that requests go to the deployment that was switched to,
@@ -69,8 +71,13 @@ func (w *Worker) keepAll(ctx context.Context, d *ent.Deployment) error {
 		return err
 	}
 	for _, r := range replicas {
-		if r.Status == lifecycle.ReplicaRunning {
-			w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the deployment
+		if r.Status != lifecycle.ReplicaRunning {
+			continue
+		}
+		w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the deployment
+		// One that ended right before the switch was nobody's to start again.
+		if c, err := w.Runner.Inspect(ctx, r.ContainerName); err == nil && c.State != runner.Running || errors.Is(err, runner.ErrNotFound) {
+			w.touch(ctx, d.InstanceID)
 		}
 	}
 	return nil

@@ -53,6 +53,7 @@ type house struct {
 	redis    string // URL, "" for the embedded one
 	logDir   string
 	client   *proxy.Client
+	proxy    func(context.Context) (*proxy.Client, error) // finds or starts it
 	http     *http.Client
 	log      *slog.Logger
 }
@@ -138,6 +139,7 @@ func (h *house) startProxy() {
 		h.t.Fatal(err)
 	}
 	h.client = proxy.NewClient(dir)
+	h.proxy = func(context.Context) (*proxy.Client, error) { return h.client, nil }
 	hello, err := h.client.Hello(h.ctx)
 	if err != nil {
 		h.t.Fatal(err)
@@ -179,7 +181,7 @@ func (h *house) idle() *process {
 		Builds: &Builds{Uploads: h.uploads, Builder: h.builder, Scratch: h.t.TempDir(), Limit: time.Minute},
 		Owner:  ident.New("own"), Limits: DefaultLimits(), Log: h.log,
 		Router: &Router{
-			Deploy: verbs, Proxy: func(context.Context) (*proxy.Client, error) { return h.client, nil },
+			Deploy: verbs, Proxy: h.proxy,
 			Runner: h.engine, Wakes: q.Wake(), Installation: h.install, BaseDomain: "localhost", Log: h.log,
 		},
 	}}

@@ -76,6 +76,24 @@ func (w *Worker) await(ctx context.Context, f deploy.Fence, set *replicaSet, r *
 	})
 }
 
+// stillRuns fails with an *endedError if a healthy replica has ended since.
+func (w *Worker) stillRuns(ctx context.Context, f deploy.Fence, r *ent.Replica) error {
+	c, err := w.Runner.Inspect(ctx, r.ContainerName)
+	switch {
+	case errors.Is(err, runner.ErrNotFound):
+		return fmt.Errorf("container vanished: %w", runner.ErrUnavailable)
+	case err != nil:
+		return fmt.Errorf("inspect container: %w", err)
+	case c.State == runner.Running:
+		return nil
+	}
+	ended := w.ended(ctx, r, c)
+	if err := w.Deploy.SetReplica(ctx, f, r, ended.write); err != nil {
+		return err
+	}
+	return ended
+}
+
 // retire takes a replica out of service, lets it finish its requests for drain,
 // stops it within grace and removes its container. It returns once that is
 // done, and may be called again for a replica in any state.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -34,6 +35,30 @@ type Router struct {
 	mu        sync.Mutex
 	problems  map[netip.Addr]string // name servers that cannot listen
 	listening map[netip.Addr]bool   // name servers of the table pushed last
+	networks  []runner.Network      // as the engine said last; nil: not yet
+
+	ensuring sync.Mutex // held while a proxy may be started: one is enough
+}
+
+// ensure finds the proxy or starts one.
+func (r *Router) ensure(ctx context.Context) (*proxy.Client, error) {
+	r.ensuring.Lock()
+	defer r.ensuring.Unlock()
+	return r.Proxy(ctx)
+}
+
+// watch returns a channel that is closed when the proxy ends, nil if that
+// cannot be told.
+func (r *Router) watch(ctx context.Context) <-chan struct{} {
+	client, err := r.ensure(ctx)
+	if err != nil {
+		return nil
+	}
+	gone, err := client.Gone(ctx)
+	if err != nil {
+		return nil
+	}
+	return gone
 }
 
 // Listen makes sure that the proxy knows of a network's name server before
@@ -52,13 +77,17 @@ func (r *Router) Listen(ctx context.Context, n runner.Network) error {
 	return r.Sync(ctx)
 }
 
-// Run pushes the table whenever it changes, and now and then in case a wake was
-// lost or a proxy was replaced.
+// Run pushes the table whenever it changes, at once to a proxy in place of one
+// that was killed, and now and then in case a wake was lost.
 func (r *Router) Run(ctx context.Context) error {
 	changed := r.Wakes.Subscribe(ctx, deploy.RoutesTopic)
 	tick := time.NewTicker(5 * time.Second)
 	defer tick.Stop()
+	var gone <-chan struct{}
 	for {
+		if gone == nil {
+			gone = r.watch(ctx)
+		}
 		if err := r.Sync(ctx); err != nil && ctx.Err() == nil {
 			r.Log.WarnContext(ctx, "routes are pushed later", "err", err)
 		}
@@ -66,6 +95,8 @@ func (r *Router) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-changed:
+		case <-gone:
+			gone = nil
 		case <-tick.C:
 		}
 	}
@@ -77,7 +108,7 @@ func (r *Router) Sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := r.Proxy(ctx)
+	client, err := r.ensure(ctx)
 	if err != nil {
 		return err
 	}
@@ -131,9 +162,9 @@ func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, 
 
 // zones makes a name server for each environment that has a network.
 func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, error) {
-	networks, err := r.Runner.Networks(ctx)
+	networks, err := r.listNetworks(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list networks: %w", err)
+		return nil, err
 	}
 	byName := make(map[string]int, len(networks))
 	var out []proxy.Zone
@@ -157,6 +188,23 @@ func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, 
 		out[i].Names[name.Name] = addrs
 	}
 	return out, nil
+}
+
+// listNetworks lists the engine's networks, or those it had when it answered
+// last: requests go on, and so must their routes.
+func (r *Router) listNetworks(ctx context.Context) ([]runner.Network, error) {
+	networks, err := r.Runner.Networks(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case err == nil:
+		r.networks = append([]runner.Network{}, networks...)
+	case errors.Is(err, runner.ErrUnavailable) && r.networks != nil:
+		networks = r.networks
+	default:
+		return nil, fmt.Errorf("list networks: %w", err)
+	}
+	return networks, nil
 }
 
 func stateOf(s lifecycle.InstanceStatus) proxy.State {
@@ -196,7 +244,7 @@ func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duratio
 	if err := r.Sync(ctx); err != nil {
 		return err
 	}
-	client, err := r.Proxy(ctx)
+	client, err := r.ensure(ctx)
 	if err != nil {
 		return err
 	}

@@ -121,9 +121,15 @@ func (w *Worker) explain(ctx context.Context, c *deploy.Claim, err error) *lifec
 	return lifecycle.Explain(err, c.Row.Phases.Current())
 }
 
+// cleanUpSpare is what a clean-up may take beyond the grace of the replicas: a
+// cancel ends five seconds after that.
+const cleanUpSpare = 3 * time.Second
+
 // cleanUp removes the containers of a deployment that does not go live. What
-// it cannot remove the reconciler will.
+// it cannot remove in time the reconciler will.
 func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) {
+	ctx, cancel := context.WithTimeout(ctx, stopGrace(c.Row)+cleanUpSpare)
+	defer cancel()
 	replicas, err := w.Deploy.ReplicasOf(ctx, c.ID)
 	if err != nil {
 		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)

@@ -64,6 +64,9 @@ func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replica
 			return err
 		}
 		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.await(ctx, c.Fence(), set, r) })
+		if err == nil && len(replicas) > 1 { // who was healthy first has waited for the others
+			err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.stillRuns(ctx, c.Fence(), r) })
+		}
 		if err == nil {
 			return w.Deploy.EndPhase(ctx, c, lifecycle.PhaseHealthCheck, "")
 		}

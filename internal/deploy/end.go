@@ -18,8 +18,8 @@ import (
 )
 
 // MaxAttempts is how often a step that fails by a fault of the platform is
-// tried.
-const MaxAttempts = 5
+// tried: over a minute, so that an engine may be restarted meanwhile.
+const MaxAttempts = 7
 
 // Complete ends a deployment. failure is nil for a success, and said for a
 // failure. Whoever waits behind it is rung. It fails with ErrOvertaken if the

@@ -111,6 +111,34 @@ func (c *Client) Quit(ctx context.Context) error {
 	return err
 }
 
+// Gone returns a channel that is closed when the proxy that answers now has
+// ended, however it did, or when ctx ends. It keeps a connection to it open.
+func (c *Client) Gone(ctx context.Context) (<-chan struct{}, error) {
+	conn, err := c.dial(ctx)
+	if err != nil {
+		return nil, c.away(err)
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	// A connection that has asked something may be idle for as long as it likes.
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://proxy/v1/hello", http.NoBody)
+	if err == nil {
+		err = req.Write(conn)
+	}
+	if err != nil {
+		stop()
+		conn.Close()
+		return nil, c.away(err)
+	}
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		defer conn.Close()
+		defer stop()
+		_, _ = io.Copy(io.Discard, conn) // ends with either
+	}()
+	return gone, nil
+}
+
 // call makes one request. The data of an answer comes even with its error.
 func call[T any](ctx context.Context, c *Client, method, path string, body any) (T, error) {
 	var none T

@@ -289,3 +289,42 @@ func TestAFailedTakeoverLeavesTheOldOneServing(t *testing.T) {
 		t.Errorf("got %q", body)
 	}
 }
+
+func TestTheEndOfAProxyIsNoticedAtOnce(t *testing.T) {
+	t.Parallel()
+	o := spawn(t, dataDir(t), freeAddr(t), "1")
+	c, h, _ := ensure(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	gone, err := c.Gone(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, err := c.Gone(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	await(t, "the end of the context", ended)
+	select {
+	case <-gone:
+		t.Error("it is said to have ended")
+	default:
+	}
+	if err := syscall.Kill(h.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the end of the proxy", gone)
+	if _, err := c.Gone(t.Context()); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("without a proxy: %v", err)
+	}
+}
+
+func await(t *testing.T, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s is not noticed", what)
+	}
+}
