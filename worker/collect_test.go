@@ -18,6 +18,7 @@ import (
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/internal/outbound"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/store"
@@ -225,7 +226,7 @@ func TestCollectOnDocker(t *testing.T) {
 	p := s.idle()
 	p.Runner = engine
 	s.instance = s.uploaded("app")
-	builder := &build.BuildKit{Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: build.PublicHost, Installation: s.install}
+	builder := &build.BuildKit{Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: outbound.Policy{}.Allow, Installation: s.install}
 	built := func(deployment string) string {
 		t.Helper()
 		dir := t.TempDir()
