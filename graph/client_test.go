@@ -146,8 +146,9 @@ type feed struct {
 	tcp  *net.TCPConn
 }
 
-// connect opens a socket. It is cut when the test ends.
-func (p *person) connect() *feed {
+// connect opens a socket, with headers of the upgrade as names and values. It is
+// cut when the test ends.
+func (p *person) connect(headers ...string) *feed {
 	p.Helper()
 	f := &feed{t: p, ctx: p.Context()}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -155,7 +156,12 @@ func (p *person) connect() *feed {
 		f.tcp, _ = conn.(*net.TCPConn)
 		return conn, err
 	}
+	header := http.Header{}
+	for i := 0; i < len(headers); i += 2 {
+		header.Set(headers[i], headers[i+1])
+	}
 	conn, resp, err := websocket.Dial(p.Context(), p.http.URL, &websocket.DialOptions{
+		HTTPHeader:   header,
 		Subprotocols: []string{"graphql-transport-ws"}, HTTPClient: &http.Client{Transport: &http.Transport{DialContext: dial}},
 	})
 	check(p, err)

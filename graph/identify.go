@@ -33,8 +33,8 @@ func (r *Resolver) identify(next http.Handler) http.Handler {
 		id := rand.Text()
 		w.Header().Set("X-Request-Id", id)
 		ctx := context.WithValue(req.Context(), requestKey{}, id)
-		if key := req.Header.Get("Idempotency-Key"); len(key) <= maxKey {
-			ctx = principal.WithIdempotencyKey(ctx, key)
+		if req.Header.Get("Upgrade") == "" { // a socket has many operations
+			ctx = principal.WithIdempotencyKey(ctx, req.Header.Get("Idempotency-Key"))
 		}
 		if header := req.Header.Get("Authorization"); header != "" {
 			ctx = r.authenticate(ctx, bearer(header))
@@ -42,9 +42,6 @@ func (r *Resolver) identify(next http.Handler) http.Handler {
 		next.ServeHTTP(w, req.WithContext(ctx))
 	})
 }
-
-// maxKey bounds an idempotency key, in bytes.
-const maxKey = 255
 
 // authenticate adds whom token speaks for to ctx, or why it does not.
 func (r *Resolver) authenticate(ctx context.Context, token string) context.Context {

@@ -285,3 +285,26 @@ func TestARevokedTokenDoesNothingOnAnOpenSocket(t *testing.T) {
 		}
 	})
 }
+
+// What is wrong with a subscription is the client's mistake, never ours.
+func TestASubscriptionIsToOneStream(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	tn := w.tenant("st")
+	for name, query := range map[string]string{
+		"one stream twice":              `subscription($id: ID!) { a: deploymentUpdated(id: $id) { id } b: deploymentUpdated(id: $id) { id } }`,
+		"two streams":                   `subscription($id: ID!) { deploymentUpdated(id: $id) { id } operationUpdated(id: $id) { id } }`,
+		"one stream twice by fragments": `subscription($id: ID!) { ...a ...b } fragment a on Subscription { a: deploymentUpdated(id: $id) { id } } fragment b on Subscription { b: deploymentUpdated(id: $id) { id } }`,
+		"none, because it is skipped":   `subscription($id: ID!, $yes: Boolean = true) { deploymentUpdated(id: $id) @skip(if: $yes) { id } }`,
+		"none, because it is excluded":  `subscription($id: ID!) { deploymentUpdated(id: $id) @include(if: false) { id } }`,
+		"the name of its type":          `subscription($id: ID!) { __typename deploymentUpdated(id: $id) { id } }`,
+	} {
+		if got := tn.owner.subscribe(query, vars{"id": tn.deployment.ID}).ends(); got != "GRAPHQL_VALIDATION_FAILED" {
+			t.Errorf("%s ends with %s", name, got)
+		}
+	}
+	f := tn.owner.subscribe(`subscription($id: ID!) { deploymentUpdated(id: $id) { id } ...a } fragment a on Subscription { deploymentUpdated(id: $id) { number } }`, vars{"id": tn.deployment.ID})
+	if got := f.next().ok(); fmt.Sprint(got.at("deploymentUpdated.number")) != "1" {
+		t.Errorf("one stream in two parts shows %s", got.raw)
+	}
+}

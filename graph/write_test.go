@@ -147,6 +147,43 @@ func TestNamesThatCanBeHad(t *testing.T) {
 	tn.owner.do(ask, vars{"kind": "SERVICE", "name": "free", "scope": ident.New(ident.Project)}).fails("NOT_FOUND", "")
 }
 
+// The header of the upgrade request says nothing of the operations on a socket.
+func TestAnIdempotencyKeyIsThatOfOneOperation(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	p := w.user("ann")
+	ws := w.workspace("team", p)
+	f := p.connect("Idempotency-Key", "k")
+	for _, name := range []string{"One", "Two"} {
+		f.begin(name, createProject, vars{"in": vars{"workspaceId": ws.ID, "name": name}})
+		if got := f.next().ok().text("createProject.project.name"); got != name {
+			t.Errorf("%s made %s", name, got)
+		}
+		f.completes()
+	}
+}
+
+func TestARegistryCredentialIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	tn := w.tenant("a")
+	const put = `mutation($in: PutRegistryCredentialInput!) { putRegistryCredential(input: $in) { registryCredential { id } } }`
+	for _, c := range []struct{ host, username, password, field string }{
+		{"ghcr.io:99999", "u", "p", "host"},
+		{"ghcr.io:0", "u", "p", "host"},
+		{"https://ghcr.io", "u", "p", "host"},
+		{"ghcr.io", "u\u0001", "p", "username"},
+		{"ghcr.io", "u:v", "p", "username"},
+		{"ghcr.io", "u", "p\u001b", "password"},
+	} {
+		in := vars{"workspaceId": tn.workspace.ID, "host": c.host, "username": c.username, "password": c.password}
+		tn.owner.do(put, vars{"in": in}).fails("INVALID", c.field)
+	}
+	if n := w.db.RegistryCredential.Query().CountX(w.system); n != 1 {
+		t.Errorf("%d credentials, want the tenant's one", n)
+	}
+}
+
 func TestARetryIsMadeOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
@@ -166,6 +203,12 @@ func TestARetryIsMadeOnce(t *testing.T) {
 		first, again = p.post(body, header).ok(), p.post(body, header).ok()
 		if first.text("createProject.project.id") != again.text("createProject.project.id") {
 			t.Error("the retry by header made another project")
+		}
+		header = map[string]string{"Idempotency-Key": strings.Repeat("k", 4000)}
+		body = string(toJSON(t, vars{"query": createProject, "variables": vars{"in": vars{"workspaceId": ws.ID, "name": "Third"}}}))
+		first, again = p.post(body, header).ok(), p.post(body, header).ok()
+		if first.text("createProject.project.id") != again.text("createProject.project.id") {
+			t.Error("the retry by a long header made another project")
 		}
 	})
 }

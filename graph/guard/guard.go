@@ -114,6 +114,9 @@ func (g *Guard) MutateOperationContext(_ context.Context, op *graphql.OperationC
 	if err := g.oneOf(op); err != nil {
 		return err
 	}
+	if err := oneStream(op); err != nil {
+		return err
+	}
 	c := calculator{guard: g, variables: op.Variables, priced: map[*ast.FragmentDefinition]price{}}
 	if cost := c.total(op.Operation.SelectionSet); cost > g.Limits.Cost {
 		return refuse("The operation costs %s; at most %d is allowed. Ask for fewer items or fewer nested lists.",

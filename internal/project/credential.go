@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/registrycredential"
@@ -23,6 +25,13 @@ func CredentialPlace(id string) secret.Place {
 	return secret.Place{Table: "registry_credentials", Row: id, Field: "password"}
 }
 
+// hasPort reports whether the port of a registry host, if there is one, can be.
+func hasPort(host string) bool {
+	_, port, said := strings.Cut(host, ":")
+	n, err := strconv.ParseUint(port, 10, 16)
+	return !said || err == nil && n > 0
+}
+
 // PutRegistryCredential stores, or replaces, what opens the private images of
 // a registry host. The password is never returned.
 func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, username, password string) (*ent.RegistryCredential, error) {
@@ -32,11 +41,11 @@ func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, 
 	}
 	host = strings.ToLower(host)
 	switch {
-	case !registryHost.MatchString(host):
+	case !registryHost.MatchString(host) || !hasPort(host):
 		return nil, fault.At("host", fault.Invalid, "The host of a registry looks like ghcr.io or registry.example.com:5000.")
-	case username == "" || len(username) > 255 || strings.ContainsAny(username, ":\x00\r\n"):
+	case username == "" || len(username) > 255 || strings.Contains(username, ":") || strings.ContainsFunc(username, unicode.IsControl):
 		return nil, fault.At("username", fault.Invalid, "The user name is empty, too long, or has a colon or a control character.")
-	case password == "" || len(password) > 8192 || strings.ContainsAny(password, "\x00\r\n"):
+	case password == "" || len(password) > 8192 || strings.ContainsFunc(password, unicode.IsControl):
 		return nil, fault.At("password", fault.Invalid, "The password is empty, too long, or has a control character.")
 	}
 	var id string
