@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,9 +36,9 @@ type Router struct {
 	Log          *slog.Logger
 
 	mu        sync.Mutex
-	problems  map[netip.Addr]string // name servers that cannot listen
-	listening map[netip.Addr]bool   // name servers of the table pushed last
-	networks  []runner.Network      // as the engine said last; nil: not yet
+	problems  map[netip.Addr]NameServerProblem
+	listening map[netip.Addr]bool // name servers of the table pushed last
+	networks  []runner.Network    // as the engine said last; nil: not yet
 
 	ensuring sync.Mutex // held while a proxy may be started: one is enough
 }
@@ -59,6 +62,12 @@ func (r *Router) watch(ctx context.Context) <-chan struct{} {
 		return nil
 	}
 	return gone
+}
+
+// NameServerProblem says why the name server of an environment cannot listen.
+type NameServerProblem struct {
+	EnvironmentID string
+	Message       string // of the operating system, with the address
 }
 
 // Listen makes sure that the proxy knows of a network's name server before
@@ -112,7 +121,7 @@ func (r *Router) Sync(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	table, err := r.table(ctx, routes)
+	table, owners, err := r.table(ctx, routes)
 	if err != nil {
 		return err
 	}
@@ -129,17 +138,18 @@ func (r *Router) Sync(ctx context.Context) error {
 	for _, z := range table.Zones {
 		r.listening[z.Listen.Addr()] = true
 	}
-	r.problems = make(map[netip.Addr]string, len(ack.Zones))
+	r.problems = make(map[netip.Addr]NameServerProblem, len(ack.Zones))
 	for _, z := range ack.Zones {
 		if addr, err := netip.ParseAddrPort(z.Listen); err == nil {
-			r.problems[addr.Addr()] = z.Message
+			r.problems[addr.Addr()] = NameServerProblem{owners[addr.Addr()], z.Message}
 		}
 	}
 	return nil
 }
 
-// table writes the routes in the words of the proxy.
-func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, error) {
+// table writes the routes in the words of the proxy. It also returns whose each
+// name server is.
+func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, map[netip.Addr]string, error) {
 	t := proxy.Table{Installation: r.Installation, Version: routes.Version + 1} // a new installation is at 0
 	for _, route := range routes.List {
 		to := proxy.Route{
@@ -149,28 +159,30 @@ func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, 
 		for _, target := range route.Targets {
 			addr, err := netip.ParseAddrPort(target.Addr)
 			if err != nil {
-				return t, fmt.Errorf("address of replica %s: %w", target.ReplicaID, err)
+				return t, nil, fmt.Errorf("address of replica %s: %w", target.ReplicaID, err)
 			}
 			to.Targets = append(to.Targets, proxy.Target{Addr: addr, ReplicaID: target.ReplicaID})
 		}
 		t.Routes = append(t.Routes, to)
 	}
-	zones, err := r.zones(ctx, routes.Names)
+	zones, owners, err := r.zones(ctx, routes.Names)
 	t.Zones = zones
-	return t, err
+	return t, owners, err
 }
 
-// zones makes a name server for each environment that has a network.
-func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, error) {
+// zones makes a name server for each environment that has a network, and says
+// whose each is.
+func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, map[netip.Addr]string, error) {
 	networks, err := r.listNetworks(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	byName := make(map[string]int, len(networks))
+	byName, owners := make(map[string]int, len(networks)), make(map[netip.Addr]string, len(networks))
 	var out []proxy.Zone
 	for _, n := range networks {
 		if n.Gateway.IsValid() {
 			byName[n.Name] = len(out)
+			owners[n.Gateway] = environmentOf(n.Name)
 			out = append(out, proxy.Zone{Listen: netip.AddrPortFrom(n.Gateway, dnsPort), Names: map[string][]netip.Addr{}})
 		}
 	}
@@ -187,7 +199,7 @@ func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, 
 		}
 		out[i].Names[name.Name] = addrs
 	}
-	return out, nil
+	return out, owners, nil
 }
 
 // listNetworks lists the engine's networks, or those it had when it answered
@@ -225,17 +237,19 @@ func stateOf(s lifecycle.InstanceStatus) proxy.State {
 func (r *Router) NameServers(_ string, n runner.Network) []netip.Addr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !n.Gateway.IsValid() || r.problems[n.Gateway] != "" {
+	if !n.Gateway.IsValid() || r.problems[n.Gateway].Message != "" {
 		return nil // nobody listens: the engine's
 	}
 	return []netip.Addr{n.Gateway}
 }
 
-// Problems lists the name servers that cannot listen.
-func (r *Router) Problems() map[netip.Addr]string {
+// Problems lists the name servers that cannot listen, by environment.
+func (r *Router) Problems() []NameServerProblem {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.problems
+	return slices.SortedFunc(maps.Values(r.problems), func(a, b NameServerProblem) int {
+		return strings.Compare(a.EnvironmentID, b.EnvironmentID)
+	})
 }
 
 // Drain waits until a replica that is out of service has no requests left, at

@@ -63,3 +63,28 @@ func TestNameServerListensBeforeTheFirstContainer(t *testing.T) {
 		t.Errorf("%d containers, name servers %v", made, p.Router.listening)
 	}
 }
+
+// Somebody else has port 53 of the network, or we may not have it.
+func TestAnEnvironmentWhoseNameServerCannotListenIsNamed(t *testing.T) {
+	t.Parallel()
+
+	h := newHouse(t, storetest.SQLite(t))
+	addr := netip.AddrFrom4([4]byte{127, 66, 7, 2})
+	var lc net.ListenConfig
+	if ln, err := lc.Listen(h.ctx, "tcp", netip.AddrPortFrom(addr, dnsPort).String()); err == nil { // else the proxy may not either
+		defer ln.Close()
+	}
+	var names []netip.Addr
+	h.engine = &gateway{Runner: h.fake, addr: addr, created: func(s runner.Spec) { names = append(names, s.Names...) }}
+	p := h.start()
+	i := h.service(h.version("v1", nil), nil)
+	h.deploy(i, "")
+	p.stop()
+	got := p.Router.Problems()
+	if len(got) != 1 || got[0].EnvironmentID != i.EnvironmentID || got[0].Message == "" {
+		t.Errorf("the problems are %+v, want one of %s", got, i.EnvironmentID)
+	}
+	if len(names) != 0 {
+		t.Errorf("a container is to ask %v, where nobody of ours listens", names)
+	}
+}

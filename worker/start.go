@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -187,7 +188,14 @@ func portOf(s spec.Settings, image *spec.ImageRef) int {
 }
 
 // NetworkName is the name of an environment's network in the engine.
-func NetworkName(environmentID string) string { return "davit-" + hyphens(environmentID) }
+func NetworkName(environmentID string) string { return networkPrefix + hyphens(environmentID) }
+
+const networkPrefix = "davit-"
+
+// environmentOf is the reverse of NetworkName.
+func environmentOf(network string) string {
+	return strings.Replace(strings.TrimPrefix(network, networkPrefix), "-", "_", 1)
+}
 
 // each does the same for all replicas at once and returns the first error,
 // upon which the others' context ends.

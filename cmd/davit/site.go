@@ -2,11 +2,17 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/graph/model"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/worker"
 	"github.com/davitdev/davit/worker/queue"
 )
@@ -35,8 +41,10 @@ func (h *house) components(ctx context.Context) []*model.ComponentHealth {
 	return []*model.ComponentHealth{
 		ask(ctx, "database", func(ctx context.Context) (string, error) { return "", h.db.Ping(ctx) }),
 		ask(ctx, "runner", func(ctx context.Context) (string, error) {
-			_, err := h.runner.Info(ctx)
-			return h.runnerNote, err
+			if _, err := h.runner.Info(ctx); err != nil {
+				return "", err
+			}
+			return h.runnerNote, nil
 		}),
 		ask(ctx, "proxy", func(ctx context.Context) (string, error) {
 			client, err := h.proxy(ctx)
@@ -44,17 +52,59 @@ func (h *house) components(ctx context.Context) []*model.ComponentHealth {
 				return "", err
 			}
 			hello, err := client.Hello(ctx)
-			return "listens on " + hello.Listen, err
-		}),
-		ask(ctx, "name server", func(context.Context) (string, error) {
-			for addr, problem := range h.worker.Router.Problems() {
-				return "", fmt.Errorf("%s: %s", addr, problem)
+			if err != nil {
+				return "", err
 			}
-			return "", nil
+			return "listens on " + hello.Listen, nil
+		}),
+		ask(ctx, "name server", func(ctx context.Context) (string, error) {
+			return nameServers(ctx, h.db.Client, h.worker.Router.Problems())
 		}),
 	}
 }
 
+// errNameServer is why the name servers are not healthy; the message says which.
+var errNameServer = errors.New("a name server cannot listen")
+
+// nameServers says in which environments services do not find each other by
+// name, as far as the viewer may know of them, and to operators why.
+func nameServers(ctx context.Context, db *ent.Client, problems []worker.NameServerProblem) (string, error) {
+	if len(problems) == 0 {
+		return "", nil
+	}
+	ids := make([]string, len(problems))
+	for i, p := range problems {
+		ids[i] = p.EnvironmentID
+	}
+	visible, err := db.Environment.Query().Where(environment.IDIn(ids...)).WithProject().All(ctx)
+	if err != nil {
+		return "", err
+	}
+	viewer, err := principal.From(ctx)
+	if err != nil {
+		return "", err
+	}
+	var list []string
+	for _, p := range problems {
+		i := slices.IndexFunc(visible, func(e *ent.Environment) bool { return e.ID == p.EnvironmentID && e.Edges.Project != nil })
+		if i < 0 {
+			continue
+		}
+		entry := visible[i].Edges.Project.Slug + "/" + visible[i].Slug
+		if viewer.PlatformAdmin {
+			entry += " (" + p.Message + ")"
+		}
+		list = append(list, entry)
+	}
+	message := fmt.Sprintf("Services do not find each other by name in %d environments", len(problems))
+	if len(list) > 0 {
+		message += ": " + strings.Join(list, ", ")
+	}
+	return message + ".", errNameServer
+}
+
+// ask asks a part. A part that has nothing to say about its error does not
+// answer.
 func ask(ctx context.Context, name string, how func(context.Context) (string, error)) *model.ComponentHealth {
 	ctx, cancel := context.WithTimeout(ctx, askLimit)
 	defer cancel()
@@ -62,7 +112,7 @@ func ask(ctx context.Context, name string, how func(context.Context) (string, er
 	message, err := how(ctx)
 	took := float64(time.Since(began).Microseconds()) / 1000
 	out := &model.ComponentHealth{Name: name, Healthy: err == nil, LatencyMs: &took, CheckedAt: began.UTC()}
-	if err != nil {
+	if err != nil && message == "" {
 		message = "It does not answer."
 	}
 	if message != "" {
