@@ -68,6 +68,9 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 		return Routes{}, fmt.Errorf("read routes: %w", err)
 	}
 	for _, i := range instances {
+		if i.Edges.Service == nil { // removed between the statements: a newer version follows
+			continue
+		}
 		var id string
 		var targets []Target
 		name := Name{EnvironmentID: i.EnvironmentID, Name: i.Edges.Service.Slug}
@@ -80,6 +83,9 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 		}
 		out.Names = append(out.Names, name)
 		for _, r := range i.Edges.Routes {
+			if r.Edges.Domain == nil { // as above
+				continue
+			}
 			out.List = append(out.List, Route{
 				Label: r.Edges.Domain.Hostname, Path: r.Path, InstanceID: i.ID, DeploymentID: id, Status: i.Status, Targets: targets,
 			})
