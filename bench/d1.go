@@ -9,8 +9,8 @@ import (
 )
 
 // deployImage is D1. Davit's clock begins with the mutation and ends with the
-// first 200 through its proxy; its CPU counts until the deployment is
-// COMPLETED. What it is compared to has the same image on the same engine, no
+// first 200 through its proxy; its CPU, with that of the subscription a client
+// watches it by, counts until the deployment is COMPLETED. What it is compared to has the same image on the same engine, no
 // router and nobody who remembers what was done.
 func deployImage(ctx context.Context, b *bench) (err error) {
 	e, err := openEngine(ctx)
@@ -45,11 +45,9 @@ func deployImage(ctx context.Context, b *bench) (err error) {
 			if err != nil {
 				return nil, err
 			}
-			if err := d.answers(ctx, made); err != nil {
-				return nil, err
-			}
-			took := time.Since(began)
-			return []time.Duration{took}, d.live(ctx, made.ID)
+			var took time.Duration
+			err = d.serves(ctx, made, func() { took = time.Since(began) })
+			return []time.Duration{took}, err
 		},
 		after: func(ctx context.Context) error { return errors.Join(d.delete(ctx, next), prepare(ctx)) },
 	}

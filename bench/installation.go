@@ -134,7 +134,7 @@ func (d *installation) await(ctx context.Context, mutation string, v client.Vari
 		return err
 	}
 	for _, payload := range made {
-		return d.watch(ctx, "operationUpdated", payload.Operation.ID, "SUCCEEDED")
+		return d.watch(ctx, "operationUpdated", payload.Operation.ID, "SUCCEEDED", func(string) error { return nil })
 	}
 	return errors.New("the answer holds no operation")
 }
@@ -144,9 +144,8 @@ func (d *installation) cpu() time.Duration {
 	return processCPU(d.server.Process.Pid) + processCPU(d.proxyPID)
 }
 
-// askEvery is how often a URL is asked: half of it is added to what is timed,
-// and asking more often would take the machine from who is asked.
-const askEvery = 4 * time.Millisecond
+// askEvery is how often a URL is asked: half of it is added to what is timed.
+const askEvery = time.Millisecond
 
 // untilAnswers asks a URL, saying host, until it answers with 200.
 func untilAnswers(ctx context.Context, url, host string) error {

@@ -45,7 +45,7 @@ func lineToSubscriber(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.live(ctx, made.ID); err != nil {
+	if err := d.live(ctx, made); err != nil {
 		return err
 	}
 	api, err := client.New(client.FromEnv)

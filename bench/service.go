@@ -50,18 +50,30 @@ func (d *installation) deploy(ctx context.Context, s service) (deployment, error
 	return made.Deploy.Deployment, err
 }
 
-// answers waits until a deployment's host answers with 200 through the proxy.
-func (d *installation) answers(ctx context.Context, made deployment) error {
+// serves waits until a deployment's host answers with 200 through the proxy,
+// calls then, and returns when the deployment has succeeded. It asks the proxy
+// only once the deployment serves, so that asking takes nothing from what is
+// timed.
+func (d *installation) serves(ctx context.Context, made deployment, then func()) error {
 	u, err := url.Parse(made.URL)
 	if err != nil {
 		return err
 	}
-	return untilAnswers(ctx, "http://"+d.config.ProxyListen+"/", u.Hostname())
+	asked := false
+	return d.watch(ctx, "deploymentUpdated", made.ID, "COMPLETED", func(status string) error {
+		if asked || status != "FINALIZING" && status != "COMPLETED" {
+			return nil
+		}
+		asked = true
+		err := untilAnswers(ctx, "http://"+d.config.ProxyListen+"/", u.Hostname())
+		then()
+		return err
+	})
 }
 
 // live waits until a deployment has succeeded.
-func (d *installation) live(ctx context.Context, deployment string) error {
-	return d.watch(ctx, "deploymentUpdated", deployment, "COMPLETED")
+func (d *installation) live(ctx context.Context, made deployment) error {
+	return d.watch(ctx, "deploymentUpdated", made.ID, "COMPLETED", func(string) error { return nil })
 }
 
 // delete removes a service and what runs of it.
@@ -69,9 +81,9 @@ func (d *installation) delete(ctx context.Context, s service) error {
 	return d.await(ctx, `mutation($id:ID!){deleteService(input:{serviceId:$id}){operation{id}}}`, client.Variables{"id": s.id})
 }
 
-// watch follows a state stream until it ends, which it has to do in the status
-// last.
-func (d *installation) watch(ctx context.Context, subscription, id, last string) error {
+// watch follows a state stream and calls each with every status until it ends,
+// which it has to do in the status last.
+func (d *installation) watch(ctx context.Context, subscription, id, last string, each func(status string) error) error {
 	fields := "status"
 	if last == "COMPLETED" {
 		fields = "status conclusion failure{message}"
@@ -84,7 +96,10 @@ func (d *installation) watch(ctx context.Context, subscription, id, last string)
 		func() client.Variables { return client.Variables{"id": id} },
 		func(data json.RawMessage) error {
 			var m struct{ State json.RawMessage }
-			return errors.Join(json.Unmarshal(data, &m), json.Unmarshal(m.State, &state))
+			if err := errors.Join(json.Unmarshal(data, &m), json.Unmarshal(m.State, &state)); err != nil {
+				return err
+			}
+			return each(state.Status)
 		})
 	if err == nil && (state.Status != last || state.Conclusion != "" && state.Conclusion != "SUCCEEDED") {
 		err = fmt.Errorf("%s ended as %s %s: %+v", id, state.Status, state.Conclusion, state.Failure)
