@@ -90,7 +90,9 @@ func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []strin
 	if c.State == runner.Running {
 		stream, err = rec.Runner.Logs(life, r.ContainerName, out.at, true)
 	} else {
-		err = rec.catchUp(ctx, r, out) // what it printed before it ended
+		if c.State == runner.Exited { // one that was never started has printed nothing
+			err = rec.catchUp(ctx, r, out)
+		}
 		if err == nil {
 			stream, err = rec.Runner.Attach(life, r.ContainerName)
 		}

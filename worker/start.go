@@ -35,33 +35,27 @@ func (w *Worker) start(ctx context.Context, c *deploy.Claim) error {
 	if err != nil {
 		return err
 	}
-	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseCreateContainer, ""); err != nil {
+	if err := w.Deploy.NextPhase(ctx, c, lifecycle.PhaseCreateContainer, lifecycle.PhaseStart, startTries); err != nil {
 		return err
 	}
 	if err := w.untilHealthy(ctx, c, set, replicas); err != nil {
 		return err
 	}
-	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
+	if err := w.Deploy.NextPhase(ctx, c, lifecycle.PhaseHealthCheck, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
 		return err
 	}
 	return w.Deploy.Switch(ctx, c)
 }
 
-// untilHealthy starts the replicas and waits for each to be healthy. Those that
-// end before are started again, a few times.
+// untilHealthy starts the replicas, whose phase has begun, and waits for each to
+// be healthy. Those that end before are started again, a few times.
 func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replicaSet, replicas []*ent.Replica) error {
 	for try := 1; ; try++ {
-		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseStart, startTries); err != nil {
-			return err
-		}
 		err := each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.run(ctx, c.Fence(), set, r) })
 		if err != nil {
 			return err
 		}
-		if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseStart, ""); err != nil {
-			return err
-		}
-		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseHealthCheck, startTries); err != nil {
+		if err := w.Deploy.NextPhase(ctx, c, lifecycle.PhaseStart, lifecycle.PhaseHealthCheck, startTries); err != nil {
 			return err
 		}
 		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.await(ctx, c.Fence(), set, r) })
@@ -69,7 +63,7 @@ func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replica
 			err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.stillRuns(ctx, c.Fence(), r) })
 		}
 		if err == nil {
-			return w.Deploy.EndPhase(ctx, c, lifecycle.PhaseHealthCheck, "")
+			return nil
 		}
 		ended, ok := errors.AsType[*endedError](err)
 		if !ok || !ended.again() || try == startTries {
@@ -77,6 +71,9 @@ func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replica
 		}
 		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("%s Starting it again (%d of %d).", ended.sentence(), try+1, startTries))
 		if err := pause(ctx, time.Duration(try)*500*time.Millisecond); err != nil {
+			return err
+		}
+		if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseStart, startTries); err != nil {
 			return err
 		}
 	}

@@ -214,6 +214,15 @@ func (s *Service) BeginPhase(ctx context.Context, c *Claim, name lifecycle.Phase
 	})
 }
 
+// NextPhase notes that a part of the work is done and the next one starts: one
+// write, since each is read by all who watch.
+func (s *Service) NextPhase(ctx context.Context, c *Claim, done, next lifecycle.PhaseName, maxAttempts int) error {
+	return s.Advance(ctx, c, c.Row.Status, func(u *ent.DeploymentUpdate) {
+		at := clock()
+		u.SetPhases(c.Row.Phases.End(done, lifecycle.PhaseSucceeded, at, "").Begin(next, at, maxAttempts))
+	})
+}
+
 // EndPhase notes that a part of the work is done.
 func (s *Service) EndPhase(ctx context.Context, c *Claim, name lifecycle.PhaseName, detail string) error {
 	return s.Advance(ctx, c, c.Row.Status, func(u *ent.DeploymentUpdate) {
