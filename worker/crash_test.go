@@ -50,8 +50,8 @@ type stage struct {
 // is as the rows say.
 //
 // Each step costs the life of two workers, so by default not every one is tried:
-// every seventh on SQLite, with the death before it or after it in turn, and
-// every seventeenth on PostgreSQL with a real Redis. TEST_CRASH_STRIDE=1 tries
+// every thirteenth on SQLite, with the death before it or after it in turn, and
+// every 29th on PostgreSQL with a real Redis. TEST_CRASH_STRIDE=1 tries
 // all.
 func TestEveryCrashIsFinishedByTheNextWorker(t *testing.T) {
 	t.Parallel()
@@ -76,9 +76,9 @@ func strideOf(t *testing.T, db *store.DB) int {
 		return n
 	}
 	if db.Embedded() {
-		return 7
+		return 13
 	}
-	return 17
+	return 29
 }
 
 func newStage(t *testing.T, db *store.DB) *stage {
