@@ -48,7 +48,7 @@ var makers = map[string]func(l *list, n int) string{
 			SetNumber(100 + n).SetTrigger(lifecycle.Manual).SetSource(spec.Source{}).SetSettings(spec.Settings{}).SetVariables(nil).SetCreatedAt(moment).
 			SetStatus(lifecycle.Completed).SaveX(l.system).ID
 	},
-	"Event": func(l *list, n int) string {
+	"Event": func(l *list, _ int) string {
 		subject := ident.New(ident.Project)
 		l.record(store.Scope{
 			WorkspaceID: l.tn.workspace.ID, ProjectID: l.tn.project.ID, EnvironmentID: l.tn.environment.ID,

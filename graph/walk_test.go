@@ -54,8 +54,9 @@ var changing = regexp.MustCompile(`"requestId":"[^"]*"|"[a-z]{3}_[0-9a-v]{26}"|"
 
 func (a *answer) plain() string { return changing.ReplaceAllString(a.raw, "…") }
 
-// silence is how long a feed that shows nothing is listened to.
-const silence = 300 * time.Millisecond
+// silence is how long a feed that shows nothing is listened to. Few do: what may
+// not be seen is refused.
+const silence = 3 * time.Second
 
 // send runs a call, whatever it is.
 func (p *person) send(c call) *answer {
@@ -65,9 +66,11 @@ func (p *person) send(c call) *answer {
 	}
 	f := p.subscribe(c.text, c.v)
 	defer f.leave()
-	var stop context.CancelFunc
-	f.ctx, stop = context.WithTimeout(f.ctx, silence)
-	defer stop()
+	if !strings.HasSuffix(c.name, "Updated") { // those always say something
+		var stop context.CancelFunc
+		f.ctx, stop = context.WithTimeout(f.ctx, silence)
+		defer stop()
+	}
 	var m frame
 	if err := wsjson.Read(f.ctx, f.conn, &m); err != nil {
 		return &answer{t: p, raw: "nothing"}
