@@ -83,7 +83,7 @@ func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files, commit, err := get(t, g, r, tt.fetch)
+			files, commit, err := get(t, newGit(t), r, tt.fetch)
 			if err != nil || commit.SHA != tt.sha || commit.Branch != tt.branch || !cmp.Equal(files, tt.files) {
 				t.Errorf("%+v, %q, %v", commit, files, err)
 			}
@@ -113,7 +113,7 @@ func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 
 func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 	t.Parallel()
-	w, g := newWork(t, "private"), newGit(t)
+	w := newWork(t, "private")
 	w.commit("one", map[string]string{"a": "1"})
 	for name, tt := range map[string]struct {
 		c    Credential
@@ -127,7 +127,7 @@ func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files, _, err := get(t, g, remote(t, w.url, tt.c), Fetch{})
+			files, _, err := get(t, newGit(t), remote(t, w.url, tt.c), Fetch{})
 			if fault.CodeOf(err) != tt.code || err == nil && files["a"] != "1" {
 				t.Errorf("%q, %v", files, err)
 			}
