@@ -23,6 +23,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
@@ -64,6 +65,8 @@ type Client struct {
 	Event *EventClient
 	// EventCounter is the client for interacting with the EventCounter builders.
 	EventCounter *EventCounterClient
+	// GitCredential is the client for interacting with the GitCredential builders.
+	GitCredential *GitCredentialClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// Installation is the client for interacting with the Installation builders.
@@ -115,6 +118,7 @@ func (c *Client) init() {
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Event = NewEventClient(c.config)
 	c.EventCounter = NewEventCounterClient(c.config)
+	c.GitCredential = NewGitCredentialClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Installation = NewInstallationClient(c.config)
 	c.Lease = NewLeaseClient(c.config)
@@ -231,6 +235,7 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		Environment:        NewEnvironmentClient(cfg),
 		Event:              NewEventClient(cfg),
 		EventCounter:       NewEventCounterClient(cfg),
+		GitCredential:      NewGitCredentialClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Installation:       NewInstallationClient(cfg),
 		Lease:              NewLeaseClient(cfg),
@@ -274,6 +279,7 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		Environment:        NewEnvironmentClient(cfg),
 		Event:              NewEventClient(cfg),
 		EventCounter:       NewEventCounterClient(cfg),
+		GitCredential:      NewGitCredentialClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Installation:       NewInstallationClient(cfg),
 		Lease:              NewLeaseClient(cfg),
@@ -320,10 +326,10 @@ func (c *Client) Close() error {
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
 		c.APIToken, c.Artifact, c.Build, c.Deployment, c.Domain, c.Environment, c.Event,
-		c.EventCounter, c.IdempotencyKey, c.Installation, c.Lease, c.Membership,
-		c.Operation, c.Outbox, c.Project, c.RegistryCredential, c.Replica, c.Route,
-		c.Service, c.ServiceInstance, c.User, c.Variable, c.VariableVersion,
-		c.Workspace,
+		c.EventCounter, c.GitCredential, c.IdempotencyKey, c.Installation, c.Lease,
+		c.Membership, c.Operation, c.Outbox, c.Project, c.RegistryCredential,
+		c.Replica, c.Route, c.Service, c.ServiceInstance, c.User, c.Variable,
+		c.VariableVersion, c.Workspace,
 	} {
 		n.Use(hooks...)
 	}
@@ -334,10 +340,10 @@ func (c *Client) Use(hooks ...Hook) {
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
 		c.APIToken, c.Artifact, c.Build, c.Deployment, c.Domain, c.Environment, c.Event,
-		c.EventCounter, c.IdempotencyKey, c.Installation, c.Lease, c.Membership,
-		c.Operation, c.Outbox, c.Project, c.RegistryCredential, c.Replica, c.Route,
-		c.Service, c.ServiceInstance, c.User, c.Variable, c.VariableVersion,
-		c.Workspace,
+		c.EventCounter, c.GitCredential, c.IdempotencyKey, c.Installation, c.Lease,
+		c.Membership, c.Operation, c.Outbox, c.Project, c.RegistryCredential,
+		c.Replica, c.Route, c.Service, c.ServiceInstance, c.User, c.Variable,
+		c.VariableVersion, c.Workspace,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -362,6 +368,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Event.mutate(ctx, m)
 	case *EventCounterMutation:
 		return c.EventCounter.mutate(ctx, m)
+	case *GitCredentialMutation:
+		return c.GitCredential.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
 		return c.IdempotencyKey.mutate(ctx, m)
 	case *InstallationMutation:
@@ -1799,6 +1807,171 @@ func (c *EventCounterClient) mutate(ctx context.Context, m *EventCounterMutation
 	}
 }
 
+// GitCredentialClient is a client for the GitCredential schema.
+type GitCredentialClient struct {
+	config
+}
+
+// NewGitCredentialClient returns a client for the GitCredential from the given config.
+func NewGitCredentialClient(c config) *GitCredentialClient {
+	return &GitCredentialClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `gitcredential.Hooks(f(g(h())))`.
+func (c *GitCredentialClient) Use(hooks ...Hook) {
+	c.hooks.GitCredential = append(c.hooks.GitCredential, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `gitcredential.Intercept(f(g(h())))`.
+func (c *GitCredentialClient) Intercept(interceptors ...Interceptor) {
+	c.inters.GitCredential = append(c.inters.GitCredential, interceptors...)
+}
+
+// Create returns a builder for creating a GitCredential entity.
+func (c *GitCredentialClient) Create() *GitCredentialCreate {
+	mutation := newGitCredentialMutation(c.config, OpCreate)
+	return &GitCredentialCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of GitCredential entities.
+func (c *GitCredentialClient) CreateBulk(builders ...*GitCredentialCreate) *GitCredentialCreateBulk {
+	return &GitCredentialCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *GitCredentialClient) MapCreateBulk(slice any, setFunc func(*GitCredentialCreate, int)) *GitCredentialCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &GitCredentialCreateBulk{err: fmt.Errorf("calling to GitCredentialClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*GitCredentialCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &GitCredentialCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for GitCredential.
+func (c *GitCredentialClient) Update() *GitCredentialUpdate {
+	mutation := newGitCredentialMutation(c.config, OpUpdate)
+	return &GitCredentialUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *GitCredentialClient) UpdateOne(_m *GitCredential) *GitCredentialUpdateOne {
+	mutation := newGitCredentialMutation(c.config, OpUpdateOne, withGitCredential(_m))
+	return &GitCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *GitCredentialClient) UpdateOneID(id string) *GitCredentialUpdateOne {
+	mutation := newGitCredentialMutation(c.config, OpUpdateOne, withGitCredentialID(id))
+	return &GitCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for GitCredential.
+func (c *GitCredentialClient) Delete() *GitCredentialDelete {
+	mutation := newGitCredentialMutation(c.config, OpDelete)
+	return &GitCredentialDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *GitCredentialClient) DeleteOne(_m *GitCredential) *GitCredentialDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *GitCredentialClient) DeleteOneID(id string) *GitCredentialDeleteOne {
+	builder := c.Delete().Where(gitcredential.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &GitCredentialDeleteOne{builder}
+}
+
+// Query returns a query builder for GitCredential.
+func (c *GitCredentialClient) Query() *GitCredentialQuery {
+	return &GitCredentialQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeGitCredential},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a GitCredential entity by its id.
+func (c *GitCredentialClient) Get(ctx context.Context, id string) (*GitCredential, error) {
+	return c.Query().Where(gitcredential.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *GitCredentialClient) GetX(ctx context.Context, id string) *GitCredential {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryProject queries the project edge of a GitCredential.
+func (c *GitCredentialClient) QueryProject(_m *GitCredential) *ProjectQuery {
+	query := (&ProjectClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(gitcredential.Table, gitcredential.FieldID, id),
+			sqlgraph.To(project.Table, project.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, gitcredential.ProjectTable, gitcredential.ProjectColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryService queries the service edge of a GitCredential.
+func (c *GitCredentialClient) QueryService(_m *GitCredential) *ServiceQuery {
+	query := (&ServiceClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(gitcredential.Table, gitcredential.FieldID, id),
+			sqlgraph.To(service.Table, service.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, true, gitcredential.ServiceTable, gitcredential.ServiceColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *GitCredentialClient) Hooks() []Hook {
+	return c.hooks.GitCredential
+}
+
+// Interceptors returns the client interceptors.
+func (c *GitCredentialClient) Interceptors() []Interceptor {
+	return c.inters.GitCredential
+}
+
+func (c *GitCredentialClient) mutate(ctx context.Context, m *GitCredentialMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&GitCredentialCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&GitCredentialUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&GitCredentialUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&GitCredentialDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown GitCredential mutation op: %q", m.Op())
+	}
+}
+
 // IdempotencyKeyClient is a client for the IdempotencyKey schema.
 type IdempotencyKeyClient struct {
 	config
@@ -2961,6 +3134,22 @@ func (c *ProjectClient) QueryArtifacts(_m *Project) *ArtifactQuery {
 	return query
 }
 
+// QueryGitCredentials queries the git_credentials edge of a Project.
+func (c *ProjectClient) QueryGitCredentials(_m *Project) *GitCredentialQuery {
+	query := (&GitCredentialClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(project.Table, project.FieldID, id),
+			sqlgraph.To(gitcredential.Table, gitcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, project.GitCredentialsTable, project.GitCredentialsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *ProjectClient) Hooks() []Hook {
 	return c.hooks.Project
@@ -3662,6 +3851,22 @@ func (c *ServiceClient) QueryArtifacts(_m *Service) *ArtifactQuery {
 			sqlgraph.From(service.Table, service.FieldID, id),
 			sqlgraph.To(artifact.Table, artifact.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, service.ArtifactsTable, service.ArtifactsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryGitCredential queries the git_credential edge of a Service.
+func (c *ServiceClient) QueryGitCredential(_m *Service) *GitCredentialQuery {
+	query := (&GitCredentialClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(service.Table, service.FieldID, id),
+			sqlgraph.To(gitcredential.Table, gitcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, service.GitCredentialTable, service.GitCredentialColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -4715,15 +4920,15 @@ func (c *WorkspaceClient) mutate(ctx context.Context, m *WorkspaceMutation) (Val
 type (
 	hooks struct {
 		APIToken, Artifact, Build, Deployment, Domain, Environment, Event, EventCounter,
-		IdempotencyKey, Installation, Lease, Membership, Operation, Outbox, Project,
-		RegistryCredential, Replica, Route, Service, ServiceInstance, User, Variable,
-		VariableVersion, Workspace []ent.Hook
+		GitCredential, IdempotencyKey, Installation, Lease, Membership, Operation,
+		Outbox, Project, RegistryCredential, Replica, Route, Service, ServiceInstance,
+		User, Variable, VariableVersion, Workspace []ent.Hook
 	}
 	inters struct {
 		APIToken, Artifact, Build, Deployment, Domain, Environment, Event, EventCounter,
-		IdempotencyKey, Installation, Lease, Membership, Operation, Outbox, Project,
-		RegistryCredential, Replica, Route, Service, ServiceInstance, User, Variable,
-		VariableVersion, Workspace []ent.Interceptor
+		GitCredential, IdempotencyKey, Installation, Lease, Membership, Operation,
+		Outbox, Project, RegistryCredential, Replica, Route, Service, ServiceInstance,
+		User, Variable, VariableVersion, Workspace []ent.Interceptor
 	}
 )
 

@@ -76,6 +76,8 @@ type Deployment struct {
 	Phases lifecycle.Phases `json:"phases,omitempty"`
 	// Failure holds the value of the "failure" field.
 	Failure *lifecycle.Failure `json:"failure,omitempty"`
+	// what was fetched of a git repository
+	Commit *spec.Commit `json:"commit,omitempty"`
 	// what its replicas run
 	Image *spec.ImageRef `json:"image,omitempty"`
 	// set: it is to be canceled; a fault code
@@ -219,7 +221,7 @@ func (*Deployment) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case deployment.FieldSource, deployment.FieldSettings, deployment.FieldVariables, deployment.FieldPhases, deployment.FieldFailure, deployment.FieldImage:
+		case deployment.FieldSource, deployment.FieldSettings, deployment.FieldVariables, deployment.FieldPhases, deployment.FieldFailure, deployment.FieldCommit, deployment.FieldImage:
 			values[i] = new([]byte)
 		case deployment.FieldSkipBuildCache, deployment.FieldIsActive:
 			values[i] = new(sql.NullBool)
@@ -412,6 +414,14 @@ func (_m *Deployment) assignValues(columns []string, values []any) error {
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.Failure); err != nil {
 					return fmt.Errorf("unmarshal field failure: %w", err)
+				}
+			}
+		case deployment.FieldCommit:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field commit", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Commit); err != nil {
+					return fmt.Errorf("unmarshal field commit: %w", err)
 				}
 			}
 		case deployment.FieldImage:
@@ -619,6 +629,9 @@ func (_m *Deployment) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("failure=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Failure))
+	builder.WriteString(", ")
+	builder.WriteString("commit=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Commit))
 	builder.WriteString(", ")
 	builder.WriteString("image=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Image))

@@ -291,6 +291,12 @@ func (_c *DeploymentCreate) SetFailure(v *lifecycle.Failure) *DeploymentCreate {
 	return _c
 }
 
+// SetCommit sets the "commit" field.
+func (_c *DeploymentCreate) SetCommit(v *spec.Commit) *DeploymentCreate {
+	_c.mutation.SetCommit(v)
+	return _c
+}
+
 // SetImage sets the "image" field.
 func (_c *DeploymentCreate) SetImage(v *spec.ImageRef) *DeploymentCreate {
 	_c.mutation.SetImage(v)
@@ -751,6 +757,10 @@ func (_c *DeploymentCreate) createSpec() (*Deployment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Failure(); ok {
 		_spec.SetField(deployment.FieldFailure, field.TypeJSON, value)
 		_node.Failure = value
+	}
+	if value, ok := _c.mutation.Commit(); ok {
+		_spec.SetField(deployment.FieldCommit, field.TypeJSON, value)
+		_node.Commit = value
 	}
 	if value, ok := _c.mutation.Image(); ok {
 		_spec.SetField(deployment.FieldImage, field.TypeJSON, value)

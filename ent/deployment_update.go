@@ -209,6 +209,18 @@ func (_u *DeploymentUpdate) ClearFailure() *DeploymentUpdate {
 	return _u
 }
 
+// SetCommit sets the "commit" field.
+func (_u *DeploymentUpdate) SetCommit(v *spec.Commit) *DeploymentUpdate {
+	_u.mutation.SetCommit(v)
+	return _u
+}
+
+// ClearCommit clears the value of the "commit" field.
+func (_u *DeploymentUpdate) ClearCommit() *DeploymentUpdate {
+	_u.mutation.ClearCommit()
+	return _u
+}
+
 // SetImage sets the "image" field.
 func (_u *DeploymentUpdate) SetImage(v *spec.ImageRef) *DeploymentUpdate {
 	_u.mutation.SetImage(v)
@@ -558,6 +570,12 @@ func (_u *DeploymentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	if _u.mutation.FailureCleared() {
 		_spec.ClearField(deployment.FieldFailure, field.TypeJSON)
 	}
+	if value, ok := _u.mutation.Commit(); ok {
+		_spec.SetField(deployment.FieldCommit, field.TypeJSON, value)
+	}
+	if _u.mutation.CommitCleared() {
+		_spec.ClearField(deployment.FieldCommit, field.TypeJSON)
+	}
 	if value, ok := _u.mutation.Image(); ok {
 		_spec.SetField(deployment.FieldImage, field.TypeJSON, value)
 	}
@@ -906,6 +924,18 @@ func (_u *DeploymentUpdateOne) SetFailure(v *lifecycle.Failure) *DeploymentUpdat
 // ClearFailure clears the value of the "failure" field.
 func (_u *DeploymentUpdateOne) ClearFailure() *DeploymentUpdateOne {
 	_u.mutation.ClearFailure()
+	return _u
+}
+
+// SetCommit sets the "commit" field.
+func (_u *DeploymentUpdateOne) SetCommit(v *spec.Commit) *DeploymentUpdateOne {
+	_u.mutation.SetCommit(v)
+	return _u
+}
+
+// ClearCommit clears the value of the "commit" field.
+func (_u *DeploymentUpdateOne) ClearCommit() *DeploymentUpdateOne {
+	_u.mutation.ClearCommit()
 	return _u
 }
 
@@ -1287,6 +1317,12 @@ func (_u *DeploymentUpdateOne) sqlSave(ctx context.Context) (_node *Deployment, 
 	}
 	if _u.mutation.FailureCleared() {
 		_spec.ClearField(deployment.FieldFailure, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Commit(); ok {
+		_spec.SetField(deployment.FieldCommit, field.TypeJSON, value)
+	}
+	if _u.mutation.CommitCleared() {
+		_spec.ClearField(deployment.FieldCommit, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Image(); ok {
 		_spec.SetField(deployment.FieldImage, field.TypeJSON, value)

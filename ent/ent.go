@@ -20,6 +20,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
@@ -104,6 +105,7 @@ func checkColumn(t, c string) error {
 			environment.Table:        environment.ValidColumn,
 			event.Table:              event.ValidColumn,
 			eventcounter.Table:       eventcounter.ValidColumn,
+			gitcredential.Table:      gitcredential.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
 			installation.Table:       installation.ValidColumn,
 			lease.Table:              lease.ValidColumn,

@@ -19,6 +19,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
@@ -58,6 +59,7 @@ const (
 	TypeEnvironment        = "Environment"
 	TypeEvent              = "Event"
 	TypeEventCounter       = "EventCounter"
+	TypeGitCredential      = "GitCredential"
 	TypeIdempotencyKey     = "IdempotencyKey"
 	TypeInstallation       = "Installation"
 	TypeLease              = "Lease"
@@ -3064,6 +3066,7 @@ type DeploymentMutation struct {
 	phases                  *lifecycle.Phases
 	appendphases            lifecycle.Phases
 	failure                 **lifecycle.Failure
+	commit                  **spec.Commit
 	image                   **spec.ImageRef
 	cancel_reason           *string
 	started_at              *time.Time
@@ -4296,6 +4299,55 @@ func (m *DeploymentMutation) ResetFailure() {
 	delete(m.clearedFields, deployment.FieldFailure)
 }
 
+// SetCommit sets the "commit" field.
+func (m *DeploymentMutation) SetCommit(s *spec.Commit) {
+	m.commit = &s
+}
+
+// Commit returns the value of the "commit" field in the mutation.
+func (m *DeploymentMutation) Commit() (r *spec.Commit, exists bool) {
+	v := m.commit
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCommit returns the old "commit" field's value of the Deployment entity.
+// If the Deployment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DeploymentMutation) OldCommit(ctx context.Context) (v *spec.Commit, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCommit is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCommit requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCommit: %w", err)
+	}
+	return oldValue.Commit, nil
+}
+
+// ClearCommit clears the value of the "commit" field.
+func (m *DeploymentMutation) ClearCommit() {
+	m.commit = nil
+	m.clearedFields[deployment.FieldCommit] = struct{}{}
+}
+
+// CommitCleared returns if the "commit" field was cleared in this mutation.
+func (m *DeploymentMutation) CommitCleared() bool {
+	_, ok := m.clearedFields[deployment.FieldCommit]
+	return ok
+}
+
+// ResetCommit resets all changes to the "commit" field.
+func (m *DeploymentMutation) ResetCommit() {
+	m.commit = nil
+	delete(m.clearedFields, deployment.FieldCommit)
+}
+
 // SetImage sets the "image" field.
 func (m *DeploymentMutation) SetImage(sr *spec.ImageRef) {
 	m.image = &sr
@@ -4940,7 +4992,7 @@ func (m *DeploymentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DeploymentMutation) Fields() []string {
-	fields := make([]string, 0, 31)
+	fields := make([]string, 0, 32)
 	if m.created_at != nil {
 		fields = append(fields, deployment.FieldCreatedAt)
 	}
@@ -5015,6 +5067,9 @@ func (m *DeploymentMutation) Fields() []string {
 	}
 	if m.failure != nil {
 		fields = append(fields, deployment.FieldFailure)
+	}
+	if m.commit != nil {
+		fields = append(fields, deployment.FieldCommit)
 	}
 	if m.image != nil {
 		fields = append(fields, deployment.FieldImage)
@@ -5092,6 +5147,8 @@ func (m *DeploymentMutation) Field(name string) (ent.Value, bool) {
 		return m.Phases()
 	case deployment.FieldFailure:
 		return m.Failure()
+	case deployment.FieldCommit:
+		return m.Commit()
 	case deployment.FieldImage:
 		return m.Image()
 	case deployment.FieldCancelReason:
@@ -5163,6 +5220,8 @@ func (m *DeploymentMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldPhases(ctx)
 	case deployment.FieldFailure:
 		return m.OldFailure(ctx)
+	case deployment.FieldCommit:
+		return m.OldCommit(ctx)
 	case deployment.FieldImage:
 		return m.OldImage(ctx)
 	case deployment.FieldCancelReason:
@@ -5359,6 +5418,13 @@ func (m *DeploymentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetFailure(v)
 		return nil
+	case deployment.FieldCommit:
+		v, ok := value.(*spec.Commit)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCommit(v)
+		return nil
 	case deployment.FieldImage:
 		v, ok := value.(*spec.ImageRef)
 		if !ok {
@@ -5521,6 +5587,9 @@ func (m *DeploymentMutation) ClearedFields() []string {
 	if m.FieldCleared(deployment.FieldFailure) {
 		fields = append(fields, deployment.FieldFailure)
 	}
+	if m.FieldCleared(deployment.FieldCommit) {
+		fields = append(fields, deployment.FieldCommit)
+	}
 	if m.FieldCleared(deployment.FieldImage) {
 		fields = append(fields, deployment.FieldImage)
 	}
@@ -5564,6 +5633,9 @@ func (m *DeploymentMutation) ClearField(name string) error {
 		return nil
 	case deployment.FieldFailure:
 		m.ClearFailure()
+		return nil
+	case deployment.FieldCommit:
+		m.ClearCommit()
 		return nil
 	case deployment.FieldImage:
 		m.ClearImage()
@@ -5662,6 +5734,9 @@ func (m *DeploymentMutation) ResetField(name string) error {
 		return nil
 	case deployment.FieldFailure:
 		m.ResetFailure()
+		return nil
+	case deployment.FieldCommit:
+		m.ResetCommit()
 		return nil
 	case deployment.FieldImage:
 		m.ResetImage()
@@ -9342,6 +9417,965 @@ func (m *EventCounterMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *EventCounterMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown EventCounter edge %s", name)
+}
+
+// GitCredentialMutation represents an operation that mutates the GitCredential nodes in the graph.
+type GitCredentialMutation struct {
+	config
+	op             Op
+	typ            string
+	id             *string
+	created_at     *time.Time
+	updated_at     *time.Time
+	kind           *spec.GitCredentialKind
+	host           *string
+	username       *string
+	secret         *[]byte
+	public_key     *string
+	last_used_at   *time.Time
+	clearedFields  map[string]struct{}
+	project        *string
+	clearedproject bool
+	service        *string
+	clearedservice bool
+	done           bool
+	oldValue       func(context.Context) (*GitCredential, error)
+	predicates     []predicate.GitCredential
+}
+
+var _ ent.Mutation = (*GitCredentialMutation)(nil)
+
+// gitcredentialOption allows management of the mutation configuration using functional options.
+type gitcredentialOption func(*GitCredentialMutation)
+
+// newGitCredentialMutation creates new mutation for the GitCredential entity.
+func newGitCredentialMutation(c config, op Op, opts ...gitcredentialOption) *GitCredentialMutation {
+	m := &GitCredentialMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeGitCredential,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withGitCredentialID sets the ID field of the mutation.
+func withGitCredentialID(id string) gitcredentialOption {
+	return func(m *GitCredentialMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *GitCredential
+		)
+		m.oldValue = func(ctx context.Context) (*GitCredential, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().GitCredential.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withGitCredential sets the old GitCredential of the mutation.
+func withGitCredential(node *GitCredential) gitcredentialOption {
+	return func(m *GitCredentialMutation) {
+		m.oldValue = func(context.Context) (*GitCredential, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m GitCredentialMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m GitCredentialMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of GitCredential entities.
+func (m *GitCredentialMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *GitCredentialMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *GitCredentialMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().GitCredential.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *GitCredentialMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *GitCredentialMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *GitCredentialMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *GitCredentialMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *GitCredentialMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *GitCredentialMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetProjectID sets the "project_id" field.
+func (m *GitCredentialMutation) SetProjectID(s string) {
+	m.project = &s
+}
+
+// ProjectID returns the value of the "project_id" field in the mutation.
+func (m *GitCredentialMutation) ProjectID() (r string, exists bool) {
+	v := m.project
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProjectID returns the old "project_id" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldProjectID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProjectID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProjectID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProjectID: %w", err)
+	}
+	return oldValue.ProjectID, nil
+}
+
+// ResetProjectID resets all changes to the "project_id" field.
+func (m *GitCredentialMutation) ResetProjectID() {
+	m.project = nil
+}
+
+// SetServiceID sets the "service_id" field.
+func (m *GitCredentialMutation) SetServiceID(s string) {
+	m.service = &s
+}
+
+// ServiceID returns the value of the "service_id" field in the mutation.
+func (m *GitCredentialMutation) ServiceID() (r string, exists bool) {
+	v := m.service
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldServiceID returns the old "service_id" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldServiceID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldServiceID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldServiceID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldServiceID: %w", err)
+	}
+	return oldValue.ServiceID, nil
+}
+
+// ResetServiceID resets all changes to the "service_id" field.
+func (m *GitCredentialMutation) ResetServiceID() {
+	m.service = nil
+}
+
+// SetKind sets the "kind" field.
+func (m *GitCredentialMutation) SetKind(sck spec.GitCredentialKind) {
+	m.kind = &sck
+}
+
+// Kind returns the value of the "kind" field in the mutation.
+func (m *GitCredentialMutation) Kind() (r spec.GitCredentialKind, exists bool) {
+	v := m.kind
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldKind returns the old "kind" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldKind(ctx context.Context) (v spec.GitCredentialKind, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldKind is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldKind requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldKind: %w", err)
+	}
+	return oldValue.Kind, nil
+}
+
+// ResetKind resets all changes to the "kind" field.
+func (m *GitCredentialMutation) ResetKind() {
+	m.kind = nil
+}
+
+// SetHost sets the "host" field.
+func (m *GitCredentialMutation) SetHost(s string) {
+	m.host = &s
+}
+
+// Host returns the value of the "host" field in the mutation.
+func (m *GitCredentialMutation) Host() (r string, exists bool) {
+	v := m.host
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHost returns the old "host" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldHost(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHost is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHost requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHost: %w", err)
+	}
+	return oldValue.Host, nil
+}
+
+// ResetHost resets all changes to the "host" field.
+func (m *GitCredentialMutation) ResetHost() {
+	m.host = nil
+}
+
+// SetUsername sets the "username" field.
+func (m *GitCredentialMutation) SetUsername(s string) {
+	m.username = &s
+}
+
+// Username returns the value of the "username" field in the mutation.
+func (m *GitCredentialMutation) Username() (r string, exists bool) {
+	v := m.username
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUsername returns the old "username" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldUsername(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUsername is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUsername requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUsername: %w", err)
+	}
+	return oldValue.Username, nil
+}
+
+// ResetUsername resets all changes to the "username" field.
+func (m *GitCredentialMutation) ResetUsername() {
+	m.username = nil
+}
+
+// SetSecret sets the "secret" field.
+func (m *GitCredentialMutation) SetSecret(b []byte) {
+	m.secret = &b
+}
+
+// Secret returns the value of the "secret" field in the mutation.
+func (m *GitCredentialMutation) Secret() (r []byte, exists bool) {
+	v := m.secret
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSecret returns the old "secret" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldSecret(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSecret is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSecret requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSecret: %w", err)
+	}
+	return oldValue.Secret, nil
+}
+
+// ResetSecret resets all changes to the "secret" field.
+func (m *GitCredentialMutation) ResetSecret() {
+	m.secret = nil
+}
+
+// SetPublicKey sets the "public_key" field.
+func (m *GitCredentialMutation) SetPublicKey(s string) {
+	m.public_key = &s
+}
+
+// PublicKey returns the value of the "public_key" field in the mutation.
+func (m *GitCredentialMutation) PublicKey() (r string, exists bool) {
+	v := m.public_key
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPublicKey returns the old "public_key" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldPublicKey(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPublicKey is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPublicKey requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPublicKey: %w", err)
+	}
+	return oldValue.PublicKey, nil
+}
+
+// ClearPublicKey clears the value of the "public_key" field.
+func (m *GitCredentialMutation) ClearPublicKey() {
+	m.public_key = nil
+	m.clearedFields[gitcredential.FieldPublicKey] = struct{}{}
+}
+
+// PublicKeyCleared returns if the "public_key" field was cleared in this mutation.
+func (m *GitCredentialMutation) PublicKeyCleared() bool {
+	_, ok := m.clearedFields[gitcredential.FieldPublicKey]
+	return ok
+}
+
+// ResetPublicKey resets all changes to the "public_key" field.
+func (m *GitCredentialMutation) ResetPublicKey() {
+	m.public_key = nil
+	delete(m.clearedFields, gitcredential.FieldPublicKey)
+}
+
+// SetLastUsedAt sets the "last_used_at" field.
+func (m *GitCredentialMutation) SetLastUsedAt(t time.Time) {
+	m.last_used_at = &t
+}
+
+// LastUsedAt returns the value of the "last_used_at" field in the mutation.
+func (m *GitCredentialMutation) LastUsedAt() (r time.Time, exists bool) {
+	v := m.last_used_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastUsedAt returns the old "last_used_at" field's value of the GitCredential entity.
+// If the GitCredential object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *GitCredentialMutation) OldLastUsedAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastUsedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastUsedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastUsedAt: %w", err)
+	}
+	return oldValue.LastUsedAt, nil
+}
+
+// ClearLastUsedAt clears the value of the "last_used_at" field.
+func (m *GitCredentialMutation) ClearLastUsedAt() {
+	m.last_used_at = nil
+	m.clearedFields[gitcredential.FieldLastUsedAt] = struct{}{}
+}
+
+// LastUsedAtCleared returns if the "last_used_at" field was cleared in this mutation.
+func (m *GitCredentialMutation) LastUsedAtCleared() bool {
+	_, ok := m.clearedFields[gitcredential.FieldLastUsedAt]
+	return ok
+}
+
+// ResetLastUsedAt resets all changes to the "last_used_at" field.
+func (m *GitCredentialMutation) ResetLastUsedAt() {
+	m.last_used_at = nil
+	delete(m.clearedFields, gitcredential.FieldLastUsedAt)
+}
+
+// ClearProject clears the "project" edge to the Project entity.
+func (m *GitCredentialMutation) ClearProject() {
+	m.clearedproject = true
+	m.clearedFields[gitcredential.FieldProjectID] = struct{}{}
+}
+
+// ProjectCleared reports if the "project" edge to the Project entity was cleared.
+func (m *GitCredentialMutation) ProjectCleared() bool {
+	return m.clearedproject
+}
+
+// ProjectIDs returns the "project" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ProjectID instead. It exists only for internal usage by the builders.
+func (m *GitCredentialMutation) ProjectIDs() (ids []string) {
+	if id := m.project; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetProject resets all changes to the "project" edge.
+func (m *GitCredentialMutation) ResetProject() {
+	m.project = nil
+	m.clearedproject = false
+}
+
+// ClearService clears the "service" edge to the Service entity.
+func (m *GitCredentialMutation) ClearService() {
+	m.clearedservice = true
+	m.clearedFields[gitcredential.FieldServiceID] = struct{}{}
+}
+
+// ServiceCleared reports if the "service" edge to the Service entity was cleared.
+func (m *GitCredentialMutation) ServiceCleared() bool {
+	return m.clearedservice
+}
+
+// ServiceIDs returns the "service" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ServiceID instead. It exists only for internal usage by the builders.
+func (m *GitCredentialMutation) ServiceIDs() (ids []string) {
+	if id := m.service; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetService resets all changes to the "service" edge.
+func (m *GitCredentialMutation) ResetService() {
+	m.service = nil
+	m.clearedservice = false
+}
+
+// Where appends a list predicates to the GitCredentialMutation builder.
+func (m *GitCredentialMutation) Where(ps ...predicate.GitCredential) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the GitCredentialMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *GitCredentialMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.GitCredential, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *GitCredentialMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *GitCredentialMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (GitCredential).
+func (m *GitCredentialMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *GitCredentialMutation) Fields() []string {
+	fields := make([]string, 0, 10)
+	if m.created_at != nil {
+		fields = append(fields, gitcredential.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, gitcredential.FieldUpdatedAt)
+	}
+	if m.project != nil {
+		fields = append(fields, gitcredential.FieldProjectID)
+	}
+	if m.service != nil {
+		fields = append(fields, gitcredential.FieldServiceID)
+	}
+	if m.kind != nil {
+		fields = append(fields, gitcredential.FieldKind)
+	}
+	if m.host != nil {
+		fields = append(fields, gitcredential.FieldHost)
+	}
+	if m.username != nil {
+		fields = append(fields, gitcredential.FieldUsername)
+	}
+	if m.secret != nil {
+		fields = append(fields, gitcredential.FieldSecret)
+	}
+	if m.public_key != nil {
+		fields = append(fields, gitcredential.FieldPublicKey)
+	}
+	if m.last_used_at != nil {
+		fields = append(fields, gitcredential.FieldLastUsedAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *GitCredentialMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case gitcredential.FieldCreatedAt:
+		return m.CreatedAt()
+	case gitcredential.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case gitcredential.FieldProjectID:
+		return m.ProjectID()
+	case gitcredential.FieldServiceID:
+		return m.ServiceID()
+	case gitcredential.FieldKind:
+		return m.Kind()
+	case gitcredential.FieldHost:
+		return m.Host()
+	case gitcredential.FieldUsername:
+		return m.Username()
+	case gitcredential.FieldSecret:
+		return m.Secret()
+	case gitcredential.FieldPublicKey:
+		return m.PublicKey()
+	case gitcredential.FieldLastUsedAt:
+		return m.LastUsedAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *GitCredentialMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case gitcredential.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case gitcredential.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case gitcredential.FieldProjectID:
+		return m.OldProjectID(ctx)
+	case gitcredential.FieldServiceID:
+		return m.OldServiceID(ctx)
+	case gitcredential.FieldKind:
+		return m.OldKind(ctx)
+	case gitcredential.FieldHost:
+		return m.OldHost(ctx)
+	case gitcredential.FieldUsername:
+		return m.OldUsername(ctx)
+	case gitcredential.FieldSecret:
+		return m.OldSecret(ctx)
+	case gitcredential.FieldPublicKey:
+		return m.OldPublicKey(ctx)
+	case gitcredential.FieldLastUsedAt:
+		return m.OldLastUsedAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown GitCredential field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *GitCredentialMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case gitcredential.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case gitcredential.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case gitcredential.FieldProjectID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProjectID(v)
+		return nil
+	case gitcredential.FieldServiceID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetServiceID(v)
+		return nil
+	case gitcredential.FieldKind:
+		v, ok := value.(spec.GitCredentialKind)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetKind(v)
+		return nil
+	case gitcredential.FieldHost:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHost(v)
+		return nil
+	case gitcredential.FieldUsername:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUsername(v)
+		return nil
+	case gitcredential.FieldSecret:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSecret(v)
+		return nil
+	case gitcredential.FieldPublicKey:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPublicKey(v)
+		return nil
+	case gitcredential.FieldLastUsedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastUsedAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown GitCredential field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *GitCredentialMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *GitCredentialMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *GitCredentialMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown GitCredential numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *GitCredentialMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(gitcredential.FieldPublicKey) {
+		fields = append(fields, gitcredential.FieldPublicKey)
+	}
+	if m.FieldCleared(gitcredential.FieldLastUsedAt) {
+		fields = append(fields, gitcredential.FieldLastUsedAt)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *GitCredentialMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *GitCredentialMutation) ClearField(name string) error {
+	switch name {
+	case gitcredential.FieldPublicKey:
+		m.ClearPublicKey()
+		return nil
+	case gitcredential.FieldLastUsedAt:
+		m.ClearLastUsedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown GitCredential nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *GitCredentialMutation) ResetField(name string) error {
+	switch name {
+	case gitcredential.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case gitcredential.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case gitcredential.FieldProjectID:
+		m.ResetProjectID()
+		return nil
+	case gitcredential.FieldServiceID:
+		m.ResetServiceID()
+		return nil
+	case gitcredential.FieldKind:
+		m.ResetKind()
+		return nil
+	case gitcredential.FieldHost:
+		m.ResetHost()
+		return nil
+	case gitcredential.FieldUsername:
+		m.ResetUsername()
+		return nil
+	case gitcredential.FieldSecret:
+		m.ResetSecret()
+		return nil
+	case gitcredential.FieldPublicKey:
+		m.ResetPublicKey()
+		return nil
+	case gitcredential.FieldLastUsedAt:
+		m.ResetLastUsedAt()
+		return nil
+	}
+	return fmt.Errorf("unknown GitCredential field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *GitCredentialMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.project != nil {
+		edges = append(edges, gitcredential.EdgeProject)
+	}
+	if m.service != nil {
+		edges = append(edges, gitcredential.EdgeService)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *GitCredentialMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case gitcredential.EdgeProject:
+		if id := m.project; id != nil {
+			return []ent.Value{*id}
+		}
+	case gitcredential.EdgeService:
+		if id := m.service; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *GitCredentialMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *GitCredentialMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *GitCredentialMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedproject {
+		edges = append(edges, gitcredential.EdgeProject)
+	}
+	if m.clearedservice {
+		edges = append(edges, gitcredential.EdgeService)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *GitCredentialMutation) EdgeCleared(name string) bool {
+	switch name {
+	case gitcredential.EdgeProject:
+		return m.clearedproject
+	case gitcredential.EdgeService:
+		return m.clearedservice
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *GitCredentialMutation) ClearEdge(name string) error {
+	switch name {
+	case gitcredential.EdgeProject:
+		m.ClearProject()
+		return nil
+	case gitcredential.EdgeService:
+		m.ClearService()
+		return nil
+	}
+	return fmt.Errorf("unknown GitCredential unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *GitCredentialMutation) ResetEdge(name string) error {
+	switch name {
+	case gitcredential.EdgeProject:
+		m.ResetProject()
+		return nil
+	case gitcredential.EdgeService:
+		m.ResetService()
+		return nil
+	}
+	return fmt.Errorf("unknown GitCredential edge %s", name)
 }
 
 // IdempotencyKeyMutation represents an operation that mutates the IdempotencyKey nodes in the graph.
@@ -13875,6 +14909,9 @@ type ProjectMutation struct {
 	artifacts                map[string]struct{}
 	removedartifacts         map[string]struct{}
 	clearedartifacts         bool
+	git_credentials          map[string]struct{}
+	removedgit_credentials   map[string]struct{}
+	clearedgit_credentials   bool
 	done                     bool
 	oldValue                 func(context.Context) (*Project, error)
 	predicates               []predicate.Project
@@ -15002,6 +16039,60 @@ func (m *ProjectMutation) ResetArtifacts() {
 	m.removedartifacts = nil
 }
 
+// AddGitCredentialIDs adds the "git_credentials" edge to the GitCredential entity by ids.
+func (m *ProjectMutation) AddGitCredentialIDs(ids ...string) {
+	if m.git_credentials == nil {
+		m.git_credentials = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.git_credentials[ids[i]] = struct{}{}
+	}
+}
+
+// ClearGitCredentials clears the "git_credentials" edge to the GitCredential entity.
+func (m *ProjectMutation) ClearGitCredentials() {
+	m.clearedgit_credentials = true
+}
+
+// GitCredentialsCleared reports if the "git_credentials" edge to the GitCredential entity was cleared.
+func (m *ProjectMutation) GitCredentialsCleared() bool {
+	return m.clearedgit_credentials
+}
+
+// RemoveGitCredentialIDs removes the "git_credentials" edge to the GitCredential entity by IDs.
+func (m *ProjectMutation) RemoveGitCredentialIDs(ids ...string) {
+	if m.removedgit_credentials == nil {
+		m.removedgit_credentials = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.git_credentials, ids[i])
+		m.removedgit_credentials[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedGitCredentials returns the removed IDs of the "git_credentials" edge to the GitCredential entity.
+func (m *ProjectMutation) RemovedGitCredentialsIDs() (ids []string) {
+	for id := range m.removedgit_credentials {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// GitCredentialsIDs returns the "git_credentials" edge IDs in the mutation.
+func (m *ProjectMutation) GitCredentialsIDs() (ids []string) {
+	for id := range m.git_credentials {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetGitCredentials resets all changes to the "git_credentials" edge.
+func (m *ProjectMutation) ResetGitCredentials() {
+	m.git_credentials = nil
+	m.clearedgit_credentials = false
+	m.removedgit_credentials = nil
+}
+
 // Where appends a list predicates to the ProjectMutation builder.
 func (m *ProjectMutation) Where(ps ...predicate.Project) {
 	m.predicates = append(m.predicates, ps...)
@@ -15301,7 +16392,7 @@ func (m *ProjectMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ProjectMutation) AddedEdges() []string {
-	edges := make([]string, 0, 13)
+	edges := make([]string, 0, 14)
 	if m.workspace != nil {
 		edges = append(edges, project.EdgeWorkspace)
 	}
@@ -15340,6 +16431,9 @@ func (m *ProjectMutation) AddedEdges() []string {
 	}
 	if m.artifacts != nil {
 		edges = append(edges, project.EdgeArtifacts)
+	}
+	if m.git_credentials != nil {
+		edges = append(edges, project.EdgeGitCredentials)
 	}
 	return edges
 }
@@ -15422,13 +16516,19 @@ func (m *ProjectMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case project.EdgeGitCredentials:
+		ids := make([]ent.Value, 0, len(m.git_credentials))
+		for id := range m.git_credentials {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ProjectMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 13)
+	edges := make([]string, 0, 14)
 	if m.removedenvironments != nil {
 		edges = append(edges, project.EdgeEnvironments)
 	}
@@ -15461,6 +16561,9 @@ func (m *ProjectMutation) RemovedEdges() []string {
 	}
 	if m.removedartifacts != nil {
 		edges = append(edges, project.EdgeArtifacts)
+	}
+	if m.removedgit_credentials != nil {
+		edges = append(edges, project.EdgeGitCredentials)
 	}
 	return edges
 }
@@ -15535,13 +16638,19 @@ func (m *ProjectMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case project.EdgeGitCredentials:
+		ids := make([]ent.Value, 0, len(m.removedgit_credentials))
+		for id := range m.removedgit_credentials {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ProjectMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 13)
+	edges := make([]string, 0, 14)
 	if m.clearedworkspace {
 		edges = append(edges, project.EdgeWorkspace)
 	}
@@ -15581,6 +16690,9 @@ func (m *ProjectMutation) ClearedEdges() []string {
 	if m.clearedartifacts {
 		edges = append(edges, project.EdgeArtifacts)
 	}
+	if m.clearedgit_credentials {
+		edges = append(edges, project.EdgeGitCredentials)
+	}
 	return edges
 }
 
@@ -15614,6 +16726,8 @@ func (m *ProjectMutation) EdgeCleared(name string) bool {
 		return m.clearedroutes
 	case project.EdgeArtifacts:
 		return m.clearedartifacts
+	case project.EdgeGitCredentials:
+		return m.clearedgit_credentials
 	}
 	return false
 }
@@ -15674,6 +16788,9 @@ func (m *ProjectMutation) ResetEdge(name string) error {
 		return nil
 	case project.EdgeArtifacts:
 		m.ResetArtifacts()
+		return nil
+	case project.EdgeGitCredentials:
+		m.ResetGitCredentials()
 		return nil
 	}
 	return fmt.Errorf("unknown Project edge %s", name)
@@ -19156,30 +20273,32 @@ func (m *RouteMutation) ResetEdge(name string) error {
 // ServiceMutation represents an operation that mutates the Service nodes in the graph.
 type ServiceMutation struct {
 	config
-	op               Op
-	typ              string
-	id               *string
-	created_at       *time.Time
-	updated_at       *time.Time
-	version          *int
-	addversion       *int
-	slug             *string
-	name             *string
-	kind             *spec.Kind
-	source           *spec.Source
-	deleting         *bool
-	clearedFields    map[string]struct{}
-	project          *string
-	clearedproject   bool
-	instances        map[string]struct{}
-	removedinstances map[string]struct{}
-	clearedinstances bool
-	artifacts        map[string]struct{}
-	removedartifacts map[string]struct{}
-	clearedartifacts bool
-	done             bool
-	oldValue         func(context.Context) (*Service, error)
-	predicates       []predicate.Service
+	op                    Op
+	typ                   string
+	id                    *string
+	created_at            *time.Time
+	updated_at            *time.Time
+	version               *int
+	addversion            *int
+	slug                  *string
+	name                  *string
+	kind                  *spec.Kind
+	source                *spec.Source
+	deleting              *bool
+	clearedFields         map[string]struct{}
+	project               *string
+	clearedproject        bool
+	instances             map[string]struct{}
+	removedinstances      map[string]struct{}
+	clearedinstances      bool
+	artifacts             map[string]struct{}
+	removedartifacts      map[string]struct{}
+	clearedartifacts      bool
+	git_credential        *string
+	clearedgit_credential bool
+	done                  bool
+	oldValue              func(context.Context) (*Service, error)
+	predicates            []predicate.Service
 }
 
 var _ ent.Mutation = (*ServiceMutation)(nil)
@@ -19765,6 +20884,45 @@ func (m *ServiceMutation) ResetArtifacts() {
 	m.removedartifacts = nil
 }
 
+// SetGitCredentialID sets the "git_credential" edge to the GitCredential entity by id.
+func (m *ServiceMutation) SetGitCredentialID(id string) {
+	m.git_credential = &id
+}
+
+// ClearGitCredential clears the "git_credential" edge to the GitCredential entity.
+func (m *ServiceMutation) ClearGitCredential() {
+	m.clearedgit_credential = true
+}
+
+// GitCredentialCleared reports if the "git_credential" edge to the GitCredential entity was cleared.
+func (m *ServiceMutation) GitCredentialCleared() bool {
+	return m.clearedgit_credential
+}
+
+// GitCredentialID returns the "git_credential" edge ID in the mutation.
+func (m *ServiceMutation) GitCredentialID() (id string, exists bool) {
+	if m.git_credential != nil {
+		return *m.git_credential, true
+	}
+	return
+}
+
+// GitCredentialIDs returns the "git_credential" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// GitCredentialID instead. It exists only for internal usage by the builders.
+func (m *ServiceMutation) GitCredentialIDs() (ids []string) {
+	if id := m.git_credential; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetGitCredential resets all changes to the "git_credential" edge.
+func (m *ServiceMutation) ResetGitCredential() {
+	m.git_credential = nil
+	m.clearedgit_credential = false
+}
+
 // Where appends a list predicates to the ServiceMutation builder.
 func (m *ServiceMutation) Where(ps ...predicate.Service) {
 	m.predicates = append(m.predicates, ps...)
@@ -20049,7 +21207,7 @@ func (m *ServiceMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ServiceMutation) AddedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.project != nil {
 		edges = append(edges, service.EdgeProject)
 	}
@@ -20058,6 +21216,9 @@ func (m *ServiceMutation) AddedEdges() []string {
 	}
 	if m.artifacts != nil {
 		edges = append(edges, service.EdgeArtifacts)
+	}
+	if m.git_credential != nil {
+		edges = append(edges, service.EdgeGitCredential)
 	}
 	return edges
 }
@@ -20082,13 +21243,17 @@ func (m *ServiceMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case service.EdgeGitCredential:
+		if id := m.git_credential; id != nil {
+			return []ent.Value{*id}
+		}
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ServiceMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.removedinstances != nil {
 		edges = append(edges, service.EdgeInstances)
 	}
@@ -20120,7 +21285,7 @@ func (m *ServiceMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ServiceMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 3)
+	edges := make([]string, 0, 4)
 	if m.clearedproject {
 		edges = append(edges, service.EdgeProject)
 	}
@@ -20129,6 +21294,9 @@ func (m *ServiceMutation) ClearedEdges() []string {
 	}
 	if m.clearedartifacts {
 		edges = append(edges, service.EdgeArtifacts)
+	}
+	if m.clearedgit_credential {
+		edges = append(edges, service.EdgeGitCredential)
 	}
 	return edges
 }
@@ -20143,6 +21311,8 @@ func (m *ServiceMutation) EdgeCleared(name string) bool {
 		return m.clearedinstances
 	case service.EdgeArtifacts:
 		return m.clearedartifacts
+	case service.EdgeGitCredential:
+		return m.clearedgit_credential
 	}
 	return false
 }
@@ -20153,6 +21323,9 @@ func (m *ServiceMutation) ClearEdge(name string) error {
 	switch name {
 	case service.EdgeProject:
 		m.ClearProject()
+		return nil
+	case service.EdgeGitCredential:
+		m.ClearGitCredential()
 		return nil
 	}
 	return fmt.Errorf("unknown Service unique edge %s", name)
@@ -20170,6 +21343,9 @@ func (m *ServiceMutation) ResetEdge(name string) error {
 		return nil
 	case service.EdgeArtifacts:
 		m.ResetArtifacts()
+		return nil
+	case service.EdgeGitCredential:
+		m.ResetGitCredential()
 		return nil
 	}
 	return fmt.Errorf("unknown Service edge %s", name)

@@ -71,9 +71,11 @@ type ProjectEdges struct {
 	Routes []*Route `json:"routes,omitempty"`
 	// Artifacts holds the value of the artifacts edge.
 	Artifacts []*Artifact `json:"artifacts,omitempty"`
+	// GitCredentials holds the value of the git_credentials edge.
+	GitCredentials []*GitCredential `json:"git_credentials,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [13]bool
+	loadedTypes [14]bool
 }
 
 // WorkspaceOrErr returns the Workspace value or an error if the edge
@@ -195,6 +197,15 @@ func (e ProjectEdges) ArtifactsOrErr() ([]*Artifact, error) {
 		return e.Artifacts, nil
 	}
 	return nil, &NotLoadedError{edge: "artifacts"}
+}
+
+// GitCredentialsOrErr returns the GitCredentials value or an error if the edge
+// was not loaded in eager-loading.
+func (e ProjectEdges) GitCredentialsOrErr() ([]*GitCredential, error) {
+	if e.loadedTypes[13] {
+		return e.GitCredentials, nil
+	}
+	return nil, &NotLoadedError{edge: "git_credentials"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -363,6 +374,11 @@ func (_m *Project) QueryRoutes() *RouteQuery {
 // QueryArtifacts queries the "artifacts" edge of the Project entity.
 func (_m *Project) QueryArtifacts() *ArtifactQuery {
 	return NewProjectClient(_m.config).QueryArtifacts(_m)
+}
+
+// QueryGitCredentials queries the "git_credentials" edge of the Project entity.
+func (_m *Project) QueryGitCredentials() *GitCredentialQuery {
+	return NewProjectClient(_m.config).QueryGitCredentials(_m)
 }
 
 // Update returns a builder for updating this Project.

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/route"
@@ -322,6 +323,21 @@ func (_c *ProjectCreate) AddArtifacts(v ...*Artifact) *ProjectCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddArtifactIDs(ids...)
+}
+
+// AddGitCredentialIDs adds the "git_credentials" edge to the GitCredential entity by IDs.
+func (_c *ProjectCreate) AddGitCredentialIDs(ids ...string) *ProjectCreate {
+	_c.mutation.AddGitCredentialIDs(ids...)
+	return _c
+}
+
+// AddGitCredentials adds the "git_credentials" edges to the GitCredential entity.
+func (_c *ProjectCreate) AddGitCredentials(v ...*GitCredential) *ProjectCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddGitCredentialIDs(ids...)
 }
 
 // Mutation returns the ProjectMutation object of the builder.
@@ -673,6 +689,22 @@ func (_c *ProjectCreate) createSpec() (*Project, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(artifact.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.GitCredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

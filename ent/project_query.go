@@ -18,6 +18,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
@@ -50,6 +51,7 @@ type ProjectQuery struct {
 	withDomains          *DomainQuery
 	withRoutes           *RouteQuery
 	withArtifacts        *ArtifactQuery
+	withGitCredentials   *GitCredentialQuery
 	modifiers            []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
@@ -373,6 +375,28 @@ func (_q *ProjectQuery) QueryArtifacts() *ArtifactQuery {
 	return query
 }
 
+// QueryGitCredentials chains the current query on the "git_credentials" edge.
+func (_q *ProjectQuery) QueryGitCredentials() *GitCredentialQuery {
+	query := (&GitCredentialClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(project.Table, project.FieldID, selector),
+			sqlgraph.To(gitcredential.Table, gitcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, project.GitCredentialsTable, project.GitCredentialsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
 // First returns the first Project entity from the query.
 // Returns a *NotFoundError when no Project was found.
 func (_q *ProjectQuery) First(ctx context.Context) (*Project, error) {
@@ -578,6 +602,7 @@ func (_q *ProjectQuery) Clone() *ProjectQuery {
 		withDomains:          _q.withDomains.Clone(),
 		withRoutes:           _q.withRoutes.Clone(),
 		withArtifacts:        _q.withArtifacts.Clone(),
+		withGitCredentials:   _q.withGitCredentials.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -727,6 +752,17 @@ func (_q *ProjectQuery) WithArtifacts(opts ...func(*ArtifactQuery)) *ProjectQuer
 	return _q
 }
 
+// WithGitCredentials tells the query-builder to eager-load the nodes that are connected to
+// the "git_credentials" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ProjectQuery) WithGitCredentials(opts ...func(*GitCredentialQuery)) *ProjectQuery {
+	query := (&GitCredentialClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withGitCredentials = query
+	return _q
+}
+
 // GroupBy is used to group vertices by one or more fields/columns.
 // It is often used with aggregate functions, like: count, max, mean, min, sum.
 //
@@ -805,7 +841,7 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 	var (
 		nodes       = []*Project{}
 		_spec       = _q.querySpec()
-		loadedTypes = [13]bool{
+		loadedTypes = [14]bool{
 			_q.withWorkspace != nil,
 			_q.withCreatedBy != nil,
 			_q.withEnvironments != nil,
@@ -819,6 +855,7 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 			_q.withDomains != nil,
 			_q.withRoutes != nil,
 			_q.withArtifacts != nil,
+			_q.withGitCredentials != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -928,6 +965,13 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 		if err := _q.loadArtifacts(ctx, query, nodes,
 			func(n *Project) { n.Edges.Artifacts = []*Artifact{} },
 			func(n *Project, e *Artifact) { n.Edges.Artifacts = append(n.Edges.Artifacts, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withGitCredentials; query != nil {
+		if err := _q.loadGitCredentials(ctx, query, nodes,
+			func(n *Project) { n.Edges.GitCredentials = []*GitCredential{} },
+			func(n *Project, e *GitCredential) { n.Edges.GitCredentials = append(n.Edges.GitCredentials, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -1310,6 +1354,36 @@ func (_q *ProjectQuery) loadArtifacts(ctx context.Context, query *ArtifactQuery,
 	}
 	query.Where(predicate.Artifact(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(project.ArtifactsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ProjectID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "project_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ProjectQuery) loadGitCredentials(ctx context.Context, query *GitCredentialQuery, nodes []*Project, init func(*Project), assign func(*Project, *GitCredential)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Project)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(gitcredential.FieldProjectID)
+	}
+	query.Where(predicate.GitCredential(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(project.GitCredentialsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

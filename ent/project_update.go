@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
@@ -313,6 +314,21 @@ func (_u *ProjectUpdate) AddArtifacts(v ...*Artifact) *ProjectUpdate {
 	return _u.AddArtifactIDs(ids...)
 }
 
+// AddGitCredentialIDs adds the "git_credentials" edge to the GitCredential entity by IDs.
+func (_u *ProjectUpdate) AddGitCredentialIDs(ids ...string) *ProjectUpdate {
+	_u.mutation.AddGitCredentialIDs(ids...)
+	return _u
+}
+
+// AddGitCredentials adds the "git_credentials" edges to the GitCredential entity.
+func (_u *ProjectUpdate) AddGitCredentials(v ...*GitCredential) *ProjectUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddGitCredentialIDs(ids...)
+}
+
 // Mutation returns the ProjectMutation object of the builder.
 func (_u *ProjectUpdate) Mutation() *ProjectMutation {
 	return _u.mutation
@@ -553,6 +569,27 @@ func (_u *ProjectUpdate) RemoveArtifacts(v ...*Artifact) *ProjectUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveArtifactIDs(ids...)
+}
+
+// ClearGitCredentials clears all "git_credentials" edges to the GitCredential entity.
+func (_u *ProjectUpdate) ClearGitCredentials() *ProjectUpdate {
+	_u.mutation.ClearGitCredentials()
+	return _u
+}
+
+// RemoveGitCredentialIDs removes the "git_credentials" edge to GitCredential entities by IDs.
+func (_u *ProjectUpdate) RemoveGitCredentialIDs(ids ...string) *ProjectUpdate {
+	_u.mutation.RemoveGitCredentialIDs(ids...)
+	return _u
+}
+
+// RemoveGitCredentials removes "git_credentials" edges to GitCredential entities.
+func (_u *ProjectUpdate) RemoveGitCredentials(v ...*GitCredential) *ProjectUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveGitCredentialIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -1159,6 +1196,51 @@ func (_u *ProjectUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.GitCredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedGitCredentialsIDs(); len(nodes) > 0 && !_u.mutation.GitCredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.GitCredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{project.Label}
@@ -1452,6 +1534,21 @@ func (_u *ProjectUpdateOne) AddArtifacts(v ...*Artifact) *ProjectUpdateOne {
 	return _u.AddArtifactIDs(ids...)
 }
 
+// AddGitCredentialIDs adds the "git_credentials" edge to the GitCredential entity by IDs.
+func (_u *ProjectUpdateOne) AddGitCredentialIDs(ids ...string) *ProjectUpdateOne {
+	_u.mutation.AddGitCredentialIDs(ids...)
+	return _u
+}
+
+// AddGitCredentials adds the "git_credentials" edges to the GitCredential entity.
+func (_u *ProjectUpdateOne) AddGitCredentials(v ...*GitCredential) *ProjectUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddGitCredentialIDs(ids...)
+}
+
 // Mutation returns the ProjectMutation object of the builder.
 func (_u *ProjectUpdateOne) Mutation() *ProjectMutation {
 	return _u.mutation
@@ -1692,6 +1789,27 @@ func (_u *ProjectUpdateOne) RemoveArtifacts(v ...*Artifact) *ProjectUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveArtifactIDs(ids...)
+}
+
+// ClearGitCredentials clears all "git_credentials" edges to the GitCredential entity.
+func (_u *ProjectUpdateOne) ClearGitCredentials() *ProjectUpdateOne {
+	_u.mutation.ClearGitCredentials()
+	return _u
+}
+
+// RemoveGitCredentialIDs removes the "git_credentials" edge to GitCredential entities by IDs.
+func (_u *ProjectUpdateOne) RemoveGitCredentialIDs(ids ...string) *ProjectUpdateOne {
+	_u.mutation.RemoveGitCredentialIDs(ids...)
+	return _u
+}
+
+// RemoveGitCredentials removes "git_credentials" edges to GitCredential entities.
+func (_u *ProjectUpdateOne) RemoveGitCredentials(v ...*GitCredential) *ProjectUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveGitCredentialIDs(ids...)
 }
 
 // Where appends a list predicates to the ProjectUpdate builder.
@@ -2321,6 +2439,51 @@ func (_u *ProjectUpdateOne) sqlSave(ctx context.Context) (_node *Project, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(artifact.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.GitCredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedGitCredentialsIDs(); len(nodes) > 0 && !_u.mutation.GitCredentialsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.GitCredentialsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.GitCredentialsTable,
+			Columns: []string{project.GitCredentialsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -13,6 +13,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
@@ -160,7 +161,7 @@ func init() {
 	// deployment.DefaultPhases holds the default value on creation for the phases field.
 	deployment.DefaultPhases = deploymentDescPhases.Default.(lifecycle.Phases)
 	// deploymentDescDeadlineAt is the schema descriptor for deadline_at field.
-	deploymentDescDeadlineAt := deploymentFields[23].Descriptor()
+	deploymentDescDeadlineAt := deploymentFields[24].Descriptor()
 	// deployment.DefaultDeadlineAt holds the default value on creation for the deadline_at field.
 	deployment.DefaultDeadlineAt = deploymentDescDeadlineAt.Default.(int64)
 	// deploymentDescID is the schema descriptor for id field.
@@ -238,6 +239,31 @@ func init() {
 	eventcounterDescSeq := eventcounterFields[1].Descriptor()
 	// eventcounter.DefaultSeq holds the default value on creation for the seq field.
 	eventcounter.DefaultSeq = eventcounterDescSeq.Default.(int64)
+	gitcredentialMixin := schema.GitCredential{}.Mixin()
+	gitcredentialMixinFields0 := gitcredentialMixin[0].Fields()
+	_ = gitcredentialMixinFields0
+	gitcredentialMixinFields1 := gitcredentialMixin[1].Fields()
+	_ = gitcredentialMixinFields1
+	gitcredentialFields := schema.GitCredential{}.Fields()
+	_ = gitcredentialFields
+	// gitcredentialDescCreatedAt is the schema descriptor for created_at field.
+	gitcredentialDescCreatedAt := gitcredentialMixinFields1[0].Descriptor()
+	// gitcredential.DefaultCreatedAt holds the default value on creation for the created_at field.
+	gitcredential.DefaultCreatedAt = gitcredentialDescCreatedAt.Default.(func() time.Time)
+	// gitcredentialDescUpdatedAt is the schema descriptor for updated_at field.
+	gitcredentialDescUpdatedAt := gitcredentialMixinFields1[1].Descriptor()
+	// gitcredential.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	gitcredential.DefaultUpdatedAt = gitcredentialDescUpdatedAt.Default.(func() time.Time)
+	// gitcredential.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	gitcredential.UpdateDefaultUpdatedAt = gitcredentialDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// gitcredentialDescUsername is the schema descriptor for username field.
+	gitcredentialDescUsername := gitcredentialFields[4].Descriptor()
+	// gitcredential.DefaultUsername holds the default value on creation for the username field.
+	gitcredential.DefaultUsername = gitcredentialDescUsername.Default.(string)
+	// gitcredentialDescID is the schema descriptor for id field.
+	gitcredentialDescID := gitcredentialMixinFields0[0].Descriptor()
+	// gitcredential.DefaultID holds the default value on creation for the id field.
+	gitcredential.DefaultID = gitcredentialDescID.Default.(func() string)
 	idempotencykeyMixin := schema.IdempotencyKey{}.Mixin()
 	idempotencykeyMixinFields0 := idempotencykeyMixin[0].Fields()
 	_ = idempotencykeyMixinFields0

@@ -10,6 +10,7 @@ import (
 
 	"entgo.io/ent"
 	"entgo.io/ent/dialect/sql"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/internal/spec"
@@ -52,9 +53,11 @@ type ServiceEdges struct {
 	Instances []*ServiceInstance `json:"instances,omitempty"`
 	// Artifacts holds the value of the artifacts edge.
 	Artifacts []*Artifact `json:"artifacts,omitempty"`
+	// GitCredential holds the value of the git_credential edge.
+	GitCredential *GitCredential `json:"git_credential,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [3]bool
+	loadedTypes [4]bool
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -84,6 +87,17 @@ func (e ServiceEdges) ArtifactsOrErr() ([]*Artifact, error) {
 		return e.Artifacts, nil
 	}
 	return nil, &NotLoadedError{edge: "artifacts"}
+}
+
+// GitCredentialOrErr returns the GitCredential value or an error if the edge
+// was not loaded in eager-loading, or loaded but was not found.
+func (e ServiceEdges) GitCredentialOrErr() (*GitCredential, error) {
+	if e.GitCredential != nil {
+		return e.GitCredential, nil
+	} else if e.loadedTypes[3] {
+		return nil, &NotFoundError{label: gitcredential.Label}
+	}
+	return nil, &NotLoadedError{edge: "git_credential"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -204,6 +218,11 @@ func (_m *Service) QueryInstances() *ServiceInstanceQuery {
 // QueryArtifacts queries the "artifacts" edge of the Service entity.
 func (_m *Service) QueryArtifacts() *ArtifactQuery {
 	return NewServiceClient(_m.config).QueryArtifacts(_m)
+}
+
+// QueryGitCredential queries the "git_credential" edge of the Service entity.
+func (_m *Service) QueryGitCredential() *GitCredentialQuery {
+	return NewServiceClient(_m.config).QueryGitCredential(_m)
 }
 
 // Update returns a builder for updating this Service.

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/artifact"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
@@ -157,6 +158,25 @@ func (_c *ServiceCreate) AddArtifacts(v ...*Artifact) *ServiceCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddArtifactIDs(ids...)
+}
+
+// SetGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID.
+func (_c *ServiceCreate) SetGitCredentialID(id string) *ServiceCreate {
+	_c.mutation.SetGitCredentialID(id)
+	return _c
+}
+
+// SetNillableGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID if the given value is not nil.
+func (_c *ServiceCreate) SetNillableGitCredentialID(id *string) *ServiceCreate {
+	if id != nil {
+		_c = _c.SetGitCredentialID(*id)
+	}
+	return _c
+}
+
+// SetGitCredential sets the "git_credential" edge to the GitCredential entity.
+func (_c *ServiceCreate) SetGitCredential(v *GitCredential) *ServiceCreate {
+	return _c.SetGitCredentialID(v.ID)
 }
 
 // Mutation returns the ServiceMutation object of the builder.
@@ -362,6 +382,22 @@ func (_c *ServiceCreate) createSpec() (*Service, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(artifact.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.GitCredentialIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   service.GitCredentialTable,
+			Columns: []string{service.GitCredentialColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -14,6 +14,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/artifact"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/service"
@@ -23,14 +24,15 @@ import (
 // ServiceQuery is the builder for querying Service entities.
 type ServiceQuery struct {
 	config
-	ctx           *QueryContext
-	order         []service.OrderOption
-	inters        []Interceptor
-	predicates    []predicate.Service
-	withProject   *ProjectQuery
-	withInstances *ServiceInstanceQuery
-	withArtifacts *ArtifactQuery
-	modifiers     []func(*sql.Selector)
+	ctx               *QueryContext
+	order             []service.OrderOption
+	inters            []Interceptor
+	predicates        []predicate.Service
+	withProject       *ProjectQuery
+	withInstances     *ServiceInstanceQuery
+	withArtifacts     *ArtifactQuery
+	withGitCredential *GitCredentialQuery
+	modifiers         []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -126,6 +128,28 @@ func (_q *ServiceQuery) QueryArtifacts() *ArtifactQuery {
 			sqlgraph.From(service.Table, service.FieldID, selector),
 			sqlgraph.To(artifact.Table, artifact.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, service.ArtifactsTable, service.ArtifactsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryGitCredential chains the current query on the "git_credential" edge.
+func (_q *ServiceQuery) QueryGitCredential() *GitCredentialQuery {
+	query := (&GitCredentialClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(service.Table, service.FieldID, selector),
+			sqlgraph.To(gitcredential.Table, gitcredential.FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, service.GitCredentialTable, service.GitCredentialColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -320,14 +344,15 @@ func (_q *ServiceQuery) Clone() *ServiceQuery {
 		return nil
 	}
 	return &ServiceQuery{
-		config:        _q.config,
-		ctx:           _q.ctx.Clone(),
-		order:         append([]service.OrderOption{}, _q.order...),
-		inters:        append([]Interceptor{}, _q.inters...),
-		predicates:    append([]predicate.Service{}, _q.predicates...),
-		withProject:   _q.withProject.Clone(),
-		withInstances: _q.withInstances.Clone(),
-		withArtifacts: _q.withArtifacts.Clone(),
+		config:            _q.config,
+		ctx:               _q.ctx.Clone(),
+		order:             append([]service.OrderOption{}, _q.order...),
+		inters:            append([]Interceptor{}, _q.inters...),
+		predicates:        append([]predicate.Service{}, _q.predicates...),
+		withProject:       _q.withProject.Clone(),
+		withInstances:     _q.withInstances.Clone(),
+		withArtifacts:     _q.withArtifacts.Clone(),
+		withGitCredential: _q.withGitCredential.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -364,6 +389,17 @@ func (_q *ServiceQuery) WithArtifacts(opts ...func(*ArtifactQuery)) *ServiceQuer
 		opt(query)
 	}
 	_q.withArtifacts = query
+	return _q
+}
+
+// WithGitCredential tells the query-builder to eager-load the nodes that are connected to
+// the "git_credential" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ServiceQuery) WithGitCredential(opts ...func(*GitCredentialQuery)) *ServiceQuery {
+	query := (&GitCredentialClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withGitCredential = query
 	return _q
 }
 
@@ -445,10 +481,11 @@ func (_q *ServiceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Serv
 	var (
 		nodes       = []*Service{}
 		_spec       = _q.querySpec()
-		loadedTypes = [3]bool{
+		loadedTypes = [4]bool{
 			_q.withProject != nil,
 			_q.withInstances != nil,
 			_q.withArtifacts != nil,
+			_q.withGitCredential != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -489,6 +526,12 @@ func (_q *ServiceQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Serv
 		if err := _q.loadArtifacts(ctx, query, nodes,
 			func(n *Service) { n.Edges.Artifacts = []*Artifact{} },
 			func(n *Service, e *Artifact) { n.Edges.Artifacts = append(n.Edges.Artifacts, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withGitCredential; query != nil {
+		if err := _q.loadGitCredential(ctx, query, nodes, nil,
+			func(n *Service, e *GitCredential) { n.Edges.GitCredential = e }); err != nil {
 			return nil, err
 		}
 	}
@@ -569,6 +612,33 @@ func (_q *ServiceQuery) loadArtifacts(ctx context.Context, query *ArtifactQuery,
 	}
 	query.Where(predicate.Artifact(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(service.ArtifactsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ServiceID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "service_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ServiceQuery) loadGitCredential(ctx context.Context, query *GitCredentialQuery, nodes []*Service, init func(*Service), assign func(*Service, *GitCredential)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Service)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(gitcredential.FieldServiceID)
+	}
+	query.Where(predicate.GitCredential(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(service.GitCredentialColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

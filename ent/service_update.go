@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/artifact"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
@@ -130,6 +131,25 @@ func (_u *ServiceUpdate) AddArtifacts(v ...*Artifact) *ServiceUpdate {
 	return _u.AddArtifactIDs(ids...)
 }
 
+// SetGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID.
+func (_u *ServiceUpdate) SetGitCredentialID(id string) *ServiceUpdate {
+	_u.mutation.SetGitCredentialID(id)
+	return _u
+}
+
+// SetNillableGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID if the given value is not nil.
+func (_u *ServiceUpdate) SetNillableGitCredentialID(id *string) *ServiceUpdate {
+	if id != nil {
+		_u = _u.SetGitCredentialID(*id)
+	}
+	return _u
+}
+
+// SetGitCredential sets the "git_credential" edge to the GitCredential entity.
+func (_u *ServiceUpdate) SetGitCredential(v *GitCredential) *ServiceUpdate {
+	return _u.SetGitCredentialID(v.ID)
+}
+
 // Mutation returns the ServiceMutation object of the builder.
 func (_u *ServiceUpdate) Mutation() *ServiceMutation {
 	return _u.mutation
@@ -175,6 +195,12 @@ func (_u *ServiceUpdate) RemoveArtifacts(v ...*Artifact) *ServiceUpdate {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveArtifactIDs(ids...)
+}
+
+// ClearGitCredential clears the "git_credential" edge to the GitCredential entity.
+func (_u *ServiceUpdate) ClearGitCredential() *ServiceUpdate {
+	_u.mutation.ClearGitCredential()
+	return _u
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -341,6 +367,35 @@ func (_u *ServiceUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.GitCredentialCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   service.GitCredentialTable,
+			Columns: []string{service.GitCredentialColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.GitCredentialIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   service.GitCredentialTable,
+			Columns: []string{service.GitCredentialColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
 			err = &NotFoundError{service.Label}
@@ -460,6 +515,25 @@ func (_u *ServiceUpdateOne) AddArtifacts(v ...*Artifact) *ServiceUpdateOne {
 	return _u.AddArtifactIDs(ids...)
 }
 
+// SetGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID.
+func (_u *ServiceUpdateOne) SetGitCredentialID(id string) *ServiceUpdateOne {
+	_u.mutation.SetGitCredentialID(id)
+	return _u
+}
+
+// SetNillableGitCredentialID sets the "git_credential" edge to the GitCredential entity by ID if the given value is not nil.
+func (_u *ServiceUpdateOne) SetNillableGitCredentialID(id *string) *ServiceUpdateOne {
+	if id != nil {
+		_u = _u.SetGitCredentialID(*id)
+	}
+	return _u
+}
+
+// SetGitCredential sets the "git_credential" edge to the GitCredential entity.
+func (_u *ServiceUpdateOne) SetGitCredential(v *GitCredential) *ServiceUpdateOne {
+	return _u.SetGitCredentialID(v.ID)
+}
+
 // Mutation returns the ServiceMutation object of the builder.
 func (_u *ServiceUpdateOne) Mutation() *ServiceMutation {
 	return _u.mutation
@@ -505,6 +579,12 @@ func (_u *ServiceUpdateOne) RemoveArtifacts(v ...*Artifact) *ServiceUpdateOne {
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveArtifactIDs(ids...)
+}
+
+// ClearGitCredential clears the "git_credential" edge to the GitCredential entity.
+func (_u *ServiceUpdateOne) ClearGitCredential() *ServiceUpdateOne {
+	_u.mutation.ClearGitCredential()
+	return _u
 }
 
 // Where appends a list predicates to the ServiceUpdate builder.
@@ -694,6 +774,35 @@ func (_u *ServiceUpdateOne) sqlSave(ctx context.Context) (_node *Service, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(artifact.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.GitCredentialCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   service.GitCredentialTable,
+			Columns: []string{service.GitCredentialColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.GitCredentialIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2O,
+			Inverse: false,
+			Table:   service.GitCredentialTable,
+			Columns: []string{service.GitCredentialColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(gitcredential.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

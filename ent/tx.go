@@ -30,6 +30,8 @@ type Tx struct {
 	Event *EventClient
 	// EventCounter is the client for interacting with the EventCounter builders.
 	EventCounter *EventCounterClient
+	// GitCredential is the client for interacting with the GitCredential builders.
+	GitCredential *GitCredentialClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
 	IdempotencyKey *IdempotencyKeyClient
 	// Installation is the client for interacting with the Installation builders.
@@ -201,6 +203,7 @@ func (tx *Tx) init() {
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Event = NewEventClient(tx.config)
 	tx.EventCounter = NewEventCounterClient(tx.config)
+	tx.GitCredential = NewGitCredentialClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Installation = NewInstallationClient(tx.config)
 	tx.Lease = NewLeaseClient(tx.config)

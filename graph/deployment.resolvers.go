@@ -84,7 +84,7 @@ func (r *deploymentResolver) Can(ctx context.Context, obj *ent.Deployment, actio
 
 func (r *mutationResolver) Deploy(ctx context.Context, input model.DeployInput) (*model.DeployPayload, error) {
 	d, err := r.Deployments.Request(keyed(ctx, input.IdempotencyKey), deploy.Order{
-		InstanceID: input.ServiceInstanceID, Image: or(input.Image), ArtifactID: or(input.ArtifactID),
+		InstanceID: input.ServiceInstanceID, Image: or(input.Image), ArtifactID: or(input.ArtifactID), Ref: or(input.Ref),
 		Message: input.Message, SkipBuildCache: input.SkipBuildCache, Trigger: lifecycle.Manual,
 	})
 	return &model.DeployPayload{ClientMutationID: input.ClientMutationID, Deployment: d}, err

@@ -97,6 +97,12 @@ var examples = map[string]example{
 	"CreateServiceInput.name":                      text("A service"),
 	"CreateServiceInput.slug":                      text("a-service"),
 	"CreateServiceInput.environmentIds":            id(ident.Environment),
+	"GitSourceInput.repository":                    text("https://git.example.com/team/app"),
+	"GitSourceInput.ref":                           text("main"),
+	"GitSourceInput.rootDirectory":                 text("apps/web"),
+	"GitSourceInput.username":                      text("ann"),
+	"GitSourceInput.token":                         text("token"),
+	"DeployInput.ref":                              func(cast) []any { return nil }, // only for services of a repository
 	"ImageSourceInput.image":                       text("nginx:1"),
 	"ImageSourceInput.credentialId":                id(ident.RegistryCredential),
 	"UploadSourceInput.artifactId":                 id(ident.Artifact),

@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	entproject "github.com/davitdev/davit/ent/project"
@@ -45,6 +46,7 @@ type loaders struct {
 	user        *one[ent.User]
 	domain      *one[ent.Domain]
 	credential  *one[ent.RegistryCredential]
+	gitAccess   *one[ent.GitCredential] // by service
 	version     *one[ent.VariableVersion]
 	replica     *one[ent.Replica]
 	route       *one[ent.Route]
@@ -100,6 +102,9 @@ func newLoaders(db *ent.Client, b batching) *loaders {
 		credential: byKey(b, func(ctx context.Context, ids []string) ([]*ent.RegistryCredential, error) {
 			return db.RegistryCredential.Query().Where(registrycredential.IDIn(ids...)).All(ctx)
 		}, func(v *ent.RegistryCredential) string { return v.ID }),
+		gitAccess: byKey(b, func(ctx context.Context, ids []string) ([]*ent.GitCredential, error) {
+			return db.GitCredential.Query().Where(gitcredential.ServiceIDIn(ids...)).All(ctx)
+		}, func(v *ent.GitCredential) string { return v.ServiceID }),
 		version: byKey(b, func(ctx context.Context, ids []string) ([]*ent.VariableVersion, error) {
 			return db.VariableVersion.Query().Where(variableversion.IDIn(ids...)).All(ctx)
 		}, func(v *ent.VariableVersion) string { return v.ID }),

@@ -19,6 +19,10 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 )
 
+func (r *gitSourceResolver) Credential(ctx context.Context, obj *model.GitSource) (*ent.GitCredential, error) {
+	return orNil(load(ctx).gitAccess.Load(ctx, obj.ServiceID))
+}
+
 func (r *imageSourceResolver) Credential(ctx context.Context, obj *spec.ImageSource) (*ent.RegistryCredential, error) {
 	return optional(ctx, load(ctx).credential, ptr(obj.CredentialID))
 }
@@ -32,7 +36,7 @@ func (r *mutationResolver) UpdateService(ctx context.Context, input model.Update
 	c := project.ChangeService{ID: input.ServiceID, ExpectedVersion: input.ExpectedVersion, Name: input.Name}
 	if input.Source != nil {
 		src := sourceOf(*input.Source)
-		c.Source = &src
+		c.Source, c.Access = &src, accessOf(*input.Source)
 	}
 	svc, err := r.Projects.UpdateService(ctx, c)
 	return &model.UpdateServicePayload{ClientMutationID: input.ClientMutationID, Service: svc}, err
@@ -104,7 +108,7 @@ func (r *serviceResolver) Project(ctx context.Context, obj *ent.Service) (*ent.P
 }
 
 func (r *serviceResolver) Source(ctx context.Context, obj *ent.Service) (model.ServiceSource, error) {
-	return serviceSource(obj.Source), nil
+	return serviceSource(obj), nil
 }
 
 func (r *serviceResolver) InternalHost(ctx context.Context, obj *ent.Service) (string, error) {
@@ -174,6 +178,8 @@ func (r *subscriptionResolver) ServiceInstanceUpdated(ctx context.Context, id st
 	})
 }
 
+func (r *Resolver) GitSource() generated.GitSourceResolver { return &gitSourceResolver{r} }
+
 func (r *Resolver) ImageSource() generated.ImageSourceResolver { return &imageSourceResolver{r} }
 
 func (r *Resolver) Replica() generated.ReplicaResolver { return &replicaResolver{r} }
@@ -189,6 +195,7 @@ func (r *Resolver) ServiceInstance() generated.ServiceInstanceResolver {
 func (r *Resolver) ServiceRoute() generated.ServiceRouteResolver { return &serviceRouteResolver{r} }
 
 type (
+	gitSourceResolver       struct{ *Resolver }
 	imageSourceResolver     struct{ *Resolver }
 	replicaResolver         struct{ *Resolver }
 	routeResolver           struct{ *Resolver }

@@ -136,14 +136,27 @@ func healthCheckOf(in *model.HealthCheckInput) *spec.HealthCheck {
 }
 
 func sourceOf(in model.ServiceSourceInput) spec.Source {
+	if g := in.Git; g != nil {
+		return spec.Source{Git: &spec.GitSource{Repository: g.Repository, Ref: or(g.Ref), RootDirectory: or(g.RootDirectory)}}
+	}
 	if in.Image != nil {
 		return spec.Source{Image: &spec.ImageSource{Image: in.Image.Image, CredentialID: or(in.Image.CredentialID)}}
 	}
 	return spec.Source{Upload: &spec.UploadSource{ArtifactID: or(in.Upload.ArtifactID)}}
 }
 
-func serviceSource(s spec.Source) model.ServiceSource {
-	switch {
+// accessOf is what an input says about how a repository is opened.
+func accessOf(in model.ServiceSourceInput) project.GitAccess {
+	if g := in.Git; g != nil {
+		return project.GitAccess{Username: or(g.Username), Token: or(g.Token), GenerateDeployKey: g.GenerateDeployKey}
+	}
+	return project.GitAccess{}
+}
+
+func serviceSource(svc *ent.Service) model.ServiceSource {
+	switch s := svc.Source; {
+	case s.Git != nil:
+		return &model.GitSource{Repository: s.Git.Repository, Ref: ptr(s.Git.Ref), RootDirectory: ptr(s.Git.RootDirectory), ServiceID: svc.ID}
 	case s.Image != nil:
 		return s.Image
 	case s.Upload != nil:
@@ -198,14 +211,14 @@ func (r *Resolver) plainValue(ctx context.Context, v *ent.Variable) (*string, er
 func (r *Resolver) createService(ctx context.Context, in model.CreateServiceInput) (*ent.Service, []*ent.Deployment, error) {
 	ctx = keyed(ctx, in.IdempotencyKey)
 	n := project.NewService{
-		ProjectID: in.ProjectID, Name: in.Name, Slug: or(in.Slug), Kind: in.Kind, Source: sourceOf(*in.Source),
+		ProjectID: in.ProjectID, Name: in.Name, Slug: or(in.Slug), Kind: in.Kind, Source: sourceOf(*in.Source), Access: accessOf(*in.Source),
 		Replicas: in.Replicas, EnvironmentIDs: in.EnvironmentIds, Variables: valuesOf(in.Variables),
 	}
 	if in.Settings != nil {
 		n.Settings = patch(*in.Settings)(spec.Settings{})
 	}
 	svc, err := r.Projects.CreateService(ctx, n)
-	if err != nil || !in.Deploy || !n.Source.Ready() {
+	if err != nil || !in.Deploy || !n.Source.Ready() || n.Access.GenerateDeployKey {
 		return svc, []*ent.Deployment{}, err
 	}
 	deployments, err := r.Deployments.RequestAll(ctx, svc.ID)

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/source"
@@ -18,9 +17,10 @@ import (
 	"github.com/davitdev/davit/runner"
 )
 
-// Builds makes images of what was sent. All fields are required.
+// Builds makes images of sources. All fields are required.
 type Builds struct {
 	Uploads *source.Store
+	Git     *git.Git
 	Builder build.Builder
 	Scratch string // directory for sources under way, emptied at start
 	Limit   time.Duration
@@ -31,12 +31,16 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseFetchSource, deploy.MaxAttempts); err != nil {
 		return err
 	}
-	tree, done, err := w.fetchTree(ctx, c)
+	tree, err := w.fetch(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer done()
-	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseFetchSource, fmt.Sprintf("%d files", tree.Files())); err != nil {
+	defer tree.Close()
+	detail := fmt.Sprintf("%d files", tree.Files())
+	if commit := c.Row.Commit; commit != nil {
+		detail += ", commit " + commit.SHA[:10]
+	}
+	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseFetchSource, detail); err != nil {
 		return err
 	}
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseDetect, 1); err != nil {
@@ -71,39 +75,16 @@ func buildOptions(s spec.Settings) build.Options {
 	return o
 }
 
-// fetchTree unpacks the source of a deployment. done removes it again.
-func (w *Worker) fetchTree(ctx context.Context, c *deploy.Claim) (tree *source.Tree, done func(), err error) {
-	sum, err := w.Deploy.ArtifactSum(ctx, c.Row.Source.Upload.ArtifactID)
-	if err != nil {
-		return nil, nil, err
-	}
-	archive, err := w.Builds.Uploads.Open(sum)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer archive.Close()
-	dir := filepath.Join(w.Builds.Scratch, fmt.Sprintf("%s-%d", c.ID, c.Epoch))
-	if tree, err = source.Extract(ctx, archive, dir, source.Limits{}); err != nil {
-		return nil, nil, err
-	}
-	return tree, func() {
-		tree.Close()
-		if err := os.RemoveAll(dir); err != nil {
-			w.Log.WarnContext(ctx, "scratch stays behind", "dir", dir, "err", err)
-		}
-	}, nil
-}
-
 // build makes an image of the source.
 func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseBuild, deploy.MaxAttempts); err != nil {
 		return err
 	}
-	tree, done, err := w.fetchTree(ctx, c)
+	tree, err := w.fetched(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer tree.Close()
 	req, secrets, err := w.buildRequest(ctx, c, tree)
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ func (w *Worker) prepare(ctx context.Context, c *deploy.Claim) error {
 		return w.reuse(ctx, c)
 	case d.Source.Image != nil:
 		return w.pull(ctx, c)
-	case d.Source.Upload != nil:
+	case d.Source.Upload != nil, d.Source.Git != nil:
 		return w.detect(ctx, c)
 	default:
 		return fault.New(fault.SourceMissing, "There is nothing to deploy.")
@@ -35,7 +35,7 @@ func (w *Worker) reuse(ctx context.Context, c *deploy.Claim) error {
 	}
 	image, err := w.Runner.Image(ctx, c.Row.Image.ID)
 	if isNotFound(err) && c.Row.Source.Image != nil {
-		image, err = w.fetch(ctx, c, pinned(c.Row.Image))
+		image, err = w.pullImage(ctx, c, pinned(c.Row.Image))
 	}
 	if isNotFound(err) {
 		return fault.New(fault.ImageNotKept, "The image of this deployment is no longer kept.").
@@ -54,7 +54,7 @@ func (w *Worker) pull(ctx context.Context, c *deploy.Claim) error {
 	}
 	ref := c.Row.Source.Image.Image
 	w.Recorder.Say(ctx, c.Row, lifecycle.Info, "Pulling "+ref)
-	image, err := w.fetch(ctx, c, ref)
+	image, err := w.pullImage(ctx, c, ref)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func (w *Worker) pull(ctx context.Context, c *deploy.Claim) error {
 	return w.haveImage(ctx, c, ref, image, image.Digest)
 }
 
-func (w *Worker) fetch(ctx context.Context, c *deploy.Claim, ref string) (runner.Image, error) {
+func (w *Worker) pullImage(ctx context.Context, c *deploy.Claim, ref string) (runner.Image, error) {
 	cred, err := w.Deploy.OpenCredential(ctx, c.Row.Edges.Project.WorkspaceID, c.Row.Source.Image)
 	if err != nil {
 		return runner.Image{}, err

@@ -23,6 +23,7 @@ func (w *Worker) RunDeployment(ctx context.Context, id string) error {
 	if err != nil {
 		return ignore(err)
 	}
+	defer w.discardSource(ctx, c)
 	held, release := w.hold(ctx, c)
 	err = w.steps(held, c)
 	err = cause(held, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/outbound"
@@ -108,12 +109,16 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	if err := errors.Join(os.RemoveAll(c.Scratch()), os.MkdirAll(c.Scratch(), 0o700)); err != nil {
 		return nil, fmt.Errorf("scratch directory: %w", err)
 	}
+	repositories, err := h.git()
+	if err != nil {
+		return nil, err
+	}
 	recorder := &worker.Recorder{Logs: book, Runner: h.runner, Log: log}
 	h.onClose(func() error { recorder.Close(); return nil })
 	limits := worker.DefaultLimits()
 	h.worker = &worker.Worker{
 		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
-		Builds: &worker.Builds{Uploads: archives, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
+		Builds: &worker.Builds{Uploads: archives, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
 		Router: &worker.Router{
 			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
 		},
@@ -188,6 +193,20 @@ func (h *house) proxy(ctx context.Context) (*proxy.Client, error) {
 		Command: []string{self, "proxy", "--data", h.config.Data, "--listen", h.config.ProxyListen},
 	})
 	return client, err
+}
+
+// git reads repositories. What git runs for ssh is this program by another
+// name.
+func (h *house) git() (*git.Git, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	g := &git.Git{SSH: filepath.Join(h.config.Scratch(), git.SSHProgram), KnownHosts: h.config.KnownHosts(), Scratch: h.config.Scratch(), Outbound: h.outbound()}
+	if err := os.Symlink(self, g.SSH); err != nil {
+		return nil, fmt.Errorf("scratch directory: %w", err)
+	}
+	return g, nil
 }
 
 // outbound says which hosts users may make this server reach.

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/runner/process"
 )
 
@@ -24,6 +26,9 @@ var (
 
 func main() {
 	process.Shim() // in a process that watches a program, this does not return
+	if filepath.Base(os.Args[0]) == git.SSHProgram {
+		os.Exit(git.SSH(os.Args[1:], os.Getenv))
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	err := root(os.Getenv).ExecuteContext(ctx)
 	stop()

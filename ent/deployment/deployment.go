@@ -66,6 +66,8 @@ const (
 	FieldPhases = "phases"
 	// FieldFailure holds the string denoting the failure field in the database.
 	FieldFailure = "failure"
+	// FieldCommit holds the string denoting the commit field in the database.
+	FieldCommit = "commit"
 	// FieldImage holds the string denoting the image field in the database.
 	FieldImage = "image"
 	// FieldCancelReason holds the string denoting the cancel_reason field in the database.
@@ -185,6 +187,7 @@ var Columns = []string{
 	FieldIsActive,
 	FieldPhases,
 	FieldFailure,
+	FieldCommit,
 	FieldImage,
 	FieldCancelReason,
 	FieldStartedAt,

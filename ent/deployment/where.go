@@ -1136,6 +1136,16 @@ func FailureNotNil() predicate.Deployment {
 	return predicate.Deployment(sql.FieldNotNull(FieldFailure))
 }
 
+// CommitIsNil applies the IsNil predicate on the "commit" field.
+func CommitIsNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldIsNull(FieldCommit))
+}
+
+// CommitNotNil applies the NotNil predicate on the "commit" field.
+func CommitNotNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldNotNull(FieldCommit))
+}
+
 // ImageIsNil applies the IsNil predicate on the "image" field.
 func ImageIsNil() predicate.Deployment {
 	return predicate.Deployment(sql.FieldIsNull(FieldImage))

@@ -105,6 +105,18 @@ func (f EventCounterFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EventCounterMutation", m)
 }
 
+// The GitCredentialFunc type is an adapter to allow the use of ordinary
+// function as GitCredential mutator.
+type GitCredentialFunc func(context.Context, *ent.GitCredentialMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f GitCredentialFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.GitCredentialMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.GitCredentialMutation", m)
+}
+
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary
 // function as IdempotencyKey mutator.
 type IdempotencyKeyFunc func(context.Context, *ent.IdempotencyKeyMutation) (ent.Value, error)

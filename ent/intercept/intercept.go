@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
@@ -305,6 +306,33 @@ func (f TraverseEventCounter) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.EventCounterQuery", q)
+}
+
+// The GitCredentialFunc type is an adapter to allow the use of ordinary function as a Querier.
+type GitCredentialFunc func(context.Context, *ent.GitCredentialQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f GitCredentialFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.GitCredentialQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.GitCredentialQuery", q)
+}
+
+// The TraverseGitCredential type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseGitCredential func(context.Context, *ent.GitCredentialQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseGitCredential) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseGitCredential) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.GitCredentialQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.GitCredentialQuery", q)
 }
 
 // The IdempotencyKeyFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -758,6 +786,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.EventQuery, predicate.Event, event.OrderOption]{typ: ent.TypeEvent, tq: q}, nil
 	case *ent.EventCounterQuery:
 		return &query[*ent.EventCounterQuery, predicate.EventCounter, eventcounter.OrderOption]{typ: ent.TypeEventCounter, tq: q}, nil
+	case *ent.GitCredentialQuery:
+		return &query[*ent.GitCredentialQuery, predicate.GitCredential, gitcredential.OrderOption]{typ: ent.TypeGitCredential, tq: q}, nil
 	case *ent.IdempotencyKeyQuery:
 		return &query[*ent.IdempotencyKeyQuery, predicate.IdempotencyKey, idempotencykey.OrderOption]{typ: ent.TypeIdempotencyKey, tq: q}, nil
 	case *ent.InstallationQuery:

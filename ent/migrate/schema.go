@@ -139,6 +139,7 @@ var (
 		{Name: "is_active", Type: field.TypeBool, Default: false},
 		{Name: "phases", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
+		{Name: "commit", Type: field.TypeJSON, Nullable: true},
 		{Name: "image", Type: field.TypeJSON, Nullable: true},
 		{Name: "cancel_reason", Type: field.TypeString, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -160,37 +161,37 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "deployments_environments_environment",
-				Columns:    []*schema.Column{DeploymentsColumns[26]},
+				Columns:    []*schema.Column{DeploymentsColumns[27]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_services_service",
-				Columns:    []*schema.Column{DeploymentsColumns[27]},
+				Columns:    []*schema.Column{DeploymentsColumns[28]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_users_created_by",
-				Columns:    []*schema.Column{DeploymentsColumns[28]},
+				Columns:    []*schema.Column{DeploymentsColumns[29]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_deployments_rollbacks",
-				Columns:    []*schema.Column{DeploymentsColumns[29]},
+				Columns:    []*schema.Column{DeploymentsColumns[30]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_projects_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[30]},
+				Columns:    []*schema.Column{DeploymentsColumns[31]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_service_instances_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[31]},
+				Columns:    []*schema.Column{DeploymentsColumns[32]},
 				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -204,17 +205,17 @@ var (
 			{
 				Name:    "deployment_instance_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[31], DeploymentsColumns[8]},
+				Columns: []*schema.Column{DeploymentsColumns[32], DeploymentsColumns[8]},
 			},
 			{
 				Name:    "deployment_project_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DeploymentsColumns[30], DeploymentsColumns[0]},
+				Columns: []*schema.Column{DeploymentsColumns[31], DeploymentsColumns[0]},
 			},
 			{
 				Name:    "deployment_one_active",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[31]},
+				Columns: []*schema.Column{DeploymentsColumns[32]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -222,7 +223,7 @@ var (
 			{
 				Name:    "deployment_one_running",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[31]},
+				Columns: []*schema.Column{DeploymentsColumns[32]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status IN ('PREPARING', 'BUILDING', 'DEPLOYING')",
 				},
@@ -368,6 +369,40 @@ var (
 		Name:       "event_counters",
 		Columns:    EventCountersColumns,
 		PrimaryKey: []*schema.Column{EventCountersColumns[0]},
+	}
+	// GitCredentialsColumns holds the columns for the "git_credentials" table.
+	GitCredentialsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Unique: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"TOKEN", "DEPLOY_KEY"}},
+		{Name: "host", Type: field.TypeString},
+		{Name: "username", Type: field.TypeString, Default: ""},
+		{Name: "secret", Type: field.TypeBytes},
+		{Name: "public_key", Type: field.TypeString, Nullable: true},
+		{Name: "last_used_at", Type: field.TypeTime, Nullable: true},
+		{Name: "project_id", Type: field.TypeString},
+		{Name: "service_id", Type: field.TypeString, Unique: true},
+	}
+	// GitCredentialsTable holds the schema information for the "git_credentials" table.
+	GitCredentialsTable = &schema.Table{
+		Name:       "git_credentials",
+		Columns:    GitCredentialsColumns,
+		PrimaryKey: []*schema.Column{GitCredentialsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "git_credentials_projects_git_credentials",
+				Columns:    []*schema.Column{GitCredentialsColumns[9]},
+				RefColumns: []*schema.Column{ProjectsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "git_credentials_services_git_credential",
+				Columns:    []*schema.Column{GitCredentialsColumns[10]},
+				RefColumns: []*schema.Column{ServicesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
 	}
 	// IdempotencyKeysColumns holds the columns for the "idempotency_keys" table.
 	IdempotencyKeysColumns = []*schema.Column{
@@ -994,6 +1029,7 @@ var (
 		EnvironmentsTable,
 		EventsTable,
 		EventCountersTable,
+		GitCredentialsTable,
 		IdempotencyKeysTable,
 		InstallationsTable,
 		LeasesTable,
@@ -1028,6 +1064,8 @@ func init() {
 	DomainsTable.ForeignKeys[0].RefTable = ProjectsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = ProjectsTable
 	EventsTable.ForeignKeys[0].RefTable = WorkspacesTable
+	GitCredentialsTable.ForeignKeys[0].RefTable = ProjectsTable
+	GitCredentialsTable.ForeignKeys[1].RefTable = ServicesTable
 	MembershipsTable.ForeignKeys[0].RefTable = UsersTable
 	MembershipsTable.ForeignKeys[1].RefTable = WorkspacesTable
 	OperationsTable.ForeignKeys[0].RefTable = WorkspacesTable

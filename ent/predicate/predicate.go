@@ -30,6 +30,9 @@ type Event func(*sql.Selector)
 // EventCounter is the predicate function for eventcounter builders.
 type EventCounter func(*sql.Selector)
 
+// GitCredential is the predicate function for gitcredential builders.
+type GitCredential func(*sql.Selector)
+
 // IdempotencyKey is the predicate function for idempotencykey builders.
 type IdempotencyKey func(*sql.Selector)
 

@@ -58,6 +58,8 @@ const (
 	EdgeRoutes = "routes"
 	// EdgeArtifacts holds the string denoting the artifacts edge name in mutations.
 	EdgeArtifacts = "artifacts"
+	// EdgeGitCredentials holds the string denoting the git_credentials edge name in mutations.
+	EdgeGitCredentials = "git_credentials"
 	// Table holds the table name of the project in the database.
 	Table = "projects"
 	// WorkspaceTable is the table that holds the workspace relation/edge.
@@ -151,6 +153,13 @@ const (
 	ArtifactsInverseTable = "artifacts"
 	// ArtifactsColumn is the table column denoting the artifacts relation/edge.
 	ArtifactsColumn = "project_id"
+	// GitCredentialsTable is the table that holds the git_credentials relation/edge.
+	GitCredentialsTable = "git_credentials"
+	// GitCredentialsInverseTable is the table name for the GitCredential entity.
+	// It exists in this package in order to avoid circular dependency with the "gitcredential" package.
+	GitCredentialsInverseTable = "git_credentials"
+	// GitCredentialsColumn is the table column denoting the git_credentials relation/edge.
+	GitCredentialsColumn = "project_id"
 )
 
 // Columns holds all SQL columns for project fields.
@@ -412,6 +421,20 @@ func ByArtifacts(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newArtifactsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByGitCredentialsCount orders the results by git_credentials count.
+func ByGitCredentialsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newGitCredentialsStep(), opts...)
+	}
+}
+
+// ByGitCredentials orders the results by git_credentials terms.
+func ByGitCredentials(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newGitCredentialsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newWorkspaceStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -501,5 +524,12 @@ func newArtifactsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(ArtifactsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, ArtifactsTable, ArtifactsColumn),
+	)
+}
+func newGitCredentialsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(GitCredentialsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, GitCredentialsTable, GitCredentialsColumn),
 	)
 }

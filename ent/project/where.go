@@ -884,6 +884,29 @@ func HasArtifactsWith(preds ...predicate.Artifact) predicate.Project {
 	})
 }
 
+// HasGitCredentials applies the HasEdge predicate on the "git_credentials" edge.
+func HasGitCredentials() predicate.Project {
+	return predicate.Project(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, GitCredentialsTable, GitCredentialsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasGitCredentialsWith applies the HasEdge predicate on the "git_credentials" edge with a given conditions (other predicates).
+func HasGitCredentialsWith(preds ...predicate.GitCredential) predicate.Project {
+	return predicate.Project(func(s *sql.Selector) {
+		step := newGitCredentialsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Project) predicate.Project {
 	return predicate.Project(sql.AndPredicates(predicates...))

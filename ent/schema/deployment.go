@@ -44,6 +44,7 @@ func (Deployment) Fields() []ent.Field {
 		field.Bool("is_active").Default(false).Comment("serves now"),
 		field.JSON("phases", lifecycle.Phases{}).Default(lifecycle.Phases{}),
 		field.JSON("failure", &lifecycle.Failure{}).Optional(),
+		field.JSON("commit", &spec.Commit{}).Optional().Comment("what was fetched of a git repository"),
 		field.JSON("image", &spec.ImageRef{}).Optional().Comment("what its replicas run"),
 		field.String("cancel_reason").Optional().Nillable().Comment("set: it is to be canceled; a fault code"),
 		field.Time("started_at").Optional().Nillable(),

@@ -45,6 +45,7 @@ func (Project) Edges() []ent.Edge {
 		edge.To("domains", Domain.Type).Annotations(cascade()),
 		edge.To("routes", Route.Type).Annotations(cascade()),
 		edge.To("artifacts", Artifact.Type).Annotations(cascade()),
+		edge.To("git_credentials", GitCredential.Type).Annotations(cascade()),
 	}
 }
 
@@ -107,11 +108,41 @@ func (Service) Edges() []ent.Edge {
 		inProject("services"),
 		edge.To("instances", ServiceInstance.Type).Annotations(cascade()),
 		edge.To("artifacts", Artifact.Type).Annotations(cascade()),
+		edge.To("git_credential", GitCredential.Type).Unique().Annotations(cascade()),
 	}
 }
 
 func (Service) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("project_id", "slug").Unique()}
+}
+
+// GitCredential opens the private repository of a service, on one host only:
+// whoever changes the address of the repository does not get the secret sent
+// there.
+type GitCredential struct{ ent.Schema }
+
+func (GitCredential) Mixin() []ent.Mixin {
+	return []ent.Mixin{ID{Kind: ident.GitCredential}, Timed{}}
+}
+
+func (GitCredential) Fields() []ent.Field {
+	return []ent.Field{
+		field.String("project_id").Immutable(),
+		field.String("service_id").Immutable(),
+		field.Enum("kind").GoType(spec.GitCredentialKind("")),
+		field.String("host").Comment("the only one it is sent to, with its port"),
+		field.String("username").Default("").Comment("who signs in"),
+		field.Bytes("secret").Sensitive().Comment("sealed: the token, or the private half of the key in PEM"),
+		field.String("public_key").Optional().Nillable().Comment("of a deploy key, a line of authorized_keys"),
+		field.Time("last_used_at").Optional().Nillable(),
+	}
+}
+
+func (GitCredential) Edges() []ent.Edge {
+	return []ent.Edge{
+		inProject("git_credentials"),
+		edge.From("service", Service.Type).Ref("git_credential").Field("service_id").Unique().Required().Immutable(),
+	}
 }
 
 // ServiceInstance is a service in one environment: the settings in force, what

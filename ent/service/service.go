@@ -40,6 +40,8 @@ const (
 	EdgeInstances = "instances"
 	// EdgeArtifacts holds the string denoting the artifacts edge name in mutations.
 	EdgeArtifacts = "artifacts"
+	// EdgeGitCredential holds the string denoting the git_credential edge name in mutations.
+	EdgeGitCredential = "git_credential"
 	// Table holds the table name of the service in the database.
 	Table = "services"
 	// ProjectTable is the table that holds the project relation/edge.
@@ -63,6 +65,13 @@ const (
 	ArtifactsInverseTable = "artifacts"
 	// ArtifactsColumn is the table column denoting the artifacts relation/edge.
 	ArtifactsColumn = "service_id"
+	// GitCredentialTable is the table that holds the git_credential relation/edge.
+	GitCredentialTable = "git_credentials"
+	// GitCredentialInverseTable is the table name for the GitCredential entity.
+	// It exists in this package in order to avoid circular dependency with the "gitcredential" package.
+	GitCredentialInverseTable = "git_credentials"
+	// GitCredentialColumn is the table column denoting the git_credential relation/edge.
+	GitCredentialColumn = "service_id"
 )
 
 // Columns holds all SQL columns for service fields.
@@ -196,6 +205,13 @@ func ByArtifacts(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newArtifactsStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByGitCredentialField orders the results by git_credential field.
+func ByGitCredentialField(field string, opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newGitCredentialStep(), sql.OrderByField(field, opts...))
+	}
+}
 func newProjectStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -215,5 +231,12 @@ func newArtifactsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(ArtifactsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, ArtifactsTable, ArtifactsColumn),
+	)
+}
+func newGitCredentialStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(GitCredentialInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2O, false, GitCredentialTable, GitCredentialColumn),
 	)
 }

@@ -525,6 +525,29 @@ func HasArtifactsWith(preds ...predicate.Artifact) predicate.Service {
 	})
 }
 
+// HasGitCredential applies the HasEdge predicate on the "git_credential" edge.
+func HasGitCredential() predicate.Service {
+	return predicate.Service(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2O, false, GitCredentialTable, GitCredentialColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasGitCredentialWith applies the HasEdge predicate on the "git_credential" edge with a given conditions (other predicates).
+func HasGitCredentialWith(preds ...predicate.GitCredential) predicate.Service {
+	return predicate.Service(func(s *sql.Selector) {
+		step := newGitCredentialStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.Service) predicate.Service {
 	return predicate.Service(sql.AndPredicates(predicates...))

@@ -29,6 +29,7 @@ type ResolverRoot interface {
 	Event() EventResolver
 	Failure() FailureResolver
 	FailureLine() FailureLineResolver
+	GitSource() GitSourceResolver
 	ImageSource() ImageSourceResolver
 	LogGap() LogGapResolver
 	Mutation() MutationResolver
@@ -94,6 +95,14 @@ type ComplexityRoot struct {
 		Deployment       func(childComplexity int) int
 	}
 
+	Commit struct {
+		Author      func(childComplexity int) int
+		Branch      func(childComplexity int) int
+		CommittedAt func(childComplexity int) int
+		Message     func(childComplexity int) int
+		SHA         func(childComplexity int) int
+	}
+
 	ComponentHealth struct {
 		CheckedAt func(childComplexity int) int
 		Healthy   func(childComplexity int) int
@@ -148,6 +157,7 @@ type ComplexityRoot struct {
 	Deployment struct {
 		Build             func(childComplexity int) int
 		Can               func(childComplexity int, actions []access.Action) int
+		Commit            func(childComplexity int) int
 		CompletedAt       func(childComplexity int) int
 		Conclusion        func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
@@ -279,6 +289,20 @@ type ComplexityRoot struct {
 		Message func(childComplexity int) int
 		Stream  func(childComplexity int) int
 		Time    func(childComplexity int) int
+	}
+
+	GitCredential struct {
+		Kind       func(childComplexity int) int
+		LastUsedAt func(childComplexity int) int
+		PublicKey  func(childComplexity int) int
+		Username   func(childComplexity int) int
+	}
+
+	GitSource struct {
+		Credential    func(childComplexity int) int
+		Ref           func(childComplexity int) int
+		Repository    func(childComplexity int) int
+		RootDirectory func(childComplexity int) int
 	}
 
 	HealthCheck struct {
@@ -897,6 +921,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CancelDeploymentPayload.Deployment(childComplexity), true
 
+	case "Commit.author":
+		if e.ComplexityRoot.Commit.Author == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.Author(childComplexity), true
+	case "Commit.branch":
+		if e.ComplexityRoot.Commit.Branch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.Branch(childComplexity), true
+	case "Commit.committedAt":
+		if e.ComplexityRoot.Commit.CommittedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.CommittedAt(childComplexity), true
+	case "Commit.message":
+		if e.ComplexityRoot.Commit.Message == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.Message(childComplexity), true
+	case "Commit.sha":
+		if e.ComplexityRoot.Commit.SHA == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Commit.SHA(childComplexity), true
+
 	case "ComponentHealth.checkedAt":
 		if e.ComplexityRoot.ComponentHealth.CheckedAt == nil {
 			break
@@ -1067,6 +1122,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.Can(childComplexity, args["actions"].([]access.Action)), true
+	case "Deployment.commit":
+		if e.ComplexityRoot.Deployment.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Deployment.Commit(childComplexity), true
 	case "Deployment.completedAt":
 		if e.ComplexityRoot.Deployment.CompletedAt == nil {
 			break
@@ -1647,6 +1708,56 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.FailureLine.Time(childComplexity), true
+
+	case "GitCredential.kind":
+		if e.ComplexityRoot.GitCredential.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitCredential.Kind(childComplexity), true
+	case "GitCredential.lastUsedAt":
+		if e.ComplexityRoot.GitCredential.LastUsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitCredential.LastUsedAt(childComplexity), true
+	case "GitCredential.publicKey":
+		if e.ComplexityRoot.GitCredential.PublicKey == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitCredential.PublicKey(childComplexity), true
+	case "GitCredential.username":
+		if e.ComplexityRoot.GitCredential.Username == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitCredential.Username(childComplexity), true
+
+	case "GitSource.credential":
+		if e.ComplexityRoot.GitSource.Credential == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitSource.Credential(childComplexity), true
+	case "GitSource.ref":
+		if e.ComplexityRoot.GitSource.Ref == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitSource.Ref(childComplexity), true
+	case "GitSource.repository":
+		if e.ComplexityRoot.GitSource.Repository == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitSource.Repository(childComplexity), true
+	case "GitSource.rootDirectory":
+		if e.ComplexityRoot.GitSource.RootDirectory == nil {
+			break
+		}
+
+		return e.ComplexityRoot.GitSource.RootDirectory(childComplexity), true
 
 	case "HealthCheck.command":
 		if e.ComplexityRoot.HealthCheck.Command == nil {
@@ -3529,6 +3640,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeployInput,
 		ec.unmarshalInputDeploymentFilter,
 		ec.unmarshalInputDeploymentOrder,
+		ec.unmarshalInputGitSourceInput,
 		ec.unmarshalInputHealthCheckInput,
 		ec.unmarshalInputImageSourceInput,
 		ec.unmarshalInputKeyValueInput,
@@ -3835,6 +3947,8 @@ type Deployment implements Node {
   phases: [DeploymentPhase!]!
   "What asked for it."
   trigger: DeploymentTrigger!
+  "What was fetched of the repository, null until then and for other sources."
+  commit: Commit
   "What its replicas run, null until that is known."
   image: ImageRef
   "How the image came about, null if nothing was built."
@@ -3974,6 +4088,19 @@ enum TriggerKind {
   ROLLBACK
   "By a change of settings."
   CONFIG_CHANGE
+}
+"A commit of a git repository."
+type Commit {
+  "Its hash."
+  sha: String!
+  "What its author wrote, at most 4 KiB."
+  message: String!
+  "Name of its author."
+  author: String!
+  "When it was made."
+  committedAt: DateTime!
+  "Branch that was asked for, null for a tag or a hash."
+  branch: String
 }
 "An image."
 type ImageRef {
@@ -4140,6 +4267,8 @@ input DeployInput {
   image: String
   "This upload instead of the service's source."
   artifactId: ID
+  "This branch, tag or commit of the service's repository instead of its own."
+  ref: String
   "Build every step anew."
   skipBuildCache: Boolean! = false
   "What to remember it by, at most 2000 bytes."
@@ -4875,7 +5004,36 @@ type ServiceEdge {
 }
 
 "Where a service comes from."
-union ServiceSource = ImageSource | UploadSource
+union ServiceSource = GitSource | ImageSource | UploadSource
+"A branch, tag or commit of a git repository."
+type GitSource {
+  "Address as it was given."
+  repository: String!
+  "Branch, tag or whole commit hash; null for the default branch."
+  ref: String
+  "What is built, below the root of the repository; null for all of it."
+  rootDirectory: String
+  "What opens it, null if it is public."
+  credential: GitCredential
+}
+"What opens a private repository. The secret is never returned, and sent to no other host."
+type GitCredential {
+  "What it is."
+  kind: GitCredentialKind!
+  "Who signs in."
+  username: String!
+  "Public half of a deploy key, to be added to the repository at its forge; null for a token."
+  publicKey: String
+  "When it last opened the repository."
+  lastUsedAt: DateTime
+}
+"What opens a repository."
+enum GitCredentialKind {
+  "A token, by https."
+  TOKEN
+  "A key that Davit made, by ssh."
+  DEPLOY_KEY
+}
 "An image of a registry."
 type ImageSource {
   "Reference as it was given."
@@ -5139,10 +5297,27 @@ extend type Mutation {
 }
 "Where a service comes from: exactly one."
 input ServiceSourceInput @oneOf {
+  "A git repository."
+  git: GitSourceInput
   "An image of a registry."
   image: ImageSourceInput
   "Directories that will be sent."
   upload: UploadSourceInput
+}
+"A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes."
+input GitSourceInput {
+  "https://host/path, ssh://user@host/path or user@host:path, without a password."
+  repository: String!
+  "Branch, tag or whole commit hash; absent: the default branch."
+  ref: String
+  "What is built, below the root of the repository, for example apps/web."
+  rootDirectory: String
+  "Who signs in with the token; absent: a name that forges take with any."
+  username: String
+  "A token that may read the repository by https. Sealed at rest, never returned."
+  token: String
+  "Make a key that may read the repository by ssh, once its public half was added there. Nothing is deployed yet."
+  generateDeployKey: Boolean! = false
 }
 "An image of a registry."
 input ImageSourceInput {
@@ -5734,6 +5909,22 @@ func (ec *executionContext) childFields_CancelDeploymentPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CancelDeploymentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Commit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sha":
+		return ec.fieldContext_Commit_sha(ctx, field)
+	case "message":
+		return ec.fieldContext_Commit_message(ctx, field)
+	case "author":
+		return ec.fieldContext_Commit_author(ctx, field)
+	case "committedAt":
+		return ec.fieldContext_Commit_committedAt(ctx, field)
+	case "branch":
+		return ec.fieldContext_Commit_branch(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Commit", field.Name)
+}
+
 func (ec *executionContext) childFields_ComponentHealth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -5860,6 +6051,8 @@ func (ec *executionContext) childFields_Deployment(ctx context.Context, field gr
 		return ec.fieldContext_Deployment_phases(ctx, field)
 	case "trigger":
 		return ec.fieldContext_Deployment_trigger(ctx, field)
+	case "commit":
+		return ec.fieldContext_Deployment_commit(ctx, field)
 	case "image":
 		return ec.fieldContext_Deployment_image(ctx, field)
 	case "build":
@@ -6106,6 +6299,20 @@ func (ec *executionContext) childFields_FailureLine(ctx context.Context, field g
 		return ec.fieldContext_FailureLine_message(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type FailureLine", field.Name)
+}
+
+func (ec *executionContext) childFields_GitCredential(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_GitCredential_kind(ctx, field)
+	case "username":
+		return ec.fieldContext_GitCredential_username(ctx, field)
+	case "publicKey":
+		return ec.fieldContext_GitCredential_publicKey(ctx, field)
+	case "lastUsedAt":
+		return ec.fieldContext_GitCredential_lastUsedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type GitCredential", field.Name)
 }
 
 func (ec *executionContext) childFields_HealthCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -222,6 +222,8 @@ type DeployInput struct {
 	Image *string `json:"image"`
 	// This upload instead of the service's source.
 	ArtifactID *string `json:"artifactId"`
+	// This branch, tag or commit of the service's repository instead of its own.
+	Ref *string `json:"ref"`
 	// Build every step anew.
 	SkipBuildCache bool `json:"skipBuildCache"`
 	// What to remember it by, at most 2000 bytes.
@@ -276,6 +278,22 @@ type DeploymentTrigger struct {
 	Kind lifecycle.Trigger `json:"kind"`
 	// Who, null if that account is gone.
 	Actor Principal `json:"actor"`
+}
+
+// A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes.
+type GitSourceInput struct {
+	// https://host/path, ssh://user@host/path or user@host:path, without a password.
+	Repository string `json:"repository"`
+	// Branch, tag or whole commit hash; absent: the default branch.
+	Ref *string `json:"ref"`
+	// What is built, below the root of the repository, for example apps/web.
+	RootDirectory *string `json:"rootDirectory"`
+	// Who signs in with the token; absent: a name that forges take with any.
+	Username *string `json:"username"`
+	// A token that may read the repository by https. Sealed at rest, never returned.
+	Token *string `json:"token"`
+	// Make a key that may read the repository by ssh, once its public half was added there. Nothing is deployed yet.
+	GenerateDeployKey bool `json:"generateDeployKey"`
 }
 
 // How replicas are asked whether they are well.
@@ -655,6 +673,8 @@ type ServiceSettingsInput struct {
 
 // Where a service comes from: exactly one.
 type ServiceSourceInput struct {
+	// A git repository.
+	Git *GitSourceInput `json:"git"`
 	// An image of a registry.
 	Image *ImageSourceInput `json:"image"`
 	// Directories that will be sent.

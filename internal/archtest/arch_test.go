@@ -69,7 +69,7 @@ var mayImport = map[string][]string{
 	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},
 
-	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/logs", "internal/proxy", "internal/secret", "internal/source", "internal/wake", "runner"},
+	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/git", "internal/logs", "internal/proxy", "internal/secret", "internal/source", "internal/wake", "runner"},
 	"worker/queue": {"internal/fault", "internal/wake"},
 }
 

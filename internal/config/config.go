@@ -102,6 +102,9 @@ func (c Config) Scratch() string { return c.path("scratch") }
 // Processes is the directory of the process runner.
 func (c Config) Processes() string { return c.path("processes") }
 
+// KnownHosts has the keys of the hosts that git met by ssh.
+func (c Config) KnownHosts() string { return c.path("known_hosts") }
+
 // Lock is held by the one process that serves the directory.
 func (c Config) Lock() string { return c.path("lock") }
 

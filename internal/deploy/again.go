@@ -49,9 +49,9 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 			return nil, err
 		}
 		c := tx.Deployment.Create().SetTrigger(lifecycle.Redeploy).SetNillableMessage(old.Message).
-			SetSource(old.Source).SetSettings(now.Settings).SetVariables(variables)
+			SetSource(sameSource(old)).SetSettings(now.Settings).SetVariables(variables)
 		if reuseImage {
-			c.SetImage(old.Image)
+			c.SetImage(old.Image).SetCommit(old.Commit)
 		}
 		return c, nil
 	})
@@ -81,8 +81,18 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 		}
 		return tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
 			SetSource(old.Source).SetSettings(old.Settings).SetVariables(kept(old.Variables)).
-			SetImage(old.Image).SetRolledBackFromID(old.ID), nil
+			SetImage(old.Image).SetCommit(old.Commit).SetRolledBackFromID(old.ID), nil
 	})
+}
+
+// sameSource is the source of a deployment, at the commit that it was.
+func sameSource(d *ent.Deployment) spec.Source {
+	if d.Source.Git == nil || d.Commit == nil {
+		return d.Source
+	}
+	git := *d.Source.Git
+	git.Commit = d.Commit.SHA
+	return spec.Source{Git: &git}
 }
 
 // kept never is nil, which would be written as JSON null.
@@ -133,6 +143,6 @@ func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment
 			return nil, err
 		}
 		return tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(active.Source).
-			SetSettings(now.Settings).SetVariables(variables).SetImage(active.Image), nil
+			SetSettings(now.Settings).SetVariables(variables).SetImage(active.Image).SetCommit(active.Commit), nil
 	})
 }

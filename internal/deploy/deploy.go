@@ -52,9 +52,11 @@ const maxMessage = 2000
 type Order struct {
 	InstanceID string
 	// Image replaces the reference of the service's image source, ArtifactID
-	// its upload; at most one is set. Both empty means the service's source.
+	// its upload, Ref the branch, tag or commit of its repository; at most one
+	// is set. All empty means the service's source.
 	Image          string
 	ArtifactID     string
+	Ref            string
 	Message        *string
 	SkipBuildCache bool
 	Trigger        lifecycle.Trigger
@@ -89,8 +91,17 @@ func (s *Service) Request(ctx context.Context, o Order) (*ent.Deployment, error)
 func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (spec.Source, error) {
 	src := i.Edges.Service.Source
 	switch {
-	case o.Image != "" && o.ArtifactID != "":
-		return src, fault.At("image", fault.Invalid, "Say either an image or an artifact.")
+	case o.Image != "" && o.ArtifactID != "" || o.Ref != "" && (o.Image != "" || o.ArtifactID != ""):
+		return src, fault.At("image", fault.Invalid, "Say either an image, an artifact or a ref.")
+	case o.Ref != "" && src.Git == nil:
+		return src, fault.At("ref", fault.Invalid, "The service does not come from a git repository, so it has no branches.")
+	case o.Ref != "":
+		if err := spec.CheckRef("ref", o.Ref); err != nil {
+			return src, err
+		}
+		git := *src.Git
+		git.Ref = o.Ref
+		return spec.Source{Git: &git}, nil
 	case o.Image != "":
 		if err := spec.CheckImage("image", o.Image); err != nil {
 			return src, err
@@ -104,10 +115,10 @@ func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (
 		src = spec.Source{Upload: &spec.UploadSource{ArtifactID: o.ArtifactID}}
 	}
 	switch {
-	case src.Image != nil:
+	case src.Image != nil, src.Git != nil:
 		return src, nil
 	case src.Upload == nil || src.Upload.ArtifactID == "":
-		return src, fault.New(fault.SourceMissing, "There is nothing to deploy yet: set an image as the service's source, or upload a directory.")
+		return src, fault.New(fault.SourceMissing, "There is nothing to deploy yet: set a repository or an image as the service's source, or upload a directory.")
 	}
 	a, err := s.DB.Artifact.Query().Where(artifact.ID(src.Upload.ArtifactID), artifact.ServiceID(i.ServiceID)).Only(ctx)
 	switch {

@@ -7,7 +7,6 @@
 package git
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -41,13 +40,10 @@ type Remote struct {
 
 // Credential opens a repository. The zero value opens public ones.
 type Credential struct {
-	Username   string // for Token; "" is one that forges take with any token
+	Username   string // for Token
 	Token      string // by https
 	PrivateKey string // by ssh: in PEM
 }
-
-// anyUser is a name that GitHub, GitLab, Gitea and others take with a token.
-const anyUser = "oauth2"
 
 // setting is one line of git's configuration.
 type setting struct{ key, value string }
@@ -110,7 +106,7 @@ func (g *Git) reach(ctx context.Context, r *Remote) (settings []setting, env []s
 	}
 	settings = []setting{{"http.curloptResolve", r.Host + ":" + r.PortOr() + ":" + strings.Join(hosts, ",")}}
 	if t := r.Credential.Token; t != "" {
-		login := base64.StdEncoding.EncodeToString([]byte(cmp.Or(r.Credential.Username, anyUser) + ":" + t))
+		login := base64.StdEncoding.EncodeToString([]byte(r.Credential.Username + ":" + t))
 		settings = append(settings, setting{"http.extraHeader", "Authorization: Basic " + login})
 	}
 	return settings, env, nil

@@ -36,6 +36,7 @@ const (
 	Operation          Kind = "opn"
 	Artifact           Kind = "art"
 	RegistryCredential Kind = "crd"
+	GitCredential      Kind = "gcr"
 	Installation       Kind = "dvt"
 	Outbox             Kind = "obx"
 	IdempotencyKey     Kind = "idk"

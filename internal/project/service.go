@@ -29,6 +29,7 @@ type NewService struct {
 	Slug      string // "": made of the name
 	Kind      spec.Kind
 	Source    spec.Source
+	Access    GitAccess // to the repository of Source
 	Settings  spec.Settings
 	Replicas  int // 0: 1
 	// Variables of its own, in each environment.
@@ -56,7 +57,7 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 	if err := checkReplicas("settings.replicas", in.Replicas); err != nil {
 		return nil, err
 	}
-	if err := s.checkSource(ctx, p.WorkspaceID, "", in.Source); err != nil {
+	if err := s.checkSource(ctx, p.WorkspaceID, "", in.Source, in.Access); err != nil {
 		return nil, err
 	}
 	var id string
@@ -74,12 +75,15 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 	return access.Service(ctx, s.DB.Client, access.Write, id)
 }
 
-// withoutValues is in with keyed hashes for the values of its variables: a
+// withoutValues is in with keyed hashes for its token and the values of its variables: a
 // plain hash of a short secret could be guessed.
 func (s *Service) withoutValues(in NewService) NewService {
 	in.Variables = slices.Clone(in.Variables)
 	for i, v := range in.Variables {
 		in.Variables[i].Value = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: v.Name}, v.Value)
+	}
+	if in.Access.Token != "" {
+		in.Access.Token = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: "source.git.token"}, in.Access.Token)
 	}
 	return in
 }
@@ -94,6 +98,9 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 	svc, err := tx.Service.Create().SetProjectID(p.ID).SetSlug(slug).SetName(in.Name).SetKind(in.Kind).SetSource(in.Source).Save(ctx)
 	if err != nil {
 		return "", taken(err, "slug", "The project already has a service %q.", slug)
+	}
+	if err := s.open(ctx, tx, svc, in.Source, in.Access); err != nil {
+		return "", err
 	}
 	q := tx.Environment.Query().Where(environment.ProjectID(p.ID), environment.Deleting(false))
 	if in.EnvironmentIDs != nil {
@@ -192,6 +199,7 @@ type ChangeService struct {
 	ExpectedVersion *int
 	Name            *string
 	Source          *spec.Source
+	Access          GitAccess // to the repository of Source
 }
 
 // UpdateService changes a service. A new source counts from the next
@@ -207,7 +215,7 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 		}
 	}
 	if in.Source != nil {
-		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, svc.ID, *in.Source); err != nil {
+		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, svc.ID, *in.Source, in.Access); err != nil {
 			return nil, err
 		}
 	}
@@ -225,6 +233,11 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 		}
 		if n == 0 {
 			return stale(svc.Deleting)
+		}
+		if in.Source != nil {
+			if err := s.open(ctx, tx, svc, *in.Source, in.Access); err != nil {
+				return err
+			}
 		}
 		return tx.Record(ctx, store.Event{
 			Scope: serviceScope(svc), Type: "service.updated", SubjectID: svc.ID, Message: fmt.Sprintf("Service %s was changed.", svc.Name),
@@ -292,9 +305,17 @@ func (s *Service) DeleteService(ctx context.Context, id string) (*ent.Operation,
 
 // checkSource refuses a source that can never be fetched by the service, which
 // is "" for one that is yet to be made.
-func (s *Service) checkSource(ctx context.Context, workspaceID, serviceID string, src spec.Source) error {
-	if src.Image != nil && src.Upload != nil {
-		return fault.At("source", fault.Invalid, "A source is either an image or an upload.")
+func (s *Service) checkSource(ctx context.Context, workspaceID, serviceID string, src spec.Source, a GitAccess) error {
+	if src.Image != nil && src.Upload != nil || src.Git != nil && (src.Image != nil || src.Upload != nil) {
+		return fault.At("source", fault.Invalid, "A source is either a git repository, an image or an upload.")
+	}
+	if src.Git != nil {
+		if err := src.Git.Check("source.git"); err != nil {
+			return err
+		}
+	}
+	if err := a.check(src); err != nil {
+		return err
 	}
 	if src.Image != nil {
 		if err := spec.CheckImage("source.image.image", src.Image.Image); err != nil {

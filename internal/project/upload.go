@@ -163,14 +163,14 @@ func (s *Service) ReceiveUpload(ctx context.Context, id string) (*ent.Artifact, 
 }
 
 // becomeSource makes the next deployments of a service that comes from uploads
-// come from a. A service that comes from an image stays as it is. The caller
+// come from a. A service that comes from elsewhere stays as it is. The caller
 // has locked the service.
 func becomeSource(ctx context.Context, tx *store.Tx, a *ent.Artifact) error {
 	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).WithProject().Only(ctx)
 	if err != nil {
 		return fmt.Errorf("load service: %w", err)
 	}
-	if svc.Source.Image != nil || svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
+	if svc.Source.Image != nil || svc.Source.Git != nil || svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
 		return nil
 	}
 	err = tx.Service.Update().Where(service.ID(svc.ID)).SetSource(spec.Source{Upload: &spec.UploadSource{ArtifactID: a.ID}}).AddVersion(1).Exec(ctx)

@@ -1,12 +1,14 @@
 package spec
 
 import (
+	"io"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/davitdev/davit/internal/enum"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -15,11 +17,25 @@ type GitSource struct {
 	Repository    string `json:"repository"`              // as given: ParseRepository reads it
 	Ref           string `json:"ref,omitempty"`           // branch, tag or whole hash; "" is the default branch
 	RootDirectory string `json:"rootDirectory,omitempty"` // what is built, below the root of the repository; "" is the root
-	CredentialID  string `json:"credentialId,omitempty"`  // "" for a public one
 	// Commit is the hash that Ref was when it was deployed before; "" means
 	// what Ref is now.
 	Commit string `json:"commit,omitempty"`
 }
+
+// GitCredentialKind says what opens a repository.
+type GitCredentialKind string
+
+// The kinds of credentials of repositories.
+const (
+	GitToken  GitCredentialKind = "TOKEN"
+	DeployKey GitCredentialKind = "DEPLOY_KEY"
+)
+
+var gitCredentialKinds = []GitCredentialKind{GitToken, DeployKey}
+
+func (GitCredentialKind) Values() []string            { return enum.Strings(gitCredentialKinds) }
+func (k GitCredentialKind) MarshalGQL(w io.Writer)    { enum.Write(w, k) }
+func (k *GitCredentialKind) UnmarshalGQL(v any) error { return enum.Read(k, v, gitCredentialKinds) }
 
 // Commit is what was fetched of a git repository.
 type Commit struct {

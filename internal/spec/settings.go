@@ -149,6 +149,7 @@ func or[T comparable](v, fallback T) T {
 // Source is where a service comes from: exactly one field is set, or none for
 // a service that waits for its first upload.
 type Source struct {
+	Git    *GitSource    `json:"git,omitempty"`
 	Image  *ImageSource  `json:"image,omitempty"`
 	Upload *UploadSource `json:"upload,omitempty"`
 }
@@ -184,5 +185,5 @@ func (p *RestartPolicy) UnmarshalGQL(v any) error { return enum.Read(p, v, resta
 
 // Ready reports whether there is something to deploy.
 func (s Source) Ready() bool {
-	return s.Image != nil || s.Upload != nil && s.Upload.ArtifactID != ""
+	return s.Image != nil || s.Git != nil || s.Upload != nil && s.Upload.ArtifactID != ""
 }

@@ -60,6 +60,7 @@ var filters = map[string]func(userID string) func(*sql.Selector){
 	ent.TypeDomain:             inProjects,
 	ent.TypeRoute:              inProjects,
 	ent.TypeArtifact:           inProjects,
+	ent.TypeGitCredential:      inProjects,
 	ent.TypeAPIToken:           ownTokens,
 	ent.TypeUser:               colleagues,
 }

@@ -77,6 +77,7 @@ CREATE TABLE "deployments" (
   "is_active" boolean NOT NULL DEFAULT false,
   "phases" jsonb NOT NULL,
   "failure" jsonb NULL,
+  "commit" jsonb NULL,
   "image" jsonb NULL,
   "cancel_reason" character varying NULL,
   "started_at" timestamptz NULL,
@@ -169,6 +170,23 @@ CREATE TABLE "event_counters" (
   "seq" bigint NOT NULL DEFAULT 0,
   PRIMARY KEY ("id")
 );
+-- Create "git_credentials" table
+CREATE TABLE "git_credentials" (
+  "id" character varying NOT NULL COLLATE "C",
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "kind" character varying NOT NULL,
+  "host" character varying NOT NULL,
+  "username" character varying NOT NULL DEFAULT '',
+  "secret" bytea NOT NULL,
+  "public_key" character varying NULL,
+  "last_used_at" timestamptz NULL,
+  "project_id" character varying NOT NULL COLLATE "C",
+  "service_id" character varying NOT NULL COLLATE "C",
+  PRIMARY KEY ("id")
+);
+-- Create index "git_credentials_service_id_key" to table: "git_credentials"
+CREATE UNIQUE INDEX "git_credentials_service_id_key" ON "git_credentials" ("service_id");
 -- Create "idempotency_keys" table
 CREATE TABLE "idempotency_keys" (
   "id" character varying NOT NULL COLLATE "C",
@@ -478,6 +496,10 @@ CONSTRAINT "environments_projects_environments" FOREIGN KEY ("project_id") REFER
 -- Modify "events" table
 ALTER TABLE "events" ADD
 CONSTRAINT "events_workspaces_events" FOREIGN KEY ("workspace_id") REFERENCES "workspaces" ("id") ON DELETE CASCADE;
+-- Modify "git_credentials" table
+ALTER TABLE "git_credentials" ADD
+CONSTRAINT "git_credentials_projects_git_credentials" FOREIGN KEY ("project_id") REFERENCES "projects" ("id") ON DELETE CASCADE, ADD
+CONSTRAINT "git_credentials_services_git_credential" FOREIGN KEY ("service_id") REFERENCES "services" ("id") ON DELETE CASCADE;
 -- Modify "memberships" table
 ALTER TABLE "memberships" ADD
 CONSTRAINT "memberships_users_memberships" FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE, ADD

@@ -82,6 +82,7 @@ CREATE TABLE `deployments` (
   `is_active` bool NOT NULL DEFAULT (false),
   `phases` json NOT NULL,
   `failure` json NULL,
+  `commit` json NULL,
   `image` json NULL,
   `cancel_reason` text NULL,
   `started_at` datetime NULL,
@@ -182,6 +183,25 @@ CREATE TABLE `event_counters` (
   `seq` integer NOT NULL DEFAULT (0),
   PRIMARY KEY (`id`)
 );
+-- Create "git_credentials" table
+CREATE TABLE `git_credentials` (
+  `id` text NOT NULL,
+  `created_at` datetime NOT NULL,
+  `updated_at` datetime NOT NULL,
+  `kind` text NOT NULL,
+  `host` text NOT NULL,
+  `username` text NOT NULL DEFAULT (''),
+  `secret` blob NOT NULL,
+  `public_key` text NULL,
+  `last_used_at` datetime NULL,
+  `project_id` text NOT NULL,
+  `service_id` text NOT NULL,
+  PRIMARY KEY (`id`),
+  CONSTRAINT `git_credentials_projects_git_credentials` FOREIGN KEY (`project_id`) REFERENCES `projects` (`id`) ON DELETE CASCADE,
+  CONSTRAINT `git_credentials_services_git_credential` FOREIGN KEY (`service_id`) REFERENCES `services` (`id`) ON DELETE CASCADE
+);
+-- Create index "git_credentials_service_id_key" to table: "git_credentials"
+CREATE UNIQUE INDEX `git_credentials_service_id_key` ON `git_credentials` (`service_id`);
 -- Create "idempotency_keys" table
 CREATE TABLE `idempotency_keys` (
   `id` text NOT NULL,

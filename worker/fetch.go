@@ -1,0 +1,104 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/git"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/source"
+	"github.com/davitdev/davit/internal/spec"
+)
+
+// fetchLimit bounds how long a repository may take to arrive.
+const fetchLimit = 10 * time.Minute
+
+// sourceDir is where the source of a claim lies: no other run has the same.
+func (b *Builds) sourceDir(c *deploy.Claim) string {
+	return filepath.Join(b.Scratch, fmt.Sprintf("%s-%d", c.ID, c.Epoch))
+}
+
+// discardSource removes what a run fetched.
+func (w *Worker) discardSource(ctx context.Context, c *deploy.Claim) {
+	if w.Builds.Scratch == "" {
+		return
+	}
+	if err := os.RemoveAll(w.Builds.sourceDir(c)); err != nil {
+		w.Log.WarnContext(ctx, "a source stays behind until the next start", "deployment", c.ID, "err", err)
+	}
+}
+
+// fetched is the source of a deployment, which this run may have already.
+func (w *Worker) fetched(ctx context.Context, c *deploy.Claim) (*source.Tree, error) {
+	dir := w.Builds.sourceDir(c)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return w.fetch(ctx, c)
+	}
+	return source.OpenTree(dir)
+}
+
+// fetch gets the source of a deployment. The caller closes it; it stays until
+// discardSource.
+func (w *Worker) fetch(ctx context.Context, c *deploy.Claim) (*source.Tree, error) {
+	dir := w.Builds.sourceDir(c)
+	if err := os.RemoveAll(dir); err != nil { // of an attempt before
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	if c.Row.Source.Git != nil {
+		return w.fetchGit(ctx, c, dir)
+	}
+	sum, err := w.Deploy.ArtifactSum(ctx, c.Row.Source.Upload.ArtifactID)
+	if err != nil {
+		return nil, err
+	}
+	archive, err := w.Builds.Uploads.Open(sum)
+	if err != nil {
+		return nil, err
+	}
+	defer archive.Close()
+	return source.Extract(ctx, archive, dir, source.Limits{})
+}
+
+// fetchGit gets a commit of a repository: the one that was fetched before, if
+// one was.
+func (w *Worker) fetchGit(ctx context.Context, c *deploy.Claim, dir string) (*source.Tree, error) {
+	src := c.Row.Source.Git
+	repository, err := spec.ParseRepository("source.git.repository", src.Repository)
+	if err != nil {
+		return nil, err
+	}
+	login, err := w.Deploy.OpenGitCredential(ctx, c.Row.ServiceID, repository)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := within(ctx, fetchLimit, fault.New(fault.RepositoryAway, "The repository did not arrive within %s.", fetchLimit))
+	defer cancel()
+	want := git.Fetch{
+		Ref: src.Ref, Commit: src.Commit, Root: src.RootDirectory, Dir: dir,
+		Progress: func(line string) { w.Recorder.Say(ctx, c.Row, lifecycle.Info, line) },
+	}
+	if c.Row.Commit != nil {
+		want.Commit = c.Row.Commit.SHA
+	}
+	w.Recorder.Say(ctx, c.Row, lifecycle.Info, "Fetching "+repository.String())
+	tree, commit, err := w.Builds.Git.Fetch(ctx, git.Remote{Repository: repository, Credential: git.Credential(login)}, want)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	if c.Row.Commit != nil {
+		return tree, nil
+	}
+	w.Recorder.Say(ctx, c.Row, lifecycle.Info, "Commit "+commit.SHA+" by "+commit.Author)
+	if err := w.Deploy.SetCommit(ctx, c, commit); err != nil {
+		tree.Close()
+		return nil, err
+	}
+	return tree, nil
+}
