@@ -19,6 +19,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/outbound"
 	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/test/repository"
 )
 
 // get fetches and reads all files.
@@ -54,14 +55,14 @@ func get(t *testing.T, g *Git, r Remote, f Fetch) (map[string]string, spec.Commi
 
 func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 	t.Parallel()
-	w, g := newWork(t, ""), newGit(t)
-	first := w.commit("the first\n\nwith a body", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"})
-	w.git("tag", "--annotate", "--message", "release", "v1")
-	w.git("push", "--quiet", "origin", "v1")
-	second := w.commit("the second", map[string]string{"a.txt": "changed"})
-	w.git("checkout", "--quiet", "-b", "feature/x")
-	third := w.commit("the third", map[string]string{"c.txt": "3"})
-	r := remote(t, w.url, Credential{})
+	w, g := repository.New(t, ""), newGit(t)
+	first := w.Commit("the first\n\nwith a body", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"})
+	w.Git("tag", "--annotate", "--message", "release", "v1")
+	w.Git("push", "--quiet", "origin", "v1")
+	second := w.Commit("the second", map[string]string{"a.txt": "changed"})
+	w.Git("checkout", "--quiet", "-b", "feature/x")
+	third := w.Commit("the third", map[string]string{"c.txt": "3"})
+	r := remote(t, w.URL, Credential{})
 
 	refs, err := g.List(t.Context(), r)
 	if err != nil || refs.Default != "main" || len(refs.Tags) != 1 ||
@@ -113,8 +114,8 @@ func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 
 func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 	t.Parallel()
-	w := newWork(t, "private")
-	w.commit("one", map[string]string{"a": "1"})
+	w := repository.New(t, "private")
+	w.Commit("one", map[string]string{"a": "1"})
 	for name, tt := range map[string]struct {
 		c    Credential
 		code fault.Code
@@ -127,7 +128,7 @@ func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			files, _, err := get(t, newGit(t), remote(t, w.url, tt.c), Fetch{})
+			files, _, err := get(t, newGit(t), remote(t, w.URL, tt.c), Fetch{})
 			if fault.CodeOf(err) != tt.code || err == nil && files["a"] != "1" {
 				t.Errorf("%q, %v", files, err)
 			}
@@ -141,14 +142,14 @@ func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 // What is committed arrives byte by byte, whatever its attributes ask for.
 func TestAttributesHaveNoEffect(t *testing.T) {
 	t.Parallel()
-	w, g := newWork(t, ""), newGit(t)
+	w, g := repository.New(t, ""), newGit(t)
 	files := map[string]string{
 		".gitattributes": "* text eol=crlf\nhidden export-ignore\nsubst export-subst\nid ident\nrun filter=evil\n",
 		"hidden":         "here", "subst": "$Format:%H$\n", "id": "$Id$\n", "run": "plain\n", "lines": "a\nb\n",
 	}
-	w.git("config", "filter.evil.clean", "cat")
-	w.commit("one", files)
-	got, _, err := get(t, g, remote(t, w.url, Credential{}), Fetch{})
+	w.Git("config", "filter.evil.clean", "cat")
+	w.Commit("one", files)
+	got, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{})
 	if d := cmp.Diff(files, got); err != nil || d != "" {
 		t.Errorf("%v\n%s", err, d)
 	}
@@ -157,38 +158,38 @@ func TestAttributesHaveNoEffect(t *testing.T) {
 func TestHostileCommitsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		make func(*work)
+		make func(*repository.Repository)
 		code fault.Code
 		say  string
 	}{
-		"a link out of the tree": {func(w *work) {
-			if err := os.Symlink("/etc/passwd", filepath.Join(w.dir, "passwd")); err != nil {
-				w.Fatal(err)
+		"a link out of the tree": {func(w *repository.Repository) {
+			if err := os.Symlink("/etc/passwd", filepath.Join(w.Dir, "passwd")); err != nil {
+				panic(err)
 			}
-			w.commit("link", nil)
+			w.Commit("link", nil)
 		}, fault.SourceInvalid, "leads out"},
-		"a file in Git LFS": {func(w *work) {
-			w.commit("lfs", map[string]string{"big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
+		"a file in Git LFS": {func(w *repository.Repository) {
+			w.Commit("lfs", map[string]string{"big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
 		}, fault.NotBuildable, "Git LFS"},
-		"nothing at all": {func(*work) {}, fault.RefNotFound, "no default branch"},
+		"nothing at all": {func(*repository.Repository) {}, fault.RefNotFound, "no default branch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w, g := newWork(t, ""), newGit(t)
+			w, g := repository.New(t, ""), newGit(t)
 			tt.make(w)
-			if _, _, err := get(t, g, remote(t, w.url, Credential{}), Fetch{}); !fault.Is(err, tt.code) || !strings.Contains(err.Error(), tt.say) {
+			if _, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{}); !fault.Is(err, tt.code) || !strings.Contains(err.Error(), tt.say) {
 				t.Errorf("%v (%s), want %s", err, fault.CodeOf(err), tt.code)
 			}
 		})
 	}
 	t.Run("a submodule is an empty directory", func(t *testing.T) {
 		t.Parallel()
-		w, g := newWork(t, ""), newGit(t)
-		sha := w.commit("one", map[string]string{"a": "1", ".gitmodules": "[submodule \"s\"]\n\tpath = s\n\turl = ext::touch /tmp/davit-pwned\n"})
-		w.git("update-index", "--add", "--cacheinfo", "160000,"+sha+",s")
-		w.git("commit", "--quiet", "--message", "submodule")
-		w.git("push", "--quiet", "origin", "HEAD")
-		files, _, err := get(t, g, remote(t, w.url, Credential{}), Fetch{})
+		w, g := repository.New(t, ""), newGit(t)
+		sha := w.Commit("one", map[string]string{"a": "1", ".gitmodules": "[submodule \"s\"]\n\tpath = s\n\turl = ext::touch /tmp/davit-pwned\n"})
+		w.Git("update-index", "--add", "--cacheinfo", "160000,"+sha+",s")
+		w.Git("commit", "--quiet", "--message", "submodule")
+		w.Git("push", "--quiet", "origin", "HEAD")
+		files, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{})
 		if err != nil || files["a"] != "1" || len(files) != 2 {
 			t.Errorf("%q, %v", files, err)
 		}

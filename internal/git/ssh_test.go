@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/test/repository"
 )
 
 // newKey makes a key and its PEM.
@@ -102,13 +103,13 @@ func serveSSH(conn net.Conn, config *ssh.ServerConfig, root string) {
 
 func TestADeployKeyOpensARepository(t *testing.T) {
 	t.Parallel()
-	w, g := newWork(t, ""), newGit(t)
-	sha := w.commit("one", map[string]string{"a": "1"})
+	w, g := repository.New(t, ""), newGit(t)
+	sha := w.Commit("one", map[string]string{"a": "1"})
 	host, _ := newKey(t)
 	key, private := newKey(t)
 	_, other := newKey(t)
-	addr, stop := sshServer(t, "127.0.0.1:0", path.Dir(w.bare), host, key.PublicKey())
-	address := "ssh://git@" + addr + "/team/" + path.Base(w.bare)
+	addr, stop := sshServer(t, "127.0.0.1:0", path.Dir(w.Bare), host, key.PublicKey())
+	address := "ssh://git@" + addr + "/team/" + path.Base(w.Bare)
 
 	for range 2 { // the first time its host is unknown, the second time it is known
 		files, commit, err := get(t, g, remote(t, address, Credential{PrivateKey: private}), Fetch{})
@@ -136,7 +137,7 @@ func TestADeployKeyOpensARepository(t *testing.T) {
 	// Somebody else answers at its address.
 	stop()
 	impostor, _ := newKey(t)
-	_, stop = sshServer(t, addr, path.Dir(w.bare), impostor, key.PublicKey())
+	_, stop = sshServer(t, addr, path.Dir(w.Bare), impostor, key.PublicKey())
 	defer stop()
 	if _, err := g.List(t.Context(), remote(t, address, Credential{PrivateKey: private})); !fault.Is(err, fault.RepositoryUnauthorized) || !strings.Contains(err.Error(), "another key") {
 		t.Errorf("an impostor: %v", err)

@@ -54,9 +54,9 @@ func needs(t *testing.T, name string) string {
 	return v
 }
 
-// newHouse starts a davit serve and takes down at the end of the test what it
+// newHouse starts a davit serve, with more arguments if it is to have any, and takes down at the end of the test what it
 // made. Nothing of it may be left in the engine then.
-func newHouse(t *testing.T) *house {
+func newHouse(t *testing.T, args ...string) *house {
 	t.Helper()
 	needs(t, "DOCKER_HOST")
 	dir := t.TempDir()
@@ -73,7 +73,7 @@ func newHouse(t *testing.T) *house {
 		t: t, ctx: t.Context(), registry: needs(t, "TEST_REGISTRY"), projects: &made{slugs: map[string]string{}},
 		srv: &server.Server{
 			Program: program, Data: filepath.Join(dir, "data"), API: ports[0], Apps: ports[1],
-			Args: []string{"--runner", "docker"}, Log: log, Out: log,
+			Args: append([]string{"--runner", "docker"}, args...), Log: log, Out: log,
 		},
 	}
 	t.Cleanup(func() { showLog(t, log.Name()) })
