@@ -202,7 +202,7 @@ func (h *house) git() (*git.Git, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
-	g := &git.Git{SSH: filepath.Join(h.config.Scratch(), git.SSHProgram), KnownHosts: h.config.KnownHosts(), Scratch: h.config.Scratch(), Outbound: h.outbound()}
+	g := &git.Git{SSH: filepath.Join(h.config.Scratch(), git.SSHProgram), KnownHosts: h.config.KnownHosts(), Scratch: h.config.Scratch(), Outbound: h.outbound(), Getenv: h.getenv}
 	if err := os.Symlink(self, g.SSH); err != nil {
 		return nil, fmt.Errorf("scratch directory: %w", err)
 	}

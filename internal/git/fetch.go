@@ -40,7 +40,7 @@ func (g *Git) Fetch(ctx context.Context, r Remote, f Fetch) (*source.Tree, spec.
 	if err != nil {
 		return nil, spec.Commit{}, fmt.Errorf("fetch: %w", err)
 	}
-	defer os.RemoveAll(repo)
+	defer os.RemoveAll(repo) //nolint:errcheck // scratch is emptied at every start
 	want, branch, err := g.resolve(ctx, r, f)
 	if err != nil {
 		return nil, spec.Commit{}, err

@@ -223,11 +223,11 @@ func TestWhatCannotBeReached(t *testing.T) {
 		"a redirect to another host":   {redirects.URL + "/app", g, fault.RepositoryNotFound},
 		"a page":                       {page.URL + "/app", g, ""},
 		"no repository":                {gone.URL + "/app", g, fault.RepositoryNotFound},
-		"this machine, unless allowed": {strings.Replace(gone.URL, "http:", "https:", 1) + "/app", &Git{Scratch: g.Scratch}, fault.SourceForbidden},
-		"its name, unless allowed":     {"https://localhost/app", &Git{Scratch: g.Scratch}, fault.SourceForbidden},
-		"its name by ssh":              {"git@localhost:app", &Git{Scratch: g.Scratch}, fault.SourceForbidden},
-		"the metadata service":         {"https://169.254.169.254/app", &Git{Scratch: g.Scratch}, fault.SourceForbidden},
-		"plain http, unless allowed":   {"http://93.184.215.14/app", &Git{Scratch: g.Scratch}, fault.SourceForbidden},
+		"this machine, unless allowed": {strings.Replace(gone.URL, "http:", "https:", 1) + "/app", &Git{Scratch: g.Scratch, Getenv: os.Getenv}, fault.SourceForbidden},
+		"its name, unless allowed":     {"https://localhost/app", &Git{Scratch: g.Scratch, Getenv: os.Getenv}, fault.SourceForbidden},
+		"its name by ssh":              {"git@localhost:app", &Git{Scratch: g.Scratch, Getenv: os.Getenv}, fault.SourceForbidden},
+		"the metadata service":         {"https://169.254.169.254/app", &Git{Scratch: g.Scratch, Getenv: os.Getenv}, fault.SourceForbidden},
+		"plain http, unless allowed":   {"http://93.184.215.14/app", &Git{Scratch: g.Scratch, Getenv: os.Getenv}, fault.SourceForbidden},
 		"a host that has no name":      {"https://nothing.invalid/app", g, fault.SourceForbidden},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -274,7 +274,7 @@ func TestNothingOfThisMachineIsGivenToGit(t *testing.T) {
 	t.Setenv("GIT_EXTERNAL_DIFF", "x")
 	t.Setenv("HTTPS_PROXY", "http://127.0.0.1:1")
 	r := remote(t, "https://127.0.0.1/app", Credential{Token: "t0ken"})
-	env, err := (&Git{Outbound: outbound.Policy{AllowPrivate: true}}).environment(t.Context(), &r)
+	env, err := (&Git{Outbound: outbound.Policy{AllowPrivate: true}, Getenv: os.Getenv}).environment(t.Context(), &r)
 	if err != nil {
 		t.Fatal(err)
 	}

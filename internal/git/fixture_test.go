@@ -29,7 +29,7 @@ func newGit(t *testing.T) *Git {
 	if err := os.Symlink(self, link); err != nil {
 		t.Fatal(err)
 	}
-	return &Git{SSH: link, KnownHosts: filepath.Join(dir, "known_hosts"), Scratch: dir, Outbound: outbound.Policy{AllowPrivate: true}}
+	return &Git{SSH: link, KnownHosts: filepath.Join(dir, "known_hosts"), Scratch: dir, Outbound: outbound.Policy{AllowPrivate: true}, Getenv: os.Getenv}
 }
 
 // remote is the address raw with a credential.

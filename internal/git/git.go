@@ -11,7 +11,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
@@ -30,6 +29,9 @@ type Git struct {
 	// Scratch is a directory for repositories under way.
 	Scratch  string
 	Outbound outbound.Policy
+	// Getenv reads PATH and SSL_CERT_FILE, all that git learns of the
+	// environment.
+	Getenv func(string) string
 }
 
 // Remote is a repository and what opens it.
@@ -50,10 +52,22 @@ type setting struct{ key, value string }
 
 // always is how every git of ours is set.
 var always = []setting{
-	{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"core.askPass", ""}, {"credential.helper", ""},
-	{"gc.auto", "0"}, {"maintenance.auto", "false"}, {"fetch.recurseSubmodules", "false"}, {"submodule.recurse", "false"},
-	{"protocol.version", "2"}, {"http.followRedirects", "false"}, {"transfer.credentialsInUrl", "die"}, {"http.userAgent", "davit"},
-	{"http.lowSpeedLimit", "1000"}, {"http.lowSpeedTime", "30"}, {"i18n.logOutputEncoding", "UTF-8"}, {"http.proxy", ""},
+	{"core.hooksPath", "/dev/null"},
+	{"core.fsmonitor", "false"},
+	{"core.askPass", ""},
+	{"credential.helper", ""},
+	{"gc.auto", "0"},
+	{"maintenance.auto", "false"},
+	{"fetch.recurseSubmodules", "false"},
+	{"submodule.recurse", "false"},
+	{"protocol.version", "2"},
+	{"http.followRedirects", "false"},
+	{"transfer.credentialsInUrl", "die"},
+	{"http.userAgent", "davit"},
+	{"http.lowSpeedLimit", "1000"},
+	{"http.lowSpeedTime", "30"},
+	{"i18n.logOutputEncoding", "UTF-8"},
+	{"http.proxy", ""},
 }
 
 // environment is all that git learns of this machine. For a remote it pins
@@ -61,10 +75,10 @@ var always = []setting{
 // thus appears in no list of processes.
 func (g *Git) environment(ctx context.Context, r *Remote) ([]string, error) {
 	env := []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
+		"PATH=" + g.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_OPTIONAL_LOCKS=0", "GIT_ALLOW_PROTOCOL=", "NO_PROXY=*",
 	}
-	if file := os.Getenv("SSL_CERT_FILE"); file != "" { // the operator's own authorities
+	if file := g.Getenv("SSL_CERT_FILE"); file != "" { // the operator's own authorities
 		env = append(env, "GIT_SSL_CAINFO="+file)
 	}
 	settings := always

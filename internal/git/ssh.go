@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -113,7 +114,7 @@ func readSSH(args []string) (user, host, command string, err error) {
 func dialSSH(addrs []string, host string, config *ssh.ClientConfig, file string) (*ssh.Client, error) {
 	var errs []error
 	for _, addr := range addrs {
-		conn, err := net.DialTimeout("tcp", addr, config.Timeout)
+		conn, err := (&net.Dialer{Timeout: config.Timeout}).DialContext(context.Background(), "tcp", addr)
 		if err != nil {
 			errs = append(errs, err)
 			continue

@@ -33,7 +33,11 @@ func New(t *testing.T, below string) *Repository {
 	}
 	name := filepath.Join(below, "git-"+strings.ToLower(rand.Text())+".git")
 	r := &Repository{t: t, Dir: t.TempDir(), Bare: filepath.Join(root, name), URL: base + "/" + name}
-	t.Cleanup(func() { os.RemoveAll(r.Bare) })
+	t.Cleanup(func() {
+		if err := os.RemoveAll(r.Bare); err != nil {
+			t.Error(err)
+		}
+	})
 	r.Git("init", "--quiet", "--bare", "--initial-branch=main", r.Bare)
 	r.Git("init", "--quiet", "--initial-branch=main", r.Dir)
 	r.Git("remote", "add", "origin", r.Bare)
