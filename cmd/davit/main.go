@@ -26,10 +26,10 @@ var (
 
 func main() {
 	process.Shim() // in a process that watches a program, this does not return
-	if filepath.Base(os.Args[0]) == git.SSHProgram {
-		os.Exit(git.SSH(os.Args[1:], os.Getenv))
-	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	if filepath.Base(os.Args[0]) == git.SSHProgram {
+		os.Exit(git.SSH(ctx, os.Args[1:], os.Getenv))
+	}
 	err := root(os.Getenv).ExecuteContext(ctx)
 	stop()
 	if err != nil {

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,7 +13,7 @@ import (
 // TestMain lets the test binary be what git runs for ssh.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == SSHProgram {
-		os.Exit(SSH(os.Args[1:], os.Getenv))
+		os.Exit(SSH(context.Background(), os.Args[1:], os.Getenv))
 	}
 	os.Exit(m.Run())
 }

@@ -35,8 +35,8 @@ const (
 
 // SSH is the main function of SSHProgram: it runs the one command that git
 // asks for on the host that Git resolved, and returns the status to exit with.
-func SSH(args []string, getenv func(string) string) int {
-	err := runSSH(args, getenv)
+func SSH(ctx context.Context, args []string, getenv func(string) string) int {
+	err := runSSH(ctx, args, getenv)
 	if exit, ok := errors.AsType[*ssh.ExitError](err); ok {
 		return exit.ExitStatus()
 	}
@@ -47,7 +47,7 @@ func SSH(args []string, getenv func(string) string) int {
 	return 0
 }
 
-func runSSH(args []string, getenv func(string) string) error {
+func runSSH(ctx context.Context, args []string, getenv func(string) string) error {
 	user, host, command, err := readSSH(args)
 	if err != nil {
 		return err
@@ -60,7 +60,7 @@ func runSSH(args []string, getenv func(string) string) error {
 		}
 		config.Auth = []ssh.AuthMethod{ssh.PublicKeys(signer)}
 	}
-	client, err := dialSSH(strings.Split(getenv(envAddrs), ","), host, config, getenv(envKnownHosts))
+	client, err := dialSSH(ctx, strings.Split(getenv(envAddrs), ","), host, config, getenv(envKnownHosts))
 	if err != nil {
 		return err
 	}
@@ -111,10 +111,10 @@ func readSSH(args []string) (user, host, command string, err error) {
 }
 
 // dialSSH connects to the first address that answers.
-func dialSSH(addrs []string, host string, config *ssh.ClientConfig, file string) (*ssh.Client, error) {
+func dialSSH(ctx context.Context, addrs []string, host string, config *ssh.ClientConfig, file string) (*ssh.Client, error) {
 	var errs []error
 	for _, addr := range addrs {
-		conn, err := (&net.Dialer{Timeout: config.Timeout}).DialContext(context.Background(), "tcp", addr)
+		conn, err := (&net.Dialer{Timeout: config.Timeout}).DialContext(ctx, "tcp", addr)
 		if err != nil {
 			errs = append(errs, err)
 			continue

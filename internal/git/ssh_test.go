@@ -149,7 +149,7 @@ func TestOnlyGitRunsTheSSHProgram(t *testing.T) {
 	for _, args := range [][]string{
 		nil, {"git@host"}, {"git@host", "id"}, {"host", "git-upload-pack 'x'"}, {"-F", "x", "git@host", "git-upload-pack 'x'"}, {"-o"}, {"git@host", "git-receive-pack 'x'"},
 	} {
-		if err := runSSH(args, func(string) string { return "" }); err == nil {
+		if err := runSSH(t.Context(), args, func(string) string { return "" }); err == nil {
 			t.Errorf("%q is run", args)
 		}
 	}
