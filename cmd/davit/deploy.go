@@ -42,7 +42,7 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 				d.dir = args[0]
 			}
 			d.in, d.out = cmd.InOrStdin(), cmd.OutOrStdout()
-			return d.run(cmd.Context())
+			return d.gone(d.run(cmd.Context()))
 		},
 	}
 	d.session = newSession(cmd, getenv)

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -13,6 +19,51 @@ import (
 type exitStatus int
 
 func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+const (
+	exitUsage       = 2   // as of most programs
+	exitInterrupted = 130 // of a shell for a program that Ctrl-C ended
+)
+
+// report says on stderr why cmd failed, to a program with --json, and returns
+// the exit status of the failure's class.
+func report(stderr io.Writer, cmd *cobra.Command, err error) int {
+	if status, ok := errors.AsType[exitStatus](err); ok {
+		return int(status)
+	}
+	var said struct {
+		Code    fault.Code `json:"code"`
+		Message string     `json:"message"`
+		Field   string     `json:"field,omitempty"`
+		Hint    string     `json:"hint,omitempty"`
+	}
+	said.Code, said.Message = fault.Internal, err.Error()
+	exit := fault.ExitFailure
+	if u, ok := errors.AsType[*usageError](err); ok {
+		said.Code, said.Hint, exit = fault.Invalid, u.hint(), exitUsage
+	} else if f, ok := errors.AsType[*fault.Error](err); ok {
+		said.Code, said.Field, said.Hint, exit = f.Code, f.Field, cmp.Or(f.Hint, hintFor(f.Code)), f.Code.Info().Exit
+	} else if errors.Is(err, context.Canceled) {
+		said.Code, said.Message, exit = fault.Canceled, "Interrupted.", exitInterrupted
+	}
+	if flag := cmd.Flags().Lookup("json"); flag != nil && flag.Value.String() == "true" {
+		_ = json.NewEncoder(stderr).Encode(map[string]any{"error": said}) // whom else could we tell
+		return exit
+	}
+	fmt.Fprintln(stderr, "davit:", said.Message)
+	if said.Hint != "" {
+		fmt.Fprintln(stderr, said.Hint)
+	}
+	return exit
+}
+
+// hintFor says how to mend what the server refused without a hint.
+func hintFor(code fault.Code) string {
+	if code != fault.Unauthenticated {
+		return ""
+	}
+	return "Give a token with --token or DAVIT_TOKEN. On the server's own machine name its data directory in DAVIT_DATA."
+}
 
 // fault is f as an error, nil for none.
 func (f *failureView) fault() error {

@@ -31,7 +31,7 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 	project := cmp.Or(d.project, spec.Slugify(filepath.Base(dir)), "app")
 	name := cmp.Or(d.name, "web")
 	if !d.yes && !d.json && isTerminal(d.in) && isTerminal(d.out) {
-		if project, name, err = d.ask(project, name); err != nil {
+		if project, name, err = d.ask(ctx, c, project, name, dir); err != nil {
 			return l, err
 		}
 	}
@@ -45,26 +45,80 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 	return l, l.write(d.dir)
 }
 
-// ask lets a person change what is proposed.
-func (d *deployment) ask(project, name string) (string, string, error) {
+// ask lets a person change what is proposed: names that nobody has. It speaks
+// to the server first, so that nobody answers in vain.
+func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, dir string) (string, string, error) {
+	if _, err := d.findWorkspace(ctx, c); err != nil {
+		return "", "", err
+	}
 	fmt.Fprintf(d.out, "%s is deployed for the first time, to %s.\n", d.dir, d.server)
 	lines := bufio.NewReader(d.in)
-	for _, q := range []struct {
-		what  string
-		value *string
-	}{{"Project", &project}, {"Service", &name}} {
-		fmt.Fprintf(d.out, "%s [%s]: ", q.what, *q.value)
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			if err == io.EOF {
-				fmt.Fprintln(d.out)
-				return "", "", fault.New(fault.Canceled, "Nothing was deployed.")
-			}
-			return "", "", fmt.Errorf("read answer: %w", err)
-		}
-		*q.value = cmp.Or(strings.TrimSpace(line), *q.value)
+	project, err := d.answer(lines, "Project", project)
+	if err != nil {
+		return "", "", err
 	}
-	return project, name, nil
+	if d.name == "" {
+		if name, err = d.freeName(ctx, c, project, name, dir); err != nil {
+			return "", "", err
+		}
+	}
+	name, err = d.answer(lines, "Service", name)
+	return project, name, err
+}
+
+// answer asks one question, and takes what is proposed for an empty line.
+func (d *deployment) answer(lines *bufio.Reader, what, proposal string) (string, error) {
+	fmt.Fprintf(d.out, "%s [%s]: ", what, proposal)
+	line, err := lines.ReadString('\n')
+	if err == io.EOF {
+		fmt.Fprintln(d.out)
+		return "", fault.New(fault.Canceled, "Nothing was deployed.")
+	}
+	if err != nil {
+		return "", fmt.Errorf("read answer: %w", err)
+	}
+	return cmp.Or(strings.TrimSpace(line), proposal), nil
+}
+
+// freeName is a name that no service of a project has: the one that is
+// proposed, else that of the directory or one like it.
+func (d *deployment) freeName(ctx context.Context, c *client.Client, project, name, dir string) (string, error) {
+	var found struct{ Project named }
+	err := c.Do(ctx, `query($w:String!,$p:String!){project(workspace:$w,slug:$p){id slug}}`,
+		client.Variables{"w": d.workspace, "p": spec.Slugify(project)}, &found)
+	if fault.Is(err, fault.NotFound) {
+		return name, nil // a new project has no services
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, name = range []string{name, cmp.Or(spec.Slugify(filepath.Base(dir)), name)} {
+		var out struct {
+			NameAvailable struct {
+				Available  bool
+				Suggestion *string
+			}
+		}
+		err := c.Do(ctx, `query($n:String!,$p:ID!){nameAvailable(kind:SERVICE,name:$n,scopeId:$p){available suggestion}}`,
+			client.Variables{"n": name, "p": found.Project.ID}, &out)
+		if err != nil || out.NameAvailable.Available {
+			return name, err
+		}
+		if s := out.NameAvailable.Suggestion; s != nil {
+			name = *s
+		}
+	}
+	return name, nil
+}
+
+// findWorkspace returns the id of the workspace.
+func (d *deployment) findWorkspace(ctx context.Context, c *client.Client) (string, error) {
+	var owner struct{ Workspace named }
+	err := c.Do(ctx, `query($w:String!){workspace(slug:$w){id slug}}`, client.Variables{"w": d.workspace}, &owner)
+	if fault.Is(err, fault.NotFound) {
+		return "", noWorkspace(d.workspace)
+	}
+	return owner.Workspace.ID, err
 }
 
 // ensureProject returns the id of a project, which it makes if it is missing.
@@ -75,17 +129,13 @@ func (d *deployment) ensureProject(ctx context.Context, c *client.Client, name s
 	if !fault.Is(err, fault.NotFound) {
 		return found.Project.ID, err
 	}
-	var owner struct{ Workspace named }
-	err = c.Do(ctx, `query($w:String!){workspace(slug:$w){id slug}}`, client.Variables{"w": d.workspace}, &owner)
-	if fault.Is(err, fault.NotFound) {
-		return "", fault.New(fault.NotFound, "There is no workspace %q, or you are no member of it.", d.workspace)
-	}
+	owner, err := d.findWorkspace(ctx, c)
 	if err != nil {
 		return "", err
 	}
 	var made struct{ CreateProject struct{ Project named } }
 	err = c.Do(ctx, `mutation($input:CreateProjectInput!){createProject(input:$input){project{id slug}}}`,
-		client.Variables{"input": client.Variables{"workspaceId": owner.Workspace.ID, "name": name, "slug": slug}}, &made)
+		client.Variables{"input": client.Variables{"workspaceId": owner, "name": name, "slug": slug}}, &made)
 	return made.CreateProject.Project.ID, err
 }
 

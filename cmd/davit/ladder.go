@@ -9,67 +9,23 @@ import (
 	"time"
 
 	"golang.org/x/term"
-
-	"github.com/davitdev/davit/internal/lifecycle"
 )
 
-// display shows the states of a deployment, one after the other.
-type display interface {
-	state(deploymentView) error
-	end()
-}
-
-// display is a live ladder on a terminal, and lines elsewhere.
-func (s *session) display(out io.Writer) display {
-	switch {
-	case s.json:
-		return jsonDisplay{s, out}
-	case isTerminal(out):
-		return newLadder(out.(*os.File))
-	default:
-		return &lineDisplay{out: out, said: map[lifecycle.PhaseName]string{}}
-	}
-}
-
-type jsonDisplay struct {
-	s   *session
-	out io.Writer
-}
-
-func (j jsonDisplay) state(d deploymentView) error { return j.s.emit(j.out, d) }
-func (jsonDisplay) end()                           {}
-
-// lineDisplay prints a line whenever a phase begins or ends.
-type lineDisplay struct {
-	out  io.Writer
-	said map[lifecycle.PhaseName]string
-}
-
-func (l *lineDisplay) state(d deploymentView) error {
-	for _, p := range d.Phases {
-		if line := phaseLine(p); l.said[p.Name] != line && (p.Status != lifecycle.PhaseRunning || l.said[p.Name] == "") {
-			l.said[p.Name] = line
-			fmt.Fprintln(l.out, line)
-		}
-	}
-	return nil
-}
-
-func (*lineDisplay) end() {}
-
-// ladder redraws the phases in place, ten times a second while they run.
+// ladder redraws some rows in place, ten times a second.
 type ladder struct {
 	out  *os.File
+	rows func() []string
 	stop chan struct{}
 	done chan struct{}
 
 	mu    sync.Mutex
-	last  deploymentView
-	drawn int // lines
+	drawn int // rows
 }
 
-func newLadder(out *os.File) *ladder {
-	l := &ladder{out: out, stop: make(chan struct{}), done: make(chan struct{})}
+// newLadder begins to draw rows, which is called from several goroutines, one
+// at a time. It ends with end or clear.
+func newLadder(out *os.File, rows func() []string) *ladder {
+	l := &ladder{out: out, rows: rows, stop: make(chan struct{}), done: make(chan struct{})}
 	go l.run()
 	return l
 }
@@ -88,19 +44,20 @@ func (l *ladder) run() {
 	}
 }
 
-func (l *ladder) state(d deploymentView) error {
-	l.mu.Lock()
-	l.last = d
-	l.mu.Unlock()
-	l.draw()
-	return nil
-}
-
-// end draws the last state and waits until nothing more is drawn.
+// end draws the rows a last time and leaves them there.
 func (l *ladder) end() {
 	close(l.stop)
 	<-l.done
 	l.draw()
+}
+
+// clear takes the rows away.
+func (l *ladder) clear() {
+	close(l.stop)
+	<-l.done
+	if l.drawn > 0 {
+		_, _ = fmt.Fprintf(l.out, "\x1b[%dA\r\x1b[J", l.drawn)
+	}
 }
 
 func (l *ladder) draw() {
@@ -114,40 +71,28 @@ func (l *ladder) draw() {
 	if l.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
 	}
-	for _, p := range l.last.Phases {
-		line := []rune(phaseLine(p))
+	rows := l.rows()
+	for _, row := range rows {
+		line := []rune(row)
 		b.WriteString("\r\x1b[K" + string(line[:min(len(line), width-1)]) + "\n")
 	}
-	l.drawn = len(l.last.Phases)
+	l.drawn = len(rows)
 	_, _ = io.WriteString(l.out, b.String()) // a terminal that is gone ends us by itself
 }
 
-var marks = map[lifecycle.PhaseStatus]string{
-	lifecycle.PhasePending: "·", lifecycle.PhaseRunning: "…", lifecycle.PhaseSucceeded: "✓",
-	lifecycle.PhaseFailed: "✗", lifecycle.PhaseSkipped: "-", lifecycle.PhaseCanceled: "✗",
-}
-
-// phaseLine is a rung of the ladder.
-func phaseLine(p phaseView) string {
-	took := ""
-	switch {
-	case p.DurationMs != nil:
-		took = short(time.Duration(*p.DurationMs) * time.Millisecond)
-	case p.StartedAt != nil && p.Status == lifecycle.PhaseRunning && time.Since(*p.StartedAt) > time.Second:
-		took = time.Since(*p.StartedAt).Truncate(time.Second).String()
+// waiting shows a person on a terminal what is waited for and how long, until
+// the function it returns is called.
+func (s *session) waiting(out io.Writer, what string) func() {
+	if s.json || !isTerminal(out) {
+		return func() {}
 	}
-	line := fmt.Sprintf("%s %-16s %7s", marks[p.Status], phaseTitle(p.Name), took)
-	if p.Attempt > 1 {
-		line += fmt.Sprintf("  attempt %d", p.Attempt)
-	}
-	for _, text := range []*string{p.Detail, p.Error} {
-		if text != nil {
-			line += "  " + plain(*text)
+	began := time.Now()
+	l := newLadder(out.(*os.File), func() []string {
+		if took := time.Since(began); took >= time.Second {
+			return []string{fmt.Sprintf("… %s  %s", what, took.Truncate(time.Second))}
 		}
-	}
-	return strings.TrimRight(line, " ")
-}
-
-func phaseTitle(name lifecycle.PhaseName) string {
-	return strings.ToLower(strings.ReplaceAll(string(name), "_", " "))
+		return []string{"… " + what}
+	})
+	l.draw()
+	return l.clear
 }

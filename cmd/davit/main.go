@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/runner/process"
 )
@@ -30,10 +28,11 @@ func main() {
 	if filepath.Base(os.Args[0]) == git.SSHProgram {
 		os.Exit(git.SSH(ctx, os.Args[1:], os.Getenv))
 	}
-	err := root(os.Getenv).ExecuteContext(ctx)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
+	cmd, err := root(os.Getenv).ExecuteContextC(ctx)
 	stop()
 	if err != nil {
-		os.Exit(report(err))
+		os.Exit(report(os.Stderr, cmd, err))
 	}
 }
 
@@ -43,37 +42,48 @@ func root(getenv func(string) string) *cobra.Command {
 		Use:   "davit",
 		Short: "Deploy applications to servers of your own",
 		Long: "Davit is a self-hosted deployment platform: it builds, runs and routes applications,\n" +
-			"and shows status and logs live through one GraphQL API.",
+			"and shows status and logs live through one GraphQL API.\n\n" +
+			"Commands end with status 0, or by what went wrong: 2 the command was typed wrong, 3 a value\n" +
+			"is wrong, 4 not signed in or not allowed, 5 not found, 6 not possible in the present state,\n" +
+			"7 over a limit, 8 the application or its build failed, 9 something needed is away, 130 Ctrl-C.",
+		Example:       "  davit serve\n  davit deploy ./shop\n  davit logs -f --dir ./shop",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	cmd.AddCommand(serveCommand(getenv), proxyCommand(), versionCommand())
-	cmd.AddCommand(clientCommands(getenv)...)
+	cmd.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server:"}, &cobra.Group{ID: serviceGroup, Title: "A service:"}, &cobra.Group{ID: overviewGroup, Title: "What is there:"})
+	cmd.AddCommand(grouped(serverGroup, serverCommands(getenv)...)...)
+	cmd.AddCommand(grouped(serverGroup, doctorCommand(getenv))...)
+	cmd.AddCommand(grouped(serviceGroup, serviceCommands(getenv)...)...)
+	cmd.AddCommand(grouped(overviewGroup, projectsCommand(getenv), servicesCommand(getenv), psCommand(getenv))...)
+	cmd.AddCommand(versionCommand())
+	cmd.InitDefaultCompletionCmd()
+	cmd.SetFlagErrorFunc(wrongUsage)
+	group(cmd)
+	refine(cmd)
 	return cmd
 }
 
-// report prints err for a person and returns the exit status of its class.
-func report(err error) int {
-	if status, ok := errors.AsType[exitStatus](err); ok {
-		return int(status)
+const serverGroup, serviceGroup, overviewGroup = "server", "service", "overview"
+
+func grouped(id string, cmds ...*cobra.Command) []*cobra.Command {
+	for _, c := range cmds {
+		c.GroupID = id
 	}
-	f, ok := errors.AsType[*fault.Error](err)
-	if !ok {
-		fmt.Fprintln(os.Stderr, "davit:", err)
-		return fault.ExitFailure
-	}
-	fmt.Fprintln(os.Stderr, "davit:", err)
-	if f.Hint != "" {
-		fmt.Fprintln(os.Stderr, f.Hint)
-	}
-	return f.Code.Info().Exit
+	return cmds
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
-		Run: func(cmd *cobra.Command, _ []string) {
-			fmt.Fprintf(cmd.OutOrStdout(), "davit %s (%s)\n", Version, Commit)
+	var s session
+	cmd := &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs, Example: "  davit version\n  davit version --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if s.json {
+				return s.emit(cmd.OutOrStdout(), map[string]string{"version": Version, "commit": Commit})
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "davit %s (%s)\n", Version, Commit)
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&s.json, "json", false, "print one JSON object a line")
+	return cmd
 }

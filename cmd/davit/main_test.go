@@ -27,9 +27,12 @@ func TestScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata/script",
-		Setup:         func(e *testscript.Env) error { return setUp(e, bin, hello) },
-		Condition:     condition,
+		Dir:       "testdata/script",
+		Setup:     func(e *testscript.Env) error { return setUp(e, bin, hello) },
+		Condition: condition,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "jsonl": jsonl, "tty": tty,
+		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
 }
@@ -56,6 +59,9 @@ func setUp(e *testscript.Env, bin, hello string) error {
 	e.Setenv("DAVIT_PROXY_LISTEN", ports[1])
 	e.Setenv("DAVIT_DATA", data)
 	e.Setenv("DAVIT_RUNNER", "process")
+	e.Setenv("TEST_REGISTRY", os.Getenv("TEST_REGISTRY"))
+	e.Setenv("BIN", bin)
+	e.Setenv("TERM", "xterm")
 	e.Defer(func() {
 		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
 			takeDown(filepath.Join(bin, "davit"), e.Vars)

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -13,12 +15,17 @@ import (
 	"github.com/davitdev/davit/internal/proxy"
 )
 
+// serverCommands are the commands that are the server.
+func serverCommands(getenv func(string) string) []*cobra.Command {
+	return []*cobra.Command{serveCommand(getenv), proxyCommand()}
+}
+
 // proxyCommand is the data plane. davit serve starts it; people need not.
 func proxyCommand() *cobra.Command {
 	var o proxy.Options
 	var report int
 	cmd := &cobra.Command{
-		Use: "proxy", Short: "Route requests to applications (started by davit serve)", Args: cobra.NoArgs, Hidden: true,
+		Use: "proxy", Short: "Route requests to applications (started by davit serve)", Args: cobra.NoArgs, Hidden: true, Example: "  davit proxy --data ./davit-data",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Version = Version + " " + Commit
 			o.Log = slog.New(slog.NewJSONHandler(os.Stderr, nil))

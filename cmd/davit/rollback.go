@@ -135,5 +135,6 @@ func pick(ctx context.Context, c *client.Client, l link, args []string, choose f
 			return d, nil
 		}
 	}
-	return deploymentView{}, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0])
+	return deploymentView{}, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0]).
+		WithHint("\"davit status\" says the numbers of the newest, and of the one that serves.")
 }

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -40,7 +42,7 @@ func (h *house) useDocker(ctx context.Context, installation string) (buildpkg.Bu
 	if err != nil {
 		return nil, fault.Wrap(err, fault.RunnerAway, "no Docker engine answers")
 	}
-	h.runner, h.runnerNote = engine, fmt.Sprintf("Docker %s (%s)", info.Version, info.Platform)
+	h.runner, h.runnerNote = engine, fmt.Sprintf("Docker %s (%s, %s)", info.Version, info.Platform, info.Storage)
 	return &buildpkg.BuildKit{
 		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: h.outbound().Allow, Installation: installation,
 	}, nil

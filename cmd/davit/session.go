@@ -33,11 +33,12 @@ type session struct {
 	json          bool
 }
 
-// clientCommands are the commands that speak to a server.
-func clientCommands(getenv func(string) string) []*cobra.Command {
+// serviceCommands are the commands about the service of a directory.
+func serviceCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
-		deployCommand(getenv), statusCommand(getenv), psCommand(getenv), logsCommand(getenv), cancelCommand(getenv), rollbackCommand(getenv),
-		deleteCommand(getenv), stopCommand(getenv), startCommand(getenv), restartCommand(getenv), scaleCommand(getenv),
+		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), redeployCommand(getenv),
+		rollbackCommand(getenv), cancelCommand(getenv), scaleCommand(getenv), restartCommand(getenv), stopCommand(getenv), startCommand(getenv),
+		deleteCommand(getenv),
 	}
 }
 
@@ -54,7 +55,21 @@ func newSession(cmd *cobra.Command, getenv func(string) string) *session {
 // linked also takes the directory whose service the command is about.
 func (s *session) linked(cmd *cobra.Command) *session {
 	cmd.Flags().StringVarP(&s.dir, "dir", "C", ".", "directory that was deployed")
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return s.gone(run(cmd, args)) }
 	return s
+}
+
+// gone adds to an object that is missing that the link may be out of date.
+func (s *session) gone(err error) error {
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok || f.Code != fault.NotFound || f.Hint != "" {
+		return err
+	}
+	if _, linked, lerr := readLink(s.dir); lerr != nil || !linked {
+		return err
+	}
+	return f.WithHint("If the service of this directory was deleted, remove %s and deploy again.", filepath.Join(s.dir, linkFile))
 }
 
 // client returns the client of the server.
@@ -62,11 +77,16 @@ func (s *session) client() (*client.Client, error) {
 	token := cmp.Or(s.token, s.getenv("DAVIT_TOKEN"))
 	if token == "" && isLocal(s.server) {
 		var err error
-		if token, err = localToken(cmp.Or(s.getenv("DAVIT_DATA"), config.Defaults().Data)); err != nil {
+		if token, err = localToken(defaultData(s.getenv)); err != nil {
 			return nil, err
 		}
 	}
 	return client.New(s.server, token)
+}
+
+// defaultData is the data directory where no flag names one.
+func defaultData(getenv func(string) string) string {
+	return cmp.Or(getenv("DAVIT_DATA"), config.Defaults().Data)
 }
 
 // localToken reads the operator's token of a data directory, "" without one.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -71,7 +72,15 @@ func statusOf(d deploymentView) string {
 }
 
 func replicaCount(i instanceView) string {
-	running, all := 0, 0
+	running, all := runningOf(i)
+	if all == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d of %d run", running, all)
+}
+
+// runningOf counts the replicas that run, and all that are there.
+func runningOf(i instanceView) (running, all int) {
 	for _, r := range i.Replicas {
 		if r.Status == lifecycle.ReplicaRemoved {
 			continue
@@ -81,7 +90,7 @@ func replicaCount(i instanceView) string {
 			running++
 		}
 	}
-	return fmt.Sprintf("%d of %d run", running, all)
+	return running, all
 }
 
 func psCommand(getenv func(string) string) *cobra.Command {
@@ -119,70 +128,27 @@ func psCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-// page is what a connection tells about its pages.
-type page struct {
-	HasNextPage bool
-	EndCursor   *string
-}
-
 // eachInstance calls fn with every instance of a workspace.
 func eachInstance(ctx context.Context, c *client.Client, workspace string, fn func(instanceView) error) error {
-	var projects struct {
-		Workspace struct {
-			Projects struct {
-				Nodes    []named
-				PageInfo page
-			}
-		}
-	}
-	v := client.Variables{"w": workspace, "after": nil}
-	for {
-		err := c.Do(ctx, `query($w:String!,$after:Cursor){workspace(slug:$w){projects(first:100,after:$after){nodes{id slug} pageInfo{hasNextPage endCursor}}}}`, v, &projects)
-		if err != nil {
+	return eachProject(ctx, c, workspace, `id slug`, func(node json.RawMessage) error {
+		var p named
+		if err := json.Unmarshal(node, &p); err != nil {
 			return err
 		}
-		for _, p := range projects.Workspace.Projects.Nodes {
-			if err := instancesOf(ctx, c, p.ID, fn); err != nil {
+		const fields = `instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
+			routes{url} activeDeployment{id number status conclusion url isActive}
+			latestDeployment{id number status conclusion url isActive} replicas{status health restarts}}`
+		return servicesOf(ctx, c, p.ID, fields, func(node json.RawMessage) error {
+			var svc struct{ Instances []instanceView }
+			if err := json.Unmarshal(node, &svc); err != nil {
 				return err
 			}
-		}
-		if !projects.Workspace.Projects.PageInfo.HasNextPage {
-			return nil
-		}
-		v["after"] = projects.Workspace.Projects.PageInfo.EndCursor
-	}
-}
-
-func instancesOf(ctx context.Context, c *client.Client, projectID string, fn func(instanceView) error) error {
-	v := client.Variables{"p": projectID, "after": nil}
-	for {
-		var out struct {
-			Node struct {
-				Services struct {
-					Nodes    []struct{ Instances []instanceView }
-					PageInfo page
-				}
-			}
-		}
-		// Ten at a time: the API prices what a query may return.
-		err := c.Do(ctx, `query($p:ID!,$after:Cursor){node(id:$p){... on Project{services(first:10,after:$after){
-			nodes{instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
-				routes{url} activeDeployment{id number status conclusion url isActive}
-				latestDeployment{id number status conclusion url isActive} replicas{status health restarts}}}
-			pageInfo{hasNextPage endCursor}}}}}`, v, &out)
-		if err != nil {
-			return err
-		}
-		for _, svc := range out.Node.Services.Nodes {
 			for _, i := range svc.Instances {
 				if err := fn(i); err != nil {
 					return err
 				}
 			}
-		}
-		if !out.Node.Services.PageInfo.HasNextPage {
 			return nil
-		}
-		v["after"] = out.Node.Services.PageInfo.EndCursor
-	}
+		})
+	})
 }

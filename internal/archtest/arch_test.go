@@ -87,6 +87,8 @@ var home = map[string][]string{
 	"github.com/coder/websocket":    {"graph/transport", "internal/client"},
 	"github.com/miekg/dns":          {"internal/proxy"},
 	"github.com/spf13/cobra":        {},
+	"github.com/compose-spec":       {},
+	"github.com/cli/browser":        {},
 }
 
 func TestImportRule(t *testing.T) {

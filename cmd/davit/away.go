@@ -1,0 +1,33 @@
+//go:build !unix
+
+package main
+
+import (
+	"context"
+	"io"
+	"runtime"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// serverCommands are the commands that are the server: here it cannot run, and
+// says so.
+func serverCommands(func(string) string) []*cobra.Command {
+	return []*cobra.Command{{
+		Use: "serve", Short: "Run Davit on this machine (Linux and macOS)", DisableFlagParsing: true, Example: "  davit serve",
+		RunE: func(*cobra.Command, []string) error { return noServer() },
+	}}
+}
+
+// noServer is the error of what needs a server's machine.
+func noServer() error {
+	return fault.New(fault.Invalid, "Davit's server does not run on %s.", runtime.GOOS).
+		WithHint("Run \"davit serve\" on Linux, and name it here with --server and --token.")
+}
+
+func (*session) stopAll(context.Context, string, io.Writer) error { return noServer() }
+
+// checkMachine has nothing to look at where no server runs.
+func checkMachine(context.Context, func(string) string, string) []check { return nil }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/fault"
+)
+
+// verdict is what a check found.
+type verdict string
+
+const (
+	sound   verdict = "OK"
+	warning verdict = "WARNING" // it works, and should be looked after
+	broken  verdict = "FAILED"
+	unknown verdict = "UNKNOWN" // it could not be looked at
+)
+
+// check is one thing that was looked at.
+type check struct {
+	Name    string  `json:"name"`
+	Verdict verdict `json:"verdict"`
+	Message string  `json:"message"`
+	Hint    string  `json:"hint,omitempty"` // what to do, for what is not sound
+}
+
+var verdictMarks = map[verdict]string{sound: "✓", warning: "!", broken: "✗", unknown: "-"}
+
+func doctorCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	data := defaultData(getenv)
+	cmd := &cobra.Command{
+		Use: "doctor", Short: "Look what is wrong with the server and this machine", Args: cobra.NoArgs,
+		Long: "Asks the server how its parts are and compares clocks and versions; on the server's machine it\n" +
+			"looks at the data directory, the disk, the database, the container engine, the ports and the proxy,\n" +
+			"too, also while no server runs. It changes nothing. The status is 0 if nothing failed, else 9.",
+		Example: "  davit doctor\n  davit doctor --data /var/lib/davit\n  davit doctor --json | jq 'select(.verdict != \"OK\")'",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			stop := s.waiting(cmd.OutOrStdout(), "looking")
+			checks, err := s.checkServer(cmd.Context())
+			if err == nil && isLocal(s.server) {
+				checks = append(checks, checkMachine(cmd.Context(), getenv, data)...)
+			}
+			stop()
+			if err != nil {
+				return err
+			}
+			return s.showChecks(cmd.OutOrStdout(), checks)
+		},
+	}
+	s = newSession(cmd, getenv)
+	cmd.Flags().StringVar(&data, "data", data, "data directory, on the server's machine ($DAVIT_DATA)")
+	return cmd
+}
+
+func (s *session) showChecks(out io.Writer, checks []check) error {
+	failed, warned := 0, 0
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, c := range checks {
+		if c.Verdict == broken {
+			failed++
+		}
+		if c.Verdict == warning {
+			warned++
+		}
+		if s.json {
+			if err := s.emit(out, c); err != nil {
+				return err
+			}
+			continue
+		}
+		fmt.Fprintf(w, "%s %s\t%s\n", verdictMarks[c.Verdict], c.Name, plain(c.Message))
+		if c.Hint != "" {
+			fmt.Fprintf(w, "\t%s\n", plain(c.Hint))
+		}
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	switch {
+	case failed > 0:
+		s.say(out, "%s failed.", counted(failed, "check", "checks"))
+		return exitStatus(fault.ExitOutage)
+	case warned > 0:
+		s.say(out, "It works, with %s to look after.", counted(warned, "thing", "things"))
+	default:
+		s.say(out, "All is well.")
+	}
+	return nil
+}
+
+// componentHints say what to do about a part of the server that does not work.
+var componentHints = map[string]string{
+	"database":    "Look at the disk and at the log that \"davit serve\" prints.",
+	"runner":      "Start the container engine, or run \"davit serve --runner process\".",
+	"proxy":       "Look at proxy.log in the data directory; \"davit serve\" starts the proxy again.",
+	"name server": "Containers use the engine's name server instead: names of other services may not resolve. Run the server as root, or open UDP port 53 on its bridges.",
+}
+
+const (
+	skewWarned = 2 * time.Second
+	skewFailed = 30 * time.Second
+)
+
+// checkServer asks the server. That none answers is a finding; an error is
+// that nothing can be asked at all.
+func (s *session) checkServer(ctx context.Context) ([]check, error) {
+	c, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, fault.New(fault.DeadlineExceeded, "It did not answer in 15 seconds."))
+	defer cancel()
+	var out struct {
+		Viewer struct {
+			DisplayName string `json:"displayName"`
+		} `json:"viewer"`
+		Platform struct {
+			Version, Commit string
+			Components      []struct {
+				Name      string
+				Healthy   bool
+				LatencyMs *float64
+				Message   *string
+				CheckedAt time.Time
+			}
+		}
+	}
+	asked := time.Now()
+	err = c.Do(ctx, `{viewer{displayName} platform{version commit components{name healthy latencyMs message checkedAt}}}`, nil, &out)
+	took := time.Since(asked)
+	if err != nil {
+		if ctx.Err() != nil && fault.CodeOf(err) == fault.Internal {
+			return nil, err
+		}
+		return []check{unanswered(s.server, err)}, nil
+	}
+	p := out.Platform
+	checks := []check{
+		{"server", sound, fmt.Sprintf("%s answers in %s, to %s.", s.server, short(took), out.Viewer.DisplayName), ""},
+		sameVersion(p.Version+" "+p.Commit, Version+" "+Commit),
+	}
+	if len(p.Components) > 0 {
+		// The first part is asked as soon as the request is there.
+		checks = append(checks, checkClock(p.Components[0].CheckedAt, asked, asked.Add(took)))
+	}
+	for _, part := range p.Components {
+		one := check{Name: part.Name, Verdict: sound, Message: "answers"}
+		if part.LatencyMs != nil {
+			one.Message += fmt.Sprintf(" in %s", short(time.Duration(*part.LatencyMs*float64(time.Millisecond))))
+		}
+		if part.Message != nil {
+			one.Message = strings.TrimSuffix(*part.Message, ".") + "."
+		} else {
+			one.Message += "."
+		}
+		if !part.Healthy {
+			one.Verdict, one.Hint = broken, componentHints[part.Name]
+			if part.Name == "name server" { // what runs goes on without it
+				one.Verdict = warning
+			}
+		}
+		checks = append(checks, one)
+	}
+	return checks, nil
+}
+
+// unanswered is the check of a server that did not tell how it is.
+func unanswered(server string, err error) check {
+	one := check{Name: "server", Verdict: broken, Message: err.Error()}
+	switch fault.CodeOf(err).Info().Class {
+	case fault.ClassAuth, fault.ClassAccess:
+		one.Message = server + " answers, but does not know who asks: " + err.Error()
+		one.Hint = hintFor(fault.Unauthenticated)
+	case fault.ClassOutage:
+		one.Hint = "Start one with \"davit serve\", or name another with --server."
+	default:
+	}
+	return one
+}
+
+func sameVersion(server, here string) check {
+	if server == here {
+		return check{"version", sound, here + ", as this command.", ""}
+	}
+	return check{"version", warning, fmt.Sprintf("The server is %s, this command %s.", server, here), "Use the same version of both."}
+}
+
+// checkClock compares the server's clock with ours, between which a request
+// that was sent and answered lies.
+func checkClock(server, sent, answered time.Time) check {
+	skew := time.Duration(0)
+	if server.Before(sent) {
+		skew = server.Sub(sent)
+	} else if server.After(answered) {
+		skew = server.Sub(answered)
+	}
+	one := check{Name: "clock", Verdict: sound, Message: "The server's and ours agree."}
+	if size := skew.Abs(); size >= skewWarned {
+		word := "ahead of"
+		if skew < 0 {
+			word = "behind"
+		}
+		one = check{"clock", warning, fmt.Sprintf("The server's is %s %s ours.", short(size), word), "Set both by NTP: tokens and times of logs depend on them."}
+		if size >= skewFailed {
+			one.Verdict = broken
+		}
+	}
+	return one
+}

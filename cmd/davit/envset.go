@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+)
+
+func envSetCommand(getenv func(string) string) *cobra.Command {
+	var v *variables
+	var secret bool
+	cmd := &cobra.Command{
+		Use: "set NAME[=VALUE]...", Short: "Set variables", Args: cobra.MinimumNArgs(1),
+		Long: "Sets variables. One may be named without a value: it is then read from stdin, or on a terminal\n" +
+			"asked for without being shown. So a secret is neither in the shell's history nor in the list of processes.",
+		Example: "  davit env set LOG_LEVEL=debug REGION=eu\n  davit env set --secret API_KEY\n  pass show db | davit env set --secret --redeploy DATABASE_URL",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			list, asked := make([]client.Variables, 0, len(args)), false
+			for _, arg := range args {
+				name, value, given := strings.Cut(arg, "=")
+				if !given {
+					if asked {
+						return fault.New(fault.Invalid, "Only one value can be read: give the others as NAME=VALUE.")
+					}
+					asked = true
+					var err error
+					if value, err = askValue(cmd, name); err != nil {
+						return err
+					}
+				}
+				list = append(list, client.Variables{"name": name, "value": value, "secret": secret})
+			}
+			return v.set(cmd, list, false)
+		},
+	}
+	v = newVariables(cmd, getenv, true)
+	cmd.Flags().BoolVar(&secret, "secret", false, "write-only from now on")
+	return cmd
+}
+
+// askValue reads the value of a variable: what is typed unseen on a terminal,
+// else all of stdin but the end of its last line.
+func askValue(cmd *cobra.Command, name string) (string, error) {
+	in := cmd.InOrStdin()
+	if f, ok := in.(*os.File); ok && isTerminal(in) {
+		return askUnseen(f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
+	}
+	text, err := readBounded(in)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), nil
+}
+
+// askUnseen reads a line that is not shown. What is typed before the question
+// is there is not shown either.
+func askUnseen(in *os.File, out io.Writer, question string) (string, error) {
+	before, err := term.MakeRaw(int(in.Fd())) //nolint:gosec // a descriptor
+	if err != nil {
+		return "", fmt.Errorf("read value: %w", err)
+	}
+	text, err := term.NewTerminal(struct {
+		io.Reader
+		io.Writer
+	}{in, out}, "").ReadPassword(question)
+	if rerr := term.Restore(int(in.Fd()), before); rerr != nil { //nolint:gosec // a descriptor
+		return "", fmt.Errorf("restore terminal: %w", rerr)
+	}
+	if err != nil { // Ctrl-C or Ctrl-D
+		fmt.Fprintln(out)
+		return "", fault.New(fault.Canceled, "Nothing was set.")
+	}
+	return text, nil
+}

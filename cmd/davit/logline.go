@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
+)
+
+// logLine is a line of a log, with the names of the API.
+type logLine struct {
+	Cursor    string    `json:"cursor"`
+	Timestamp time.Time `json:"timestamp"`
+	Stream    string    `json:"stream"`
+	Severity  string    `json:"severity"`
+	Message   string    `json:"message"`
+	ReplicaID *string   `json:"replicaId"`
+}
+
+// logGap is a place where lines are missing.
+type logGap struct {
+	Dropped *int64
+	Reason  string
+	From    string
+}
+
+const lineFields = `cursor timestamp stream severity message replicaId`
+
+// linePrinter prints lines of a log.
+type linePrinter struct {
+	*session
+	out   io.Writer
+	c     *client.Client
+	names map[string]string // of replicas, by id
+	day   string            // of the last line
+}
+
+// page prints the lines of a page and, each where it is, its gaps.
+func (p *linePrinter) page(ctx context.Context, lines []logLine, gaps []logGap) error {
+	behind := func(cursor string) func(logGap) bool { return func(g logGap) bool { return g.From == cursor } }
+	for _, g := range gaps { // those that are behind no line of the page
+		if !slices.ContainsFunc(lines, func(l logLine) bool { return l.Cursor == g.From }) {
+			if err := p.gap(g); err != nil {
+				return err
+			}
+		}
+	}
+	for i, l := range lines {
+		if err := p.lines(ctx, lines[i:i+1]); err != nil {
+			return err
+		}
+		if g := slices.IndexFunc(gaps, behind(l.Cursor)); g >= 0 {
+			if err := p.gap(gaps[g]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
+	for _, l := range lines {
+		replica := ""
+		if !p.json {
+			replica = p.replica(ctx, l.ReplicaID)
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx) // Ctrl-C in the middle of many lines
+		}
+		if p.json {
+			if err := p.emit(p.out, l); err != nil {
+				return err
+			}
+			continue
+		}
+		if day := l.Timestamp.Local().Format("Monday, 2 January 2006"); day != p.day {
+			if p.day != "" || day != time.Now().Format("Monday, 2 January 2006") {
+				fmt.Fprintf(p.out, "-- %s\n", day)
+			}
+			p.day = day
+		}
+		// Of control characters the server keeps colours alone.
+		if _, err := fmt.Fprintf(p.out, "%s %-6s %-5s %s\n", l.Timestamp.Local().Format("15:04:05.000"), l.Stream, replica, l.Message); err != nil {
+			return fmt.Errorf("print: %w", err)
+		}
+	}
+	return nil
+}
+
+// replica names a replica by the number of its deployment and its own. One
+// that is not known any more has no name.
+func (p *linePrinter) replica(ctx context.Context, id *string) string {
+	if id == nil {
+		return ""
+	}
+	name, known := p.names[*id]
+	if known {
+		return name
+	}
+	var out struct {
+		Node struct {
+			Slot       int
+			Deployment struct{ Number int }
+		}
+	}
+	err := p.c.Do(ctx, `query($id:ID!){node(id:$id){... on Replica{slot deployment{number}}}}`, client.Variables{"id": *id}, &out)
+	if err == nil {
+		name = fmt.Sprintf("#%d/%d", out.Node.Deployment.Number, out.Node.Slot)
+	}
+	p.names[*id] = name
+	return name
+}
+
+// gap says that lines are missing.
+func (p *linePrinter) gap(g logGap) error {
+	if p.json {
+		return p.emit(p.out, map[string]any{"gap": g.Reason, "dropped": g.Dropped})
+	}
+	count := "lines are"
+	if g.Dropped != nil {
+		count = counted(int(*g.Dropped), "line is", "lines are")
+	}
+	_, err := fmt.Fprintf(p.out, "-- %s missing here: %s\n", count, plain(strings.ToLower(strings.ReplaceAll(g.Reason, "_", " "))))
+	return err
+}
+
+// aim finds whose log is wanted.
+func (w *logWish) aim(ctx context.Context, c *client.Client, l link, args []string) error {
+	w.source = client.Variables{"serviceInstanceId": l.InstanceID}
+	if len(args) == 1 {
+		d, err := pick(ctx, c, l, args, underWay, "")
+		if err != nil {
+			return err
+		}
+		w.source = client.Variables{"deploymentId": d.ID}
+	}
+	if w.build {
+		return w.aimAtBuild(ctx, c, l)
+	}
+	if w.replica != "" {
+		return w.aimAtReplica(ctx, c, l)
+	}
+	return nil
+}
+
+// aimAtBuild wants the build of the deployment that is wanted, or of the
+// newest that has one.
+func (w *logWish) aimAtBuild(ctx context.Context, c *client.Client, l link) error {
+	type built struct {
+		ID    string
+		Build *struct{ ID string }
+	}
+	var out struct {
+		Node struct {
+			Deployments struct{ Nodes []built }
+		}
+	}
+	err := c.Do(ctx, `query($i:ID!){node(id:$i){... on ServiceInstance{deployments(first:100){nodes{id build{id}}}}}}`, client.Variables{"i": l.InstanceID}, &out)
+	if err != nil {
+		return err
+	}
+	wanted, named := w.source["deploymentId"]
+	for _, d := range out.Node.Deployments.Nodes {
+		if d.Build != nil && (!named || d.ID == wanted) {
+			w.source = client.Variables{"buildId": d.Build.ID}
+			return nil
+		}
+	}
+	return fault.New(fault.Conflict, "Nothing was built there.").WithHint("A rollback and a deployment of an image build nothing.")
+}
+
+// aimAtReplica wants one replica.
+func (w *logWish) aimAtReplica(ctx context.Context, c *client.Client, l link) error {
+	if ident.Is(w.replica, ident.Replica) {
+		w.filter["replicaId"] = w.replica
+		return nil
+	}
+	of, slot, both := strings.Cut(strings.TrimPrefix(w.replica, "#"), "/")
+	var args []string
+	if both {
+		args = []string{of}
+	} else {
+		slot = of
+	}
+	number, err := strconv.Atoi(slot)
+	if err != nil {
+		return fault.New(fault.Invalid, "--replica is a number such as 0, or with its deployment 3/0, or an id, not %q.", w.replica)
+	}
+	d, err := pick(ctx, c, l, args, serving, "The service is not deployed yet.")
+	if err != nil {
+		return err
+	}
+	var out struct {
+		Deployment struct {
+			Replicas []struct {
+				ID   string
+				Slot int
+			}
+		}
+	}
+	if err := c.Do(ctx, `query($id:ID!){deployment(id:$id){replicas{id slot}}}`, client.Variables{"id": d.ID}, &out); err != nil {
+		return err
+	}
+	found := ""
+	for _, r := range out.Deployment.Replicas {
+		if r.Slot == number { // of several that had a number the newest, whose id is the highest
+			found = max(found, r.ID)
+		}
+	}
+	if found == "" {
+		return fault.New(fault.NotFound, "Deployment #%d has no replica %d.", d.Number, number).WithHint("They are counted from 0.")
+	}
+	w.filter["replicaId"] = found
+	return nil
+}

@@ -1,0 +1,206 @@
+//go:build unix
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/proxy"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/runner/docker"
+)
+
+const (
+	diskWarned = 5 << 30
+	diskFailed = 500 << 20
+)
+
+// checkMachine looks at what a server on this machine needs.
+func checkMachine(ctx context.Context, getenv func(string) string, data string) []check {
+	c := config.Defaults()
+	c.Data = data
+	c.Listen = cmp.Or(getenv("DAVIT_LISTEN"), c.Listen)
+	c.ProxyListen = cmp.Or(getenv("DAVIT_PROXY_LISTEN"), c.ProxyListen)
+	c.Runner = cmp.Or(getenv("DAVIT_RUNNER"), c.Runner)
+	checks := []check{checkData(c), checkDisk(c.Data)}
+	if _, err := os.Stat(c.Data); err == nil {
+		checks = append(checks, checkDatabase(ctx, c))
+	}
+	if c.Runner != "process" {
+		checks = append(checks, checkEngine(ctx, c.Runner == "docker"))
+	}
+	return append(checks, checkPorts(ctx, c)...)
+}
+
+// checkData looks who can read the data directory and the secrets in it.
+func checkData(c config.Config) check {
+	const name = "data directory"
+	info, err := os.Stat(c.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		return check{name, unknown, c.Data + " does not exist yet; \"davit serve\" makes it.", "If it is elsewhere, name it with --data."}
+	}
+	if err != nil || !info.IsDir() {
+		return check{name, broken, c.Data + " is not a directory that can be read.", "Name another with --data, or mend its permissions."}
+	}
+	if unix.Access(c.Data, unix.R_OK|unix.W_OK|unix.X_OK) != nil {
+		return check{name, broken, c.Data + " cannot be written to by this user.", "Run this as the user of the server, or give the directory to it."}
+	}
+	var open []string
+	for _, path := range []string{c.Data, c.SecretKey(), c.TokenFile(), c.Database()} {
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 && (path == c.Data || info.Mode().Perm()&0o044 != 0 && !closed(c.Data)) {
+			open = append(open, path)
+		}
+	}
+	if len(open) > 0 {
+		return check{name, broken, "Others on this machine can read " + strings.Join(open, ", ") + ".", "chmod go= " + strings.Join(open, " ")}
+	}
+	return check{name, sound, c.Data + " can be written to, and by nobody else.", ""}
+}
+
+// closed reports whether a directory lets only its owner in.
+func closed(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && info.Mode().Perm()&0o077 == 0
+}
+
+// checkDisk looks how much space is left for a directory that exists or will.
+func checkDisk(dir string) check {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return check{"disk", unknown, "The directory cannot be found.", ""}
+	}
+	var fs unix.Statfs_t
+	for unix.Statfs(dir, &fs) != nil {
+		if dir == filepath.Dir(dir) {
+			return check{"disk", unknown, "Its free space is not known.", ""}
+		}
+		dir = filepath.Dir(dir)
+	}
+	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:gosec,unconvert // sizes differ between systems
+	one := check{Name: "disk", Verdict: sound, Message: size(free) + " are free."}
+	switch {
+	case free < diskFailed:
+		one.Verdict = broken
+	case free < diskWarned:
+		one.Verdict = warning
+	}
+	if one.Verdict != sound {
+		one.Hint = "Builds, images and logs need space: make some, or move the data directory."
+	}
+	return one
+}
+
+func size(n int64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return bytes(n)
+}
+
+func checkDatabase(ctx context.Context, c config.Config) check {
+	err := store.Verify(ctx, c.Database())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return check{"database file", unknown, "There is none yet.", ""}
+	case err != nil:
+		return check{"database file", broken, err.Error() + ".", "Restore the data directory from a backup, after keeping a copy of what is there."}
+	}
+	return check{"database file", sound, "It was read through, and is sound.", ""}
+}
+
+// checkEngine asks the container engine of this machine.
+func checkEngine(ctx context.Context, wanted bool) check {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	engine, err := docker.New(docker.Options{Installation: "doctor"})
+	if err != nil {
+		return check{"engine", broken, err.Error() + ".", "Mend DOCKER_HOST."}
+	}
+	info, err := engine.Info(ctx)
+	if err != nil {
+		one := check{"engine", warning, "No Docker engine answers: applications run as processes of this machine, not isolated.", "Install and start Docker, or name its socket in DOCKER_HOST."}
+		if wanted {
+			one.Verdict, one.Message = broken, "No Docker engine answers."
+		}
+		return one
+	}
+	one := check{"engine", sound, fmt.Sprintf("Docker %s for %s keeps images with %s.", info.Version, info.Platform, info.Storage), ""}
+	switch {
+	case info.Storage == "vfs":
+		one.Verdict, one.Hint = warning, "vfs copies every layer: use overlay2, builds are many times faster and smaller."
+	case !info.Limits.Memory || !info.Limits.CPU || !info.Limits.Pids:
+		one.Verdict, one.Hint = warning, "It cannot limit memory, CPU or processes: one application can take all of them. Enable these cgroup controllers."
+	}
+	return one
+}
+
+// checkPorts looks whether the API and the proxy listen, or could.
+func checkPorts(ctx context.Context, c config.Config) []check {
+	held, serving, err := findHolder(c.Lock())
+	api := check{Name: "API port"}
+	switch {
+	case err != nil:
+		api.Verdict, api.Message = unknown, err.Error()
+	case serving:
+		api.Verdict, api.Message = sound, fmt.Sprintf("davit serve listens on %s (process %d).", held.Listen, held.PID)
+	default:
+		api = free(ctx, "API port", "--listen", c.Listen)
+	}
+	hello, err := proxy.NewClient(c.Data).Hello(ctx)
+	if err != nil {
+		if serving {
+			return []check{api, {"proxy port", broken, "The server runs, and its proxy does not answer.", componentHints["proxy"]}}
+		}
+		return []check{api, free(ctx, "proxy port", "--proxy-listen", c.ProxyListen)}
+	}
+	return []check{api, answers(ctx, hello)}
+}
+
+// free looks whether an address can be listened on.
+func free(ctx context.Context, name, flag, addr string) check {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return check{name, broken, portFault(err, flag, addr).Error(), "Stop what listens there, or choose another address with " + flag + "."}
+	}
+	_ = ln.Close()
+	return check{name, sound, addr + " is free for davit serve.", ""}
+}
+
+// answers sends the proxy a request as a browser does.
+func answers(ctx context.Context, hello proxy.Hello) check {
+	const name = "proxy port"
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	addr := hello.Listen
+	if len(hello.Addrs) > 0 {
+		addr = hello.Addrs[0]
+	}
+	began := time.Now()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, holder{Listen: addr}.url()+"/", nil)
+	if err != nil {
+		return check{name, broken, err.Error(), componentHints["proxy"]}
+	}
+	req.Host = "doctor.invalid" // nobody's, so that no application is disturbed
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		return check{name, broken, "The proxy runs, and nothing answers on " + addr + ".", componentHints["proxy"]}
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
+	return check{name, sound, fmt.Sprintf("The proxy answers on %s in %s (process %d).", addr, short(time.Since(began)), hello.PID), ""}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+)
+
+func redeployCommand(getenv func(string) string) *cobra.Command {
+	var s *session
+	var detach, rebuild bool
+	cmd := &cobra.Command{
+		Use: "redeploy [ID|NUMBER]", Short: "Deploy again with today's settings and variables", Args: cobra.MaximumNArgs(1),
+		Long: "Deploys the source of a deployment again, with today's settings and variables: without an\n" +
+			"argument of the one that serves, or else of the newest. Its image is used again unless --rebuild is said.",
+		Example: "  davit redeploy\n  davit redeploy 3 --rebuild",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, l, err := s.link()
+			if err != nil {
+				return err
+			}
+			d, err := pick(cmd.Context(), c, l, args, serving, "The service is not deployed yet: deploy it first.")
+			if err != nil {
+				return err
+			}
+			return s.again(cmd.Context(), c, cmd.OutOrStdout(), d, !rebuild, detach)
+		},
+	}
+	s = newSession(cmd, getenv).linked(cmd)
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "build or pull the image anew")
+	cmd.Flags().BoolVar(&detach, "detach", false, "return as soon as it is requested")
+	return cmd
+}
+
+// serving picks the deployment that serves, else the newest.
+func serving(newestFirst []deploymentView) *deploymentView {
+	for _, d := range newestFirst {
+		if d.IsActive {
+			return &d
+		}
+	}
+	if len(newestFirst) == 0 {
+		return nil
+	}
+	return &newestFirst[0]
+}
+
+// again redeploys a deployment and watches that.
+func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, d deploymentView, reuseImage, detach bool) error {
+	var done struct {
+		Redeploy struct{ Deployment deploymentView }
+	}
+	err := c.Do(ctx, `mutation($id:ID!,$reuse:Boolean!){redeploy(input:{deploymentId:$id,reuseImage:$reuse}){deployment{`+deploymentFields+`}}}`,
+		client.Variables{"id": d.ID, "reuse": reuseImage}, &done)
+	if err != nil {
+		return err
+	}
+	s.say(out, "Deploying #%d again.", d.Number)
+	return s.watch(ctx, c, out, done.Redeploy.Deployment, detach)
+}

@@ -1,0 +1,98 @@
+//go:build unix
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/proxy"
+)
+
+// stopLimit is how long services, a control plane or a proxy may take to end.
+const stopLimit = 2 * time.Minute
+
+// stopAll takes down what runs of a data directory, the applications first.
+// What is down already is no error.
+func (s *session) stopAll(ctx context.Context, data string, out io.Writer) error {
+	if _, err := os.Stat(data); errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.NotFound, "There is no data directory %s.", data).WithHint("Name it with --data.")
+	}
+	data, err := filepath.Abs(data)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, stopLimit, fault.New(fault.DeadlineExceeded, "Not everything ended in %s.", stopLimit))
+	defer cancel()
+	h, serving, err := findHolder(config.Config{Data: data}.Lock())
+	if err != nil {
+		return err
+	}
+	if serving {
+		if err := s.stopServices(ctx, h, data, out); err != nil {
+			return err
+		}
+		if err := h.end(ctx, config.Config{Data: data}.Lock()); err != nil {
+			return err
+		}
+		s.say(out, "The control plane has ended.")
+	} else {
+		s.say(out, "No control plane serves %s: its applications, if any run, go on. Begin \"davit serve\" to stop them.", data)
+	}
+	if err := proxy.NewClient(data).Quit(ctx); err != nil {
+		return err
+	}
+	s.say(out, "The proxy has ended.")
+	return nil
+}
+
+// stopServices stops every service that is deployed.
+func (s *session) stopServices(ctx context.Context, h holder, data string, out io.Writer) error {
+	token, err := localToken(data)
+	if err != nil {
+		return err
+	}
+	c, err := client.New(h.url(), cmp.Or(s.token, token))
+	if err != nil {
+		return err
+	}
+	return eachInstance(ctx, c, "default", func(i instanceView) error {
+		if err := endDeployment(ctx, c, i.LatestDeployment); err != nil {
+			return err
+		}
+		i, err := loadInstance(ctx, c, i.ID) // it may have gone live meanwhile
+		if err != nil || i.ActiveDeployment == nil || i.Status == lifecycle.InstanceStopped {
+			return err
+		}
+		if err := operate(ctx, c, "stopService", i.ID); err != nil {
+			return err
+		}
+		s.say(out, "Service %s of %s in %s has stopped.", plain(i.Service.Name), plain(i.Service.Project.Name), plain(i.Environment.Name))
+		return nil
+	})
+}
+
+// endDeployment cancels a deployment that is under way and waits until it ended,
+// one way or the other.
+func endDeployment(ctx context.Context, c *client.Client, d *deploymentView) error {
+	if d == nil || d.Status.Final() {
+		return nil
+	}
+	var out struct{}
+	err := c.Do(ctx, `mutation($id:ID!){cancelDeployment(input:{deploymentId:$id}){deployment{id}}}`, client.Variables{"id": d.ID}, &out)
+	if err != nil && !fault.Is(err, fault.AlreadyLive) && !fault.Is(err, fault.Conflict) {
+		return err
+	}
+	_, err = followDeployment(ctx, c, d.ID, func(deploymentView) error { return nil })
+	return err
+}
