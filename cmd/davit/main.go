@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/runner/process"
 )
 
@@ -25,8 +23,8 @@ var (
 func main() {
 	process.Shim() // in a process that watches a program, this does not return
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	if filepath.Base(os.Args[0]) == git.SSHProgram {
-		os.Exit(git.SSH(ctx, os.Args[1:], os.Getenv))
+	if status, asked := runAsSSH(ctx, os.Args, os.Getenv); asked {
+		os.Exit(status)
 	}
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
 	cmd, err := root(os.Getenv).ExecuteContextC(ctx)
