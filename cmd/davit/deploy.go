@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -15,6 +16,7 @@ import (
 type deployment struct {
 	*session
 	image, message string
+	repo           repository
 	project, name  string
 	workspace      string
 	yes, detach    bool
@@ -27,14 +29,16 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	var d deployment
 	cmd := &cobra.Command{
 		Use:   "deploy [DIR]",
-		Short: "Deploy a directory, or an image, and follow it until it is live",
+		Short: "Deploy a directory, a git repository or an image, and follow it until it is live",
 		Long: "Packs DIR (the current directory if absent) without what .gitignore and .dockerignore\n" +
 			"name, sends it, and follows the deployment until it ended.\n\n" +
 			"The first time it makes a project and a service, and remembers them in DIR/.davit.\n" +
 			"It ends with status 0 only if the deployment went live; with 8 if the application or its\n" +
 			"build failed, with 9 if Davit or something it depends on did.",
 		Example: "  davit deploy\n  davit deploy ./shop --project shop --name web --yes\n" +
-			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1",
+			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1\n" +
+			"  davit deploy --git https://github.com/team/shop --ref v2 --root apps/web\n" +
+			"  davit deploy --git git@github.com:team/shop.git --deploy-key",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.dir = "."
@@ -48,6 +52,7 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	d.session = newSession(cmd, getenv)
 	f := cmd.Flags()
 	f.StringVar(&d.image, "image", "", "deploy this image instead of the directory")
+	d.repo.flags(f, getenv)
 	f.StringVarP(&d.message, "message", "m", "", "what to remember the deployment by")
 	f.StringVar(&d.project, "project", "", "project to deploy to the first time; made of the directory's name if absent")
 	f.StringVar(&d.name, "name", "", "name of the service the first time (default \"web\")")
@@ -63,17 +68,34 @@ func (d *deployment) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := d.repo.check(d.image); err != nil {
+		return err
+	}
 	l, err := d.ensureLink(ctx, c)
 	if err != nil {
 		return err
+	}
+	if d.repo.url != "" {
+		key, err := d.repo.become(ctx, c, l.ServiceID)
+		if err != nil || key != "" {
+			return errors.Join(err, d.showKey(key))
+		}
 	}
 	input := client.Variables{"serviceInstanceId": l.InstanceID, "skipBuildCache": d.noCache}
 	if d.message != "" {
 		input["message"] = d.message
 	}
-	if d.image != "" {
+	switch {
+	case d.image != "":
 		input["image"] = d.image
-	} else if input["artifactId"], err = d.send(ctx, c, l.ServiceID); err != nil {
+	case d.repo.said():
+		if d.repo.ref != "" {
+			input["ref"] = d.repo.ref
+		}
+	default:
+		input["artifactId"], err = d.send(ctx, c, l.ServiceID)
+	}
+	if err != nil {
 		return err
 	}
 	var out struct {

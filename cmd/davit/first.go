@@ -28,7 +28,7 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 	if err != nil {
 		return l, err
 	}
-	project := cmp.Or(d.project, spec.Slugify(filepath.Base(dir)), "app")
+	project := cmp.Or(d.project, d.repo.name(), spec.Slugify(filepath.Base(dir)), "app")
 	name := cmp.Or(d.name, "web")
 	if !d.yes && !d.json && isTerminal(d.in) && isTerminal(d.out) {
 		if project, name, err = d.ask(ctx, c, project, name, dir); err != nil {

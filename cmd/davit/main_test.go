@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net"
 	"os"
@@ -60,6 +61,10 @@ func setUp(e *testscript.Env, bin, hello string) error {
 	e.Setenv("DAVIT_DATA", data)
 	e.Setenv("DAVIT_RUNNER", "process")
 	e.Setenv("TEST_REGISTRY", os.Getenv("TEST_REGISTRY"))
+	for _, name := range []string{"TEST_GIT", "TEST_GIT_ROOT", "TEST_GIT_TOKEN"} {
+		e.Setenv(name, os.Getenv(name))
+	}
+	e.Setenv("REPO", "script-"+strings.ToLower(rand.Text()))
 	e.Setenv("BIN", bin)
 	e.Setenv("TERM", "xterm")
 	e.Defer(func() {
@@ -109,10 +114,14 @@ func shareCache(data string) error {
 	return os.Symlink(strings.TrimSpace(string(out)), filepath.Join(processes, "gocache"))
 }
 
-// condition knows [docker]: an engine that has the base image of a Go build.
+// condition knows [docker], an engine that has the base image of a Go build, and
+// [git], a server of repositories.
 func condition(name string) (bool, error) {
 	if name == "docker" {
 		return os.Getenv("TEST_REGISTRY") != "" && os.Getenv("DOCKER_HOST") != "", nil
+	}
+	if name == "git" {
+		return os.Getenv("TEST_GIT") != "", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

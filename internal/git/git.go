@@ -104,6 +104,9 @@ func (g *Git) reach(ctx context.Context, r *Remote) (settings []setting, env []s
 	if r.Credential.Token != "" && r.Scheme == "ssh" || r.Credential.PrivateKey != "" && r.Scheme != "ssh" {
 		return nil, nil, fault.New(fault.RepositoryUnauthorized, "A token opens repositories by https, a deploy key by ssh: the address is the other one.")
 	}
+	if err := recent(ctx); err != nil {
+		return nil, nil, err
+	}
 	addrs, err := g.Outbound.Resolve(ctx, r.Host)
 	if err != nil {
 		return nil, nil, err

@@ -76,7 +76,7 @@ func ParseRepository(field, raw string) (Repository, error) {
 		r = Repository{Scheme: "ssh", User: m[1], Host: m[2], Path: m[3]}
 	} else {
 		u, err := url.Parse(raw)
-		if err != nil || u.Opaque != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		if err != nil || u.Scheme == "" || u.Opaque != "" || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
 			return bad("%s is not the address of a git repository such as https://github.com/team/app or git@github.com:team/app.git.", quote(raw))
 		}
 		if _, said := u.User.Password(); said || u.User != nil && u.Scheme != "ssh" {
