@@ -111,13 +111,15 @@ func (s *Service) release(ctx context.Context, table, id string, epoch int64) er
 // deadline starts. It fails with ErrNotNow while another deployment of the
 // instance runs or an older one waits; whoever ends that one rings again.
 func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) error {
-	at := clock()
-	phases := c.Row.Phases.End(lifecycle.PhaseQueue, lifecycle.PhaseSucceeded, at, "")
+	var at time.Time
+	var phases lifecycle.Phases
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		// One that is being deleted is canceled by that.
 		if _, err := hold(ctx, tx, serviceinstance.Table, c.Row.InstanceID); err != nil {
 			return gone(err)
 		}
+		at = clock() // not before whoever had the turn let the instance go
+		phases = c.Row.Phases.End(lifecycle.PhaseQueue, lifecycle.PhaseSucceeded, at, "")
 		ahead, err := tx.Deployment.Query().
 			Where(deployment.InstanceID(c.Row.InstanceID), deployment.NumberLT(c.Row.Number),
 				deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)).

@@ -9,6 +9,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -100,6 +101,30 @@ func TestTurns(t *testing.T) {
 		}
 		if got := w.row(c.ID); got.Status != lifecycle.Deploying {
 			t.Errorf("it is %s", got.Status)
+		}
+	})
+}
+
+func TestADeploymentBeginsWhenItGetsItsTurnNotWhenItAsksForIt(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		c := w.claimed()
+		begun := make(chan error, 1)
+		var released time.Time
+		w.must(w.DB.Tx(w.ctx, func(tx *store.Tx) error { // whoever has the turn
+			if _, err := hold(w.ctx, tx, serviceinstance.Table, w.instance.ID); err != nil {
+				return err
+			}
+			go func() { begun <- w.Begin(w.ctx, c, time.Hour) }()
+			<-time.After(100 * time.Millisecond) // long enough to ask; however long, it has to wait
+			released = clock()
+			return nil
+		}))
+		w.must(<-begun)
+		if at := c.Row.StartedAt; at.Before(released) {
+			t.Errorf("it began %s before the instance was free", released.Sub(*at))
 		}
 	})
 }
