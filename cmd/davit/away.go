@@ -30,7 +30,9 @@ func noServer() error {
 func (*session) stopAll(context.Context, string, io.Writer) error { return noServer() }
 
 // runAsSSH is never asked for: only a server runs git.
-func runAsSSH(context.Context, []string, func(string) string) (status int, asked bool) { return 0, false }
+func runAsSSH(context.Context, []string, func(string) string) (status int, asked bool) {
+	return 0, false
+}
 
 // checkMachine has nothing to look at where no server runs.
 func checkMachine(context.Context, func(string) string, string) []check { return nil }
