@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/davitdev/davit/internal/enum"
 	"github.com/davitdev/davit/internal/fault"
@@ -60,9 +61,13 @@ var (
 	repositoryUser = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
 	repositoryPath = regexp.MustCompile(`^/?[A-Za-z0-9_~.][A-Za-z0-9_~./+@%=-]{0,499}$`)
 	shortForm      = regexp.MustCompile(`^(?:([^@:/]+)@)?([^@:/\[\]]+):([^:].*)$`)
-	gitRef         = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_./+@=#-]{0,254}$`)
+	gitRef         = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_./+@=#-]*$`)
 	gitHash        = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
+
+// maxRef is in characters. It is no count in the expression: classes of Unicode
+// are written out for each, ten megabytes in all.
+const maxRef = 255
 
 // ParseRepository reads https://host/path, ssh://user@host/path, its short
 // form user@host:path, and http://host/path. A password in the address is
@@ -132,7 +137,7 @@ func (r Repository) Name() string {
 // CheckRef refuses what cannot be the name of a branch or tag or a whole hash.
 // "" is the default branch.
 func CheckRef(field, ref string) error {
-	if ref == "" || gitRef.MatchString(ref) && !strings.Contains(ref, "..") && !strings.Contains(ref, "//") && !strings.Contains(ref, "@{") &&
+	if ref == "" || utf8.RuneCountInString(ref) <= maxRef && gitRef.MatchString(ref) && !strings.Contains(ref, "..") && !strings.Contains(ref, "//") && !strings.Contains(ref, "@{") &&
 		!strings.Contains(ref, "/.") && !strings.HasSuffix(ref, "/") && !strings.HasSuffix(ref, ".") && !strings.HasSuffix(ref, ".lock") {
 		return nil
 	}

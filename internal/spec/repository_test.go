@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/davitdev/davit/internal/fault"
@@ -46,6 +47,7 @@ func TestRefs(t *testing.T) {
 		"0123456789abcdef0123456789abcdef01234567": true,
 		"-x": false, "--upload-pack=id": false, "main;id": false, "x$(id)": false, "a b": false, "a..b": false, "a//b": false, "x/": false,
 		"x.lock": false, "x.": false, "a/.b": false, "x@{1}": false, "x~1": false, "x^": false, "a:b": false, "*": false, "x\n": false, "x\x00": false, "'": false,
+		strings.Repeat("ö", 255): true, strings.Repeat("ö", 256): false,
 	} {
 		if err := CheckRef("ref", ref); (err == nil) != ok {
 			t.Errorf("CheckRef(%q) = %v", ref, err)
