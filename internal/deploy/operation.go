@@ -7,9 +7,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/operation"
-	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
-	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -85,14 +83,6 @@ func (s *Service) FinishRemoval(ctx context.Context, j *Job) error {
 
 func (s *Service) finish(ctx context.Context, j *Job, failure *lifecycle.Failure, before func(*store.Tx) error) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if ident.Is(j.Row.TargetID, ident.Instance) { // whoever waited for the end sees what it led to
-			if _, err := hold(ctx, tx, serviceinstance.Table, j.Row.TargetID); unlessMissing(err) != nil {
-				return err
-			}
-			if err := s.derive(ctx, tx, j.Row.TargetID); err != nil {
-				return err
-			}
-		}
 		u := tx.Operation.Update().
 			Where(operation.ID(j.ID), operation.Epoch(j.Epoch), operation.StatusEQ(lifecycle.OperationRunning)).
 			SetStatus(lifecycle.OperationSucceeded).SetFinishedAt(clock()).SetProgress(1).ClearMessage().SetLeaseUntil(0)
