@@ -31,7 +31,7 @@ type scenario struct {
 
 // scenarios in the order of the table.
 var scenarios = []scenario{
-	{"D1", "image present → first 200 through our router", 20, deployImage},
+	{"D1", "image present → first 200 through our router", 60, deployImage},
 	{"J1", "request → worker starts, from idle", 200, ringToHandler},
 	{"L1", "printf in a container → subscriber", 20, lineToSubscriber},
 	{"F1", "all of Davit's processes, idle, 3 applications", 20, footprint},
