@@ -158,25 +158,25 @@ func TestAttributesHaveNoEffect(t *testing.T) {
 func TestHostileCommitsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		make func(*repository.Repository)
+		make func(*testing.T, *repository.Repository)
 		code fault.Code
 		say  string
 	}{
-		"a link out of the tree": {func(w *repository.Repository) {
+		"a link out of the tree": {func(t *testing.T, w *repository.Repository) {
 			if err := os.Symlink("/etc/passwd", filepath.Join(w.Dir, "passwd")); err != nil {
-				panic(err)
+				t.Fatal(err)
 			}
 			w.Commit("link", nil)
 		}, fault.SourceInvalid, "leads out"},
-		"a file in Git LFS": {func(w *repository.Repository) {
+		"a file in Git LFS": {func(t *testing.T, w *repository.Repository) {
 			w.Commit("lfs", map[string]string{"big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
 		}, fault.NotBuildable, "Git LFS"},
-		"nothing at all": {func(*repository.Repository) {}, fault.RefNotFound, "no default branch"},
+		"nothing at all": {func(*testing.T, *repository.Repository) {}, fault.RefNotFound, "no default branch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, g := repository.New(t, ""), newGit(t)
-			tt.make(w)
+			tt.make(t, w)
 			if _, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{}); !fault.Is(err, tt.code) || !strings.Contains(err.Error(), tt.say) {
 				t.Errorf("%v (%s), want %s", err, fault.CodeOf(err), tt.code)
 			}

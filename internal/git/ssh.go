@@ -124,13 +124,18 @@ func dialSSH(ctx context.Context, addrs []string, host string, config *ssh.Clien
 			return nil, err
 		}
 		name := net.JoinHostPort(strings.Trim(host, "[]"), port)
-		hosts, err := openHosts(file)
+		known, err := readHosts(file)
 		if err != nil {
 			return nil, err
 		}
-		config.HostKeyCallback, config.HostKeyAlgorithms = hosts.check, hosts.algorithms(name)
+		config.HostKeyCallback, config.HostKeyAlgorithms = known.check, known.algorithms(name)
+		if err := conn.SetDeadline(time.Now().Add(config.Timeout)); err != nil { // of the handshake
+			return nil, fmt.Errorf("davit-ssh: %w", err)
+		}
 		c, channels, requests, err := ssh.NewClientConn(conn, name, config)
-		hosts.close()
+		if err == nil {
+			err = conn.SetDeadline(time.Time{})
+		}
 		if err != nil {
 			conn.Close()
 			if strings.Contains(err.Error(), "unable to authenticate") {
@@ -143,41 +148,69 @@ func dialSSH(ctx context.Context, addrs []string, host string, config *ssh.Clien
 	return nil, fmt.Errorf("davit-ssh: %w", errors.Join(errs...))
 }
 
-// hosts is the file of the keys of known hosts, locked while it is open. A
-// host that is met for the first time is believed and remembered.
+// hosts are the keys of known hosts. A host that is met for the first time is
+// believed and remembered.
 type hosts struct {
-	f     *os.File
+	file  string
 	known ssh.HostKeyCallback
 }
 
-func openHosts(file string) (*hosts, error) {
-	f, err := os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+// readHosts reads the file of known hosts, which is made if it is missing.
+func readHosts(file string) (*hosts, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("davit-ssh: %w", err)
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor
-		return nil, fmt.Errorf("davit-ssh: %w", errors.Join(err, f.Close()))
-	}
+	defer f.Close()
 	known, err := knownhosts.New(file)
 	if err != nil {
-		return nil, fmt.Errorf("davit-ssh: %w", errors.Join(err, f.Close()))
+		return nil, fmt.Errorf("davit-ssh: %w", err)
 	}
-	return &hosts{f, known}, nil
+	return &hosts{file, known}, nil
 }
 
-func (h *hosts) close() { _ = h.f.Close() }
-
 func (h *hosts) check(name string, addr net.Addr, key ssh.PublicKey) error {
+	if met, err := h.knows(name, addr, key); met || err != nil {
+		return err
+	}
+	return h.remember(name, addr, key)
+}
+
+// knows reports whether the host was met before, and fails if it had another
+// key then.
+func (h *hosts) knows(name string, addr net.Addr, key ssh.PublicKey) (bool, error) {
 	err := h.known(name, addr, key)
 	unknown, ok := errors.AsType[*knownhosts.KeyError](err)
 	switch {
 	case !ok:
-		return err
+		return err == nil, err
 	case len(unknown.Want) > 0:
-		return errors.New(hostKeyChanged)
+		return false, errors.New(hostKeyChanged)
 	}
-	_, err = fmt.Fprintln(h.f, knownhosts.Line([]string{knownhosts.Normalize(name)}, key))
-	return errors.Join(err, h.f.Sync())
+	return false, nil
+}
+
+// remember writes down the key of a host. The file is locked for that moment
+// only, never while a host is waited for; somebody else may have met the same
+// host just before.
+func (h *hosts) remember(name string, addr net.Addr, key ssh.PublicKey) error {
+	f, err := os.OpenFile(h.file, os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("davit-ssh: %w", err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil { //nolint:gosec // a descriptor
+		return fmt.Errorf("davit-ssh: %w", err)
+	}
+	now, err := readHosts(h.file)
+	if err != nil {
+		return err
+	}
+	if met, err := now.knows(name, addr, key); met || err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, knownhosts.Line([]string{knownhosts.Normalize(name)}, key))
+	return errors.Join(err, f.Sync())
 }
 
 // algorithms are those of the keys that are known of a host: it may have

@@ -1,6 +1,7 @@
 package git
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
@@ -11,6 +12,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -141,6 +143,45 @@ func TestADeployKeyOpensARepository(t *testing.T) {
 	defer stop()
 	if _, err := g.List(t.Context(), remote(t, address, Credential{PrivateKey: private})); !fault.Is(err, fault.RepositoryUnauthorized) || !strings.Contains(err.Error(), "another key") {
 		t.Errorf("an impostor: %v", err)
+	}
+}
+
+// A host that accepts and then says nothing holds up only whoever asked it.
+func TestASilentHostHoldsNobodyElseUp(t *testing.T) {
+	t.Parallel()
+	w, g := repository.New(t, ""), newGit(t)
+	w.Commit("one", map[string]string{"a": "1"})
+	host, _ := newKey(t)
+	key, private := newKey(t)
+	addr, stop := sshServer(t, "127.0.0.1:0", path.Dir(w.Bare), host, key.PublicKey())
+	defer stop()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	asking := make(chan error, 1)
+	go func() {
+		_, err := g.List(ctx, remote(t, "ssh://git@"+silent.Addr().String()+"/app", Credential{PrivateKey: private}))
+		asking <- err
+	}()
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.ReadFull(conn, make([]byte, 4)); err != nil { // its "SSH-": the handshake has begun
+		t.Fatal(err)
+	}
+	soon, done := context.WithTimeout(t.Context(), 10*time.Second)
+	defer done()
+	if _, err := g.List(soon, remote(t, "ssh://git@"+addr+"/team/"+path.Base(w.Bare), Credential{PrivateKey: private})); err != nil {
+		t.Errorf("another host: %v", err)
+	}
+	cancel()
+	if err := <-asking; err == nil {
+		t.Error("the silent host answered")
 	}
 }
 
