@@ -168,7 +168,7 @@ func TestHostileCommitsAreRefused(t *testing.T) {
 			}
 			w.Commit("link", nil)
 		}, fault.SourceInvalid, "leads out"},
-		"a file in Git LFS": {func(t *testing.T, w *repository.Repository) {
+		"a file in Git LFS": {func(_ *testing.T, w *repository.Repository) {
 			w.Commit("lfs", map[string]string{"big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
 		}, fault.NotBuildable, "Git LFS"},
 		"nothing at all": {func(*testing.T, *repository.Repository) {}, fault.RefNotFound, "no default branch"},
