@@ -47,12 +47,13 @@ var mayImport = map[string][]string{
 
 	"internal/outbound": {"internal/fault"},
 
-	"internal/logs":   {"internal/fault"},
-	"internal/proxy":  {"internal/fault"},
-	"internal/source": {"internal/fault"},
-	"internal/secret": {"internal/fault"},
-	"internal/build":  {"internal/fault", "internal/source"},
-	"internal/git":    {"internal/fault", "internal/outbound", "internal/source", "internal/spec"},
+	"internal/logs":         {"internal/fault"},
+	"internal/proxy":        {"internal/fault"},
+	"internal/source":       {"internal/fault"},
+	"internal/secret":       {"internal/fault"},
+	"internal/build":        {"internal/build/detect", "internal/fault", "internal/source"},
+	"internal/build/detect": {"internal/fault"},
+	"internal/git":          {"internal/fault", "internal/outbound", "internal/source", "internal/spec"},
 
 	"ent/schema":     {"leaves"},
 	"ent/migrations": {"ent/migrate"},
@@ -89,6 +90,11 @@ var home = map[string][]string{
 	"github.com/spf13/cobra":        {},
 	"github.com/compose-spec":       {},
 	"github.com/cli/browser":        {},
+
+	"github.com/pelletier/go-toml":  {"internal/build/detect"},
+	"github.com/tailscale/hujson":   {"internal/build/detect"},
+	"github.com/Masterminds/semver": {"internal/build/detect"},
+	"go.yaml.in/yaml":               {"internal/build/detect"},
 }
 
 func TestImportRule(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -12,12 +13,20 @@ import (
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
 
+	"github.com/davitdev/davit/internal/build/detect"
 	"github.com/davitdev/davit/internal/fault"
 )
 
 // buildContext is what COPY and ADD of a Dockerfile see of the source: all but
 // what its ignore file names.
 func buildContext(fsys fs.FS, p Plan) (fsutil.FS, error) {
+	if p.Context != "" {
+		sub, err := fs.Sub(fsys, p.Context)
+		if err != nil {
+			return nil, fmt.Errorf("build context: %w", err)
+		}
+		fsys = sub
+	}
 	exclude, err := ignorePatterns(fsys, p)
 	if err != nil {
 		return nil, err
@@ -50,9 +59,18 @@ func ignorePatterns(fsys fs.FS, p Plan) ([]string, error) {
 		if err != nil {
 			return nil, fault.Wrap(err, fault.DockerfileInvalid, "%s cannot be read: %v.", name, err)
 		}
-		return patterns, nil
+		return append(patterns, always(p)...), nil
 	}
-	return nil, nil
+	return always(p), nil
+}
+
+// always lists what no Dockerfile of ours copies: what is made anew in the
+// build, and what belongs to one machine.
+func always(p Plan) []string {
+	if p.DockerfilePath != "" {
+		return nil
+	}
+	return detect.Ignored(p)
 }
 
 // contextFS shows a tree to BuildKit. The tree itself keeps readers inside.

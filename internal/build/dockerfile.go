@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"strconv"
 	"strings"
 
@@ -13,30 +12,6 @@ import (
 
 	"github.com/davitdev/davit/internal/fault"
 )
-
-// detectDockerfile takes a Dockerfile of the source.
-func detectDockerfile(fsys fs.FS, o Options) (Plan, bool, error) {
-	name := o.dockerfile()
-	if !fs.ValidPath(name) {
-		return Plan{}, false, fault.New(fault.NotBuildable, "The path of the Dockerfile must stay inside the source.")
-	}
-	if ok, err := exists(fsys, name); !ok {
-		return Plan{}, false, err
-	}
-	data, err := read(fsys, name, fault.DockerfileInvalid)
-	if err != nil {
-		return Plan{}, false, err
-	}
-	f, err := parseDockerfile(data)
-	if err != nil {
-		return Plan{}, false, err
-	}
-	p := Plan{Builder: Dockerfile, Confidence: 1, Dockerfile: data, DockerfilePath: name, Trace: []string{"The source has a " + name + "."}}
-	if p.Port = f.port(); p.Port != 0 {
-		p.Trace = append(p.Trace, fmt.Sprintf("It exposes port %d.", p.Port))
-	}
-	return p, true, nil
-}
 
 // dockerfile is a parsed Dockerfile.
 type dockerfile struct {

@@ -1,7 +1,6 @@
 package build_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -9,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/davitdev/davit/internal/build"
+	"github.com/davitdev/davit/internal/build/detect"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -104,13 +104,13 @@ func TestDetect(t *testing.T) {
 			"a Go from before toolchains",
 			map[string]string{"go.mod": "module x\n\ngo 1.9\n", "main.go": program},
 			build.Options{},
-			goPlan("1.26", "the newest known", "."),
+			goPlan("1.26", "the default", "."),
 		},
 		{
 			"no Go at all",
 			map[string]string{"go.mod": "module x\n", "main.go": program},
 			build.Options{},
-			goPlan("1.26", "the newest known", "."),
+			goPlan("1.26", "the default", "."),
 		},
 	}
 	for _, tt := range tests {
@@ -123,7 +123,7 @@ func TestDetect(t *testing.T) {
 			if len(got.Trace) == 0 || len(got.Dockerfile) == 0 {
 				t.Errorf("trace %q, Dockerfile %q", got.Trace, got.Dockerfile)
 			}
-			got.Trace, got.Dockerfile = nil, nil
+			got.Trace, got.Dockerfile, got.Args = nil, nil, nil
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -135,6 +135,7 @@ func goPlan(version, from, pkg string) build.Plan {
 	return build.Plan{
 		Builder: build.Auto, Language: "Go", Version: version, VersionFrom: from,
 		Build: "go build -trimpath " + pkg, Start: "/app", Package: pkg, Port: 8080, Confidence: 0.9,
+		Processes: []detect.Process{{Name: "web", Command: "/app", Argv: []string{"/app"}}},
 	}
 }
 
@@ -148,7 +149,7 @@ func TestDetectSaysWhatToDo(t *testing.T) {
 		code  fault.Code
 		want  string
 	}{
-		{"nothing to go by", map[string]string{"README": ""}, build.Options{}, fault.NotBuildable, "add a Dockerfile, or a go.mod"},
+		{"nothing to go by", map[string]string{"README": ""}, build.Options{}, fault.NotBuildable, "add a Dockerfile, or a go.mod, package.json"},
 		{"no Dockerfile although one is asked for", map[string]string{"go.mod": goMod, "main.go": program}, build.Options{Builder: build.Dockerfile, DockerfilePath: "web/Dockerfile"}, fault.NotBuildable, "There is no web/Dockerfile in the source"},
 		{"a Dockerfile outside", map[string]string{}, build.Options{DockerfilePath: "../Dockerfile"}, fault.NotBuildable, "must stay inside"},
 		{"a Dockerfile that is broken", map[string]string{"Dockerfile": "FROM scratch\n\nCOPPY a b\n"}, build.Options{}, fault.DockerfileInvalid, `Line 3 of the Dockerfile, "COPPY a b", cannot be built`},
@@ -166,42 +167,6 @@ func TestDetectSaysWhatToDo(t *testing.T) {
 			t.Parallel()
 			_, err := build.Detect(tree(tt.files), tt.o)
 			wantFault(t, err, tt.code, tt.want)
-		})
-	}
-}
-
-func TestTheDockerfileForGo(t *testing.T) {
-	t.Parallel()
-
-	required := goMod + "require example.com/x v1.0.0\n"
-	tests := []struct {
-		name   string
-		files  map[string]string
-		golden string
-	}{
-		{"dependencies are fetched before the source is copied", map[string]string{"go.mod": required, "go.sum": "x", "cmd/shop/main.go": program}, "testdata/go/download.Dockerfile"},
-		{"without any, the source is just built", map[string]string{"go.mod": goMod, "main.go": program}, "testdata/go/plain.Dockerfile"},
-		{"vendored ones are there", map[string]string{"go.mod": required, "go.sum": "x", "main.go": program, "vendor/modules.txt": ""}, "testdata/go/plain.Dockerfile"},
-		{"a replacement by a directory must be there first", map[string]string{"go.mod": required + "replace example.com/x => ./x\n", "main.go": program}, "testdata/go/plain.Dockerfile"},
-		{"so must the other modules of a workspace", map[string]string{"go.mod": required, "main.go": program, "go.work": "go 1.24\n"}, "testdata/go/plain.Dockerfile"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			p, err := build.Detect(tree(tt.files), build.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			want, err := os.ReadFile(tt.golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(p.Dockerfile)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			if (p.Install != "") != strings.Contains(tt.golden, "download") {
-				t.Errorf("Install is %q", p.Install)
-			}
 		})
 	}
 }

@@ -83,8 +83,13 @@ func compile(req Request, dir string) []string {
 // check refuses what only a container could build, and what would read files
 // of this machine.
 func (b *Toolchain) check(req Request) error {
-	if req.Plan.Language != "Go" {
+	switch {
+	case req.Plan.Builder == Dockerfile:
 		return fault.New(fault.NotBuildable, "The source has a Dockerfile, and this machine has no Docker engine to build it with: install Docker and start davit serve again.")
+	case req.Plan.Language != "Go":
+		return fault.New(fault.NotBuildable, "Only Go is built without a Docker engine, and this machine has none to build %s with: install Docker and start davit serve again.", orFiles(req.Plan.Language))
+	case req.Plan.Custom || len(req.Plan.Packages) > 0 || req.Plan.Context != "" || req.Plan.Directory != "" || strings.Contains(req.Plan.Package, " "):
+		return fault.New(fault.NotBuildable, "Commands and packages of your own, a root directory and several programs need a Docker engine to build with, and this machine has none: install Docker and start davit serve again.")
 	}
 	data, err := read(req.Tree.FS(), "go.mod", fault.NotBuildable)
 	if err != nil {
@@ -100,6 +105,13 @@ func (b *Toolchain) check(req Request) error {
 		}
 	}
 	return nil
+}
+
+func orFiles(language string) string {
+	if language == "" {
+		return "static files"
+	}
+	return language
 }
 
 // run runs the go command as one step.
