@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2154 # state and its parts are set there
 
 readonly base_tree=$state/debian.tar
-readonly base_images=(debian:bookworm-slim golang:1.26-bookworm golang:1.26 node:20-bookworm-slim node:20)
+readonly base_images=(debian:bookworm-slim golang:1.26-bookworm golang:1.26 node:20-bookworm-slim node:20
+	node:22-bookworm-slim node:24-bookworm-slim python:3.11-slim-bookworm)
 
 present() { engine image inspect "$1" >/dev/null 2>&1; } # IMAGE
 
@@ -37,10 +38,14 @@ make_base_images() {
 	fi
 	present debian:bookworm-slim || make_base_tree
 	make_image debian:bookworm-slim debian_image
-	make_image golang:1.26-bookworm golang_image
-	make_image node:20-bookworm-slim node_image
+	together "make_image golang:1.26-bookworm golang_image" make_node_images "make_image python:3.11-slim-bookworm python_image"
 	present golang:1.26 || engine tag golang:1.26-bookworm golang:1.26
 	present node:20 || engine tag node:20-bookworm-slim node:20
+}
+
+make_node_images() {
+	make_image node:20-bookworm-slim node_image
+	together "make_image node:22-bookworm-slim npm_node_image" "make_image node:24-bookworm-slim npm_node_image"
 }
 
 make_image() { # IMAGE FUNCTION
@@ -88,6 +93,36 @@ node_image() { # IMAGE
 	DOCKERFILE
 	tar -c -C "$dir" Dockerfile ca-certificates.crt -C "$prefix" bin/node lib/node_modules/npm |
 		engine build -q -t "$1" -
+}
+
+# npm_node_image is the image above with another Node.js, which npm carries.
+npm_node_image() { # IMAGE
+	local dir=$state/${1//:/-} version=${1#node:} arch
+	case $(uname -m) in
+	aarch64) arch=arm64 ;;
+	*) arch=x64 ;;
+	esac
+	mkdir -p "$dir"
+	npm pack --silent --pack-destination "$dir" "node-linux-$arch@${version%%-*}" || return
+	tar -xzf "$dir"/node-linux-*.tgz -C "$dir" package/bin/node || return
+	cat >"$dir/Dockerfile" <<-'DOCKERFILE'
+		FROM node:20-bookworm-slim
+		COPY package/bin/node /usr/local/bin/
+		RUN node --version && npm --version
+	DOCKERFILE
+	tar -c -C "$dir" Dockerfile package/bin/node | engine build -q -t "$1" - && rm -r "$dir"
+}
+
+# python_image has Debian's Python under the names that the official image has.
+python_image() { # IMAGE
+	engine build -q -t "$1" - <<-'DOCKERFILE'
+		FROM debian:bookworm-slim
+		RUN apt-get update \
+			&& apt-get install -y --no-install-recommends ca-certificates python3 \
+			&& rm -rf /var/lib/apt/lists/* \
+			&& ln -s /usr/bin/python3 /usr/local/bin/python3 && ln -s python3 /usr/local/bin/python
+		CMD ["python3"]
+	DOCKERFILE
 }
 
 logged() { # COMMAND…

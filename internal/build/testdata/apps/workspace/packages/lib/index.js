@@ -1,0 +1,1 @@
+module.exports = "lib " + require("ms")(60000)
