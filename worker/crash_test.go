@@ -118,7 +118,7 @@ func (s *stage) tell(st story, stride int) {
 		s.engine, s.rows, s.builder = m, m.rows(s.db), m
 		p := s.start()
 		s.engine, s.rows, s.builder = s.fake, s.db, m.Builder
-		s.until("the worker dies, or the story ends", func() bool { s.play(st); return m.died() || st.ended(s) })
+		s.until(fmt.Sprintf("the worker dies at step %d, or the story ends", s.n), func() bool { s.play(st); return m.died() || st.ended(s) })
 		m.end()
 		p.stop()
 		s.afterwards()

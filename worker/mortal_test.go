@@ -44,11 +44,15 @@ func (m *mortal) died() bool {
 	}
 }
 
+// alive reports whether the process does what it is asked for. While the last
+// step is carried out it does, because that one may ask for more.
+func (m *mortal) alive() bool { return m.left.Load() > 0 || m.late && !m.died() }
+
 // step does something that counts. abandon is what becomes of it when the
 // process dies in the middle.
 func (m *mortal) step(do func() error, abandon func()) error {
 	n := m.left.Add(-1)
-	if n > 0 {
+	if n != 0 && m.alive() {
 		return do()
 	}
 	if n == 0 {
@@ -75,10 +79,10 @@ func (m *mortal) rows(db *store.DB) *store.DB {
 		switch {
 		case s.Write:
 			return m.step(do, s.Abandon)
-		case m.left.Load() <= 0:
-			return m.silence(s.Abandon)
-		default:
+		case m.alive():
 			return do()
+		default:
+			return m.silence(s.Abandon)
 		}
 	})
 }
