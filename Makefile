@@ -3,7 +3,7 @@
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo bench check generate lint test unchanged
+.PHONY: help build demo bench check generate lint test unchanged web
 
 help: ## list what one can type
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -26,6 +26,9 @@ check: ## all that CI wants: generate, lint, test, unchanged
 
 generate: ## write the generated code anew
 	go generate ./...
+
+web: ## bundle what browsers get, from web/
+	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
 
 lint: bin/golangci-lint ## check style and format
 	bin/golangci-lint run ./...

@@ -30,6 +30,7 @@ import (
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/runner"
+	"github.com/davitdev/davit/schema"
 	"github.com/davitdev/davit/worker"
 	"github.com/davitdev/davit/worker/queue"
 )
@@ -40,6 +41,7 @@ type house struct {
 	db         *store.DB
 	api        *graph.Server
 	uploads    *uploads
+	sdl        http.Handler
 	worker     *worker.Worker
 	runner     runner.Runner
 	runnerNote string
@@ -124,6 +126,9 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 		Router: &worker.Router{
 			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
 		},
+	}
+	if h.sdl, err = schema.Handler(); err != nil {
+		return nil, err
 	}
 	projects := &project.Service{DB: h.db, Keys: keys}
 	h.uploads = &uploads{projects: projects, store: archives, log: log}

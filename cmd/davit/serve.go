@@ -24,7 +24,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/memory"
 	"github.com/davitdev/davit/internal/principal"
-	"github.com/davitdev/davit/schema"
+	"github.com/davitdev/davit/web"
 )
 
 func serveCommand(getenv func(string) string) *cobra.Command {
@@ -114,6 +114,7 @@ func serve(ctx context.Context, c config.Config, getenv func(string) string, log
 	}
 	say("Davit %s is ready.", Version)
 	say("  API           http://%s/graphql", ln.Addr())
+	say("  GraphiQL      http://%s/graphiql", ln.Addr())
 	say("  applications  %s", c.AppURL("<service>-<project>."+c.BaseDomain))
 	say("  runner        %s", h.runnerNote)
 	say("  token         in %s", c.TokenFile())
@@ -151,15 +152,9 @@ func (h *house) routes() http.Handler {
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.HandleFunc("GET /schema.graphql", func(w http.ResponseWriter, _ *http.Request) {
-		sdl, err := schema.SDL()
-		if err != nil {
-			http.Error(w, "no schema", http.StatusInternalServerError)
-			return
-		}
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		fmt.Fprint(w, sdl)
-	})
+	mux.Handle("GET /schema.graphql", h.sdl)
+	mux.Handle("GET /graphiql", web.GraphiQL())
+	mux.Handle("GET /graphiql/", web.GraphiQL())
 	if len(h.config.AllowedOrigins) == 0 {
 		return mux
 	}

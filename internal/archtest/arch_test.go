@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"internal/memory":         {},
 	"internal/golden":         {},
 	"schema":                  {},
+	"web":                     {},
 	"internal/wake":           {},
 	"internal/wake/redistest": {},
 

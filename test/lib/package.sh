@@ -27,6 +27,7 @@ missing_packages() {
 		docker docker.io
 		docker-registry docker-registry
 		mmdebstrap mmdebstrap
+		chromium chromium
 	PROGRAMS
 	postgres_bin >/dev/null || echo postgresql
 	own_engine || return 0
