@@ -151,6 +151,12 @@ func (w *Window) Until(expression string) {
 	}
 }
 
+// Holds reports whether a JavaScript expression is true now.
+func (w *Window) Holds(expression string) bool {
+	w.t.Helper()
+	return w.Text("String(!!("+expression+"))") == "true"
+}
+
 // Text evaluates a JavaScript expression that is a string.
 func (w *Window) Text(expression string) string {
 	w.t.Helper()
