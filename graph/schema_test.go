@@ -1,9 +1,14 @@
 package graph_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -20,16 +25,24 @@ func sdl(t testing.TB) *ast.Schema {
 	return s
 }
 
-func TestEverythingInTheSchemaIsDescribed(t *testing.T) {
-	t.Parallel()
-	seen := 0
-	told := func(text, what string) {
+// undescribed are the types, fields, arguments, enum values and directives of s
+// without a description in the style of the house: sentences or short phrases
+// that begin with a capital, a digit or a name in backquotes, end with a full
+// stop, and say more than the name does. It returns how many it looked at, too.
+func undescribed(s *ast.Schema) (wrong []string, seen int) {
+	told := func(text, name string, path ...string) {
 		seen++
-		if !strings.HasSuffix(strings.TrimSpace(text), ".") {
-			t.Errorf("%s has no description that is a sentence: %q", what, text)
+		text = strings.TrimSpace(text)
+		switch first, _ := utf8.DecodeRuneInString(text); {
+		case text == "":
+			wrong = append(wrong, strings.Join(path, "")+name+" has no description")
+		case !strings.HasSuffix(text, ".") || !unicode.IsUpper(first) && !unicode.IsDigit(first) && first != '`':
+			wrong = append(wrong, fmt.Sprintf("%s%s has a description that is no sentence: %q", strings.Join(path, ""), name, text))
+		case strings.EqualFold(strings.Trim(text, "`."), name):
+			wrong = append(wrong, fmt.Sprintf("%s%s is described by its name", strings.Join(path, ""), name))
 		}
 	}
-	for name, def := range sdl(t).Types {
+	for name, def := range s.Types {
 		if def.BuiltIn {
 			continue
 		}
@@ -38,17 +51,58 @@ func TestEverythingInTheSchemaIsDescribed(t *testing.T) {
 			if strings.HasPrefix(f.Name, "__") {
 				continue
 			}
-			told(f.Description, name+"."+f.Name)
+			told(f.Description, f.Name, name, ".")
 			for _, a := range f.Arguments {
-				told(a.Description, name+"."+f.Name+"("+a.Name+")")
+				told(a.Description, a.Name, name, ".", f.Name, ", ")
 			}
 		}
 		for _, v := range def.EnumValues {
-			told(v.Description, name+"."+v.Name)
+			told(v.Description, v.Name, name, ".")
 		}
+	}
+	for name, def := range s.Directives {
+		if def.Position.Src.BuiltIn {
+			continue
+		}
+		told(def.Description, name, "@")
+		for _, a := range def.Arguments {
+			told(a.Description, a.Name, "@", name, ", ")
+		}
+	}
+	slices.Sort(wrong)
+	return wrong, seen
+}
+
+func TestEverythingInTheSchemaIsDescribed(t *testing.T) {
+	t.Parallel()
+	wrong, seen := undescribed(sdl(t))
+	for _, w := range wrong {
+		t.Error(w)
 	}
 	if seen < 500 {
 		t.Errorf("only %d things were looked at", seen)
+	}
+}
+
+func TestWhatIsNotDescribedIsFound(t *testing.T) {
+	t.Parallel()
+	s, err := gqlparser.LoadSchema(&ast.Source{Name: "bad", Input: `
+type Query { "fine but for its capital." a("Which." b: Int, c: Int): E }
+"An input." input I @oneOf { "Field." x: Int  y: Int }
+"Values." enum E { "No stop" A B }
+"A union." union U = V
+"One." type V { "V." v: Int "Of 1." w: Int "` + "`null`" + ` if unknown." z: Int }
+directive @d("How." e: Int, f: Int) on FIELD
+`})
+	check(t, err)
+	got, _ := undescribed(s)
+	want := []string{
+		"@d has no description", "@d, f has no description", `E.A has a description that is no sentence: "No stop"`, "E.B has no description",
+		"I.y has no description", "Query has no description", "Query.a has a description that is no sentence: \"fine but for its capital.\"",
+		"Query.a, c has no description", "V.v is described by its name",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -4704,7 +4704,7 @@ input ProjectFilter {
 }
 "What projects are sorted by."
 enum ProjectOrderField {
-  "Name."
+  "By name."
   NAME
   "When made."
   CREATED_AT
@@ -4901,7 +4901,7 @@ input CreateEnvironmentInput {
   kind: EnvironmentKind!
   "What a newer deployment does to an older one."
   concurrency: ConcurrencyPolicy! = SUPERSEDE
-  "gray, red, orange, yellow, green, teal, blue, purple or pink."
+  "One of gray, red, orange, yellow, green, teal, blue, purple or pink."
   color: String
 }
 "Payload of createEnvironment."
@@ -4923,7 +4923,7 @@ input UpdateEnvironmentInput {
   name: String
   "What a newer deployment does to an older one."
   concurrency: ConcurrencyPolicy
-  "gray, red, orange, yellow, green, teal, blue, purple or pink."
+  "One of gray, red, orange, yellow, green, teal, blue, purple or pink."
   color: String
 }
 "Payload of updateEnvironment."
@@ -5306,7 +5306,7 @@ input ServiceSourceInput @oneOf {
 }
 "A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes."
 input GitSourceInput {
-  "https://host/path, ssh://user@host/path or user@host:path, without a password."
+  "Where it is: https://host/path, ssh://user@host/path or user@host:path, without a password."
   repository: String!
   "Branch, tag or whole commit hash; absent: the default branch."
   ref: String

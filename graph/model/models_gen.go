@@ -60,7 +60,7 @@ type CreateEnvironmentInput struct {
 	Kind spec.EnvironmentKind `json:"kind"`
 	// What a newer deployment does to an older one.
 	Concurrency lifecycle.Policy `json:"concurrency"`
-	// gray, red, orange, yellow, green, teal, blue, purple or pink.
+	// One of gray, red, orange, yellow, green, teal, blue, purple or pink.
 	Color *string `json:"color"`
 }
 
@@ -282,7 +282,7 @@ type DeploymentTrigger struct {
 
 // A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes.
 type GitSourceInput struct {
-	// https://host/path, ssh://user@host/path or user@host:path, without a password.
+	// Where it is: https://host/path, ssh://user@host/path or user@host:path, without a password.
 	Repository string `json:"repository"`
 	// Branch, tag or whole commit hash; absent: the default branch.
 	Ref *string `json:"ref"`
@@ -778,7 +778,7 @@ type UpdateEnvironmentInput struct {
 	Name *string `json:"name"`
 	// What a newer deployment does to an older one.
 	Concurrency *lifecycle.Policy `json:"concurrency"`
-	// gray, red, orange, yellow, green, teal, blue, purple or pink.
+	// One of gray, red, orange, yellow, green, teal, blue, purple or pink.
 	Color *string `json:"color"`
 }
 
@@ -1124,7 +1124,7 @@ func (e OrderDirection) MarshalJSON() ([]byte, error) {
 type ProjectOrderField string
 
 const (
-	// Name.
+	// By name.
 	ProjectOrderFieldName ProjectOrderField = "NAME"
 	// When made.
 	ProjectOrderFieldCreatedAt ProjectOrderField = "CREATED_AT"
