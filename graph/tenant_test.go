@@ -52,7 +52,10 @@ func (w *world) tenant(mark string) *tenant {
 	t.environment = db.Environment.Create().SetProject(t.project).SetSlug(mark + "-env").SetName(mark + " environment").
 		SetKind(spec.Production).SetColor(mark).SaveX(ctx)
 	source := spec.Source{Image: &spec.ImageSource{Image: mark + "/app:1", CredentialID: t.credential.ID}}
-	settings := spec.Settings{StartCommand: mark, DockerfilePath: mark, DockerTarget: mark, BuildArgs: []spec.KeyValue{{Key: mark, Value: mark}}}
+	settings := spec.Settings{
+		StartCommand: mark, DockerfilePath: mark, DockerTarget: mark, BuildArgs: []spec.KeyValue{{Key: mark, Value: mark}},
+		Language: mark, LanguageVersion: mark, InstallCommand: mark, BuildCommand: mark, OutputDirectory: mark, Packages: []string{mark},
+	}
 	t.service = db.Service.Create().SetProject(t.project).SetSlug(mark + "-svc").SetName(mark + " service").SetKind(spec.Web).SetSource(source).SaveX(ctx)
 	t.instance = db.ServiceInstance.Create().SetProject(t.project).SetService(t.service).SetEnvironment(t.environment).
 		SetSettings(settings).SetStateReason(mark).SetLastNumber(1).SaveX(ctx)

@@ -78,7 +78,9 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 	s := i.Settings.WithDefaults(svc.Kind)
 	h := s.HealthCheck
 	return &model.ServiceSettings{
-		Builder: s.Builder, DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
+		Builder: s.Builder, Language: ptr(s.Language), LanguageVersion: ptr(s.LanguageVersion), InstallCommand: ptr(s.InstallCommand),
+		BuildCommand: ptr(s.BuildCommand), OutputDirectory: ptr(s.OutputDirectory), Packages: append([]string{}, s.Packages...),
+		DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
 		StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
 		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
 		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
@@ -93,6 +95,14 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 	return func(s spec.Settings) spec.Settings {
 		set(&s.Builder, in.Builder)
+		set(&s.Language, in.Language)
+		set(&s.LanguageVersion, in.LanguageVersion)
+		set(&s.InstallCommand, in.InstallCommand)
+		set(&s.BuildCommand, in.BuildCommand)
+		set(&s.OutputDirectory, in.OutputDirectory)
+		if list, said := in.Packages.ValueOK(); said {
+			s.Packages = list
+		}
 		set(&s.DockerfilePath, in.DockerfilePath)
 		set(&s.DockerTarget, in.DockerTarget)
 		set(&s.StartCommand, in.StartCommand)

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
@@ -46,7 +49,11 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseDetect, 1); err != nil {
 		return err
 	}
-	plan, err := build.Detect(tree.FS(), buildOptions(c.Row.Settings))
+	in, err := w.buildInput(ctx, c.Row)
+	if err != nil {
+		return err
+	}
+	plan, err := detect(tree, in)
 	if err != nil {
 		return err
 	}
@@ -56,18 +63,68 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	return w.Deploy.BeginBuild(ctx, c, spec.Builder(plan.Builder), planned(plan))
 }
 
+// detect says how a source is built. It refuses plans that nothing here can
+// run.
+func detect(tree *source.Tree, in buildInput) (build.Plan, error) {
+	plan, err := build.Detect(tree.FS(), in.options)
+	if err == nil && plan.Static {
+		return build.Plan{}, fault.New(fault.NotBuildable, "The source is a static site: its files would be served, and static sites are not served yet.").
+			WithHint("Set a start command that serves the files, or add a Dockerfile with a web server.")
+	}
+	return plan, err
+}
+
 // planned says in a few words how a source is built.
 func planned(p build.Plan) string {
 	if p.Language == "" {
 		return string(p.Builder)
 	}
-	return strings.TrimSpace(p.Language + " " + p.Version)
+	return strings.TrimSpace(strings.Join([]string{p.Language, p.Version, p.Framework}, " "))
 }
 
-func buildOptions(s spec.Settings) build.Options {
-	o := build.Options{DockerfilePath: s.DockerfilePath, Args: map[string]string{}}
+// buildInput is what people said about the build of a deployment.
+type buildInput struct {
+	options build.Options
+	secrets map[string][]byte // by name; only as mounts: an argument would stay in the image
+	mask    []string          // values that no log may show
+}
+
+func (w *Worker) buildInput(ctx context.Context, d *ent.Deployment) (buildInput, error) {
+	env, err := w.Deploy.OpenVariables(ctx, d.Variables, func(v spec.VariableRef) bool { return v.Build })
+	if err != nil {
+		return buildInput{}, err
+	}
+	in := buildInput{options: buildOptions(d), secrets: map[string][]byte{}, mask: env.Secrets}
+	for _, v := range d.Variables {
+		value, given := env.Values[v.Name]
+		switch {
+		case !given:
+		case v.Secret:
+			in.secrets[v.Name] = []byte(value)
+			in.options.Secrets = append(in.options.Secrets, v.Name)
+		default:
+			if _, said := in.options.Args[v.Name]; !said {
+				in.options.Args[v.Name] = value
+			}
+		}
+	}
+	return in, nil
+}
+
+// buildOptions are the settings of a deployment. What they leave out is for
+// davit.toml and detection to say.
+func buildOptions(d *ent.Deployment) build.Options {
+	s := d.Settings
+	o := build.Options{
+		Language: s.Language, LanguageVersion: s.LanguageVersion, DockerfilePath: s.DockerfilePath, DockerTarget: s.DockerTarget,
+		Args: map[string]string{}, InstallCommand: s.InstallCommand, BuildCommand: s.BuildCommand, StartCommand: s.StartCommand,
+		OutputDirectory: s.OutputDirectory, Packages: slices.Clone(s.Packages), Port: s.Port,
+	}
 	if s.Builder == spec.Dockerfile {
 		o.Builder = build.Dockerfile
+	}
+	if git := d.Source.Git; git != nil {
+		o.RootDirectory = git.RootDirectory
 	}
 	for _, a := range s.BuildArgs {
 		o.Args[a.Key] = a.Value
@@ -135,33 +192,19 @@ func (w *Worker) dropEarlier(ctx context.Context, c *deploy.Claim) error {
 
 func (w *Worker) buildRequest(ctx context.Context, c *deploy.Claim, tree *source.Tree) (build.Request, []string, error) {
 	d := c.Row
-	options := buildOptions(d.Settings)
-	plan, err := build.Detect(tree.FS(), options)
+	in, err := w.buildInput(ctx, d)
 	if err != nil {
 		return build.Request{}, nil, err
 	}
-	env, err := w.Deploy.OpenVariables(ctx, d.Variables, func(v spec.VariableRef) bool { return v.Build })
+	plan, err := detect(tree, in)
 	if err != nil {
 		return build.Request{}, nil, err
 	}
 	req := build.Request{
 		Tree: tree, Plan: plan, Instance: d.InstanceID, Deployment: d.ID, CacheScope: d.ProjectID,
-		Target: d.Settings.DockerTarget, Args: options.Args, Secrets: map[string][]byte{},
-		NoCache: d.SkipBuildCache, Timeout: w.Builds.Limit,
+		Target: plan.DockerTarget, Args: plan.Args, Secrets: in.secrets, NoCache: d.SkipBuildCache, Timeout: w.Builds.Limit,
 	}
-	for _, v := range d.Variables {
-		value, given := env.Values[v.Name]
-		switch {
-		case !given:
-		case v.Secret: // only as a mount: an argument would stay in the image
-			req.Secrets[v.Name] = []byte(value)
-		default:
-			if _, said := req.Args[v.Name]; !said {
-				req.Args[v.Name] = value
-			}
-		}
-	}
-	return req, env.Secrets, nil
+	return req, in.mask, nil
 }
 
 // buildFault adds to a failed build what explains it.

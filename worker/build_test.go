@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,9 +23,23 @@ import (
 
 // fakeBuilder makes images on the fake engine, which answer with "built" and
 // the id of their deployment.
-type fakeBuilder struct{ house *house }
+type fakeBuilder struct {
+	house *house
+	mu    sync.Mutex
+	req   build.Request
+}
+
+// last is what was built last.
+func (b *fakeBuilder) last() build.Request {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.req
+}
 
 func (b *fakeBuilder) Build(ctx context.Context, req build.Request, sink build.Sink) (build.Result, error) {
+	b.mu.Lock()
+	b.req = req
+	b.mu.Unlock()
 	now := time.Now()
 	sink.Step(build.Step{ID: "1", Name: "the only one", StartedAt: now})
 	sink.Log([]build.Line{{Step: "1", Stream: build.Stdout, Time: now, Text: "building"}})

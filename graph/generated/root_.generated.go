@@ -602,11 +602,17 @@ type ComplexityRoot struct {
 
 	ServiceSettings struct {
 		BuildArgs         func(childComplexity int) int
+		BuildCommand      func(childComplexity int) int
 		Builder           func(childComplexity int) int
 		DockerTarget      func(childComplexity int) int
 		DockerfilePath    func(childComplexity int) int
 		DrainTimeout      func(childComplexity int) int
 		HealthCheck       func(childComplexity int) int
+		InstallCommand    func(childComplexity int) int
+		Language          func(childComplexity int) int
+		LanguageVersion   func(childComplexity int) int
+		OutputDirectory   func(childComplexity int) int
+		Packages          func(childComplexity int) int
 		Port              func(childComplexity int) int
 		Replicas          func(childComplexity int) int
 		Resources         func(childComplexity int) int
@@ -3163,6 +3169,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.BuildArgs(childComplexity), true
+	case "ServiceSettings.buildCommand":
+		if e.ComplexityRoot.ServiceSettings.BuildCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.BuildCommand(childComplexity), true
 	case "ServiceSettings.builder":
 		if e.ComplexityRoot.ServiceSettings.Builder == nil {
 			break
@@ -3193,6 +3205,36 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.HealthCheck(childComplexity), true
+	case "ServiceSettings.installCommand":
+		if e.ComplexityRoot.ServiceSettings.InstallCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.InstallCommand(childComplexity), true
+	case "ServiceSettings.language":
+		if e.ComplexityRoot.ServiceSettings.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.Language(childComplexity), true
+	case "ServiceSettings.languageVersion":
+		if e.ComplexityRoot.ServiceSettings.LanguageVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.LanguageVersion(childComplexity), true
+	case "ServiceSettings.outputDirectory":
+		if e.ComplexityRoot.ServiceSettings.OutputDirectory == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.OutputDirectory(childComplexity), true
+	case "ServiceSettings.packages":
+		if e.ComplexityRoot.ServiceSettings.Packages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.Packages(childComplexity), true
 	case "ServiceSettings.port":
 		if e.ComplexityRoot.ServiceSettings.Port == nil {
 			break
@@ -5113,12 +5155,24 @@ enum HealthStatus {
 type ServiceSettings {
   "How its image comes about."
   builder: BuilderKind!
+  "Language of the source, for example node. Null: what davit.toml says, else what is detected."
+  language: String
+  "Version of the language, or a range: 22, 3.12, >=20. Null: what the files of the source say."
+  languageVersion: String
   "Path of the Dockerfile below the source's root."
   dockerfilePath: String!
   "Stage of the Dockerfile to build, null for the last."
   dockerTarget: String
   "Arguments of the build."
   buildArgs: [KeyValue!]!
+  "What fetches dependencies, run by a shell inside the build. Null: what is detected."
+  installCommand: String
+  "What compiles, run by a shell inside the build. Null: what is detected."
+  buildCommand: String
+  "Directory of static files that the build makes, below the source's root. Null: what is detected."
+  outputDirectory: String
+  "Debian packages that are installed, in the image that runs too."
+  packages: [String!]!
   "What its replicas run instead of what the image says. Split into words; no shell sees it."
   startCommand: String
   "TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080."
@@ -5335,12 +5389,24 @@ input UploadSourceInput {
 input ServiceSettingsInput {
   "How its image comes about."
   builder: BuilderKind
+  "Language of the source: elixir, ruby, php, python, go, rust, java, dotnet, deno, node or static."
+  language: String
+  "Version of the language, or a range: 22, 3.12, >=20."
+  languageVersion: String
   "Path of the Dockerfile below the source's root."
   dockerfilePath: String
   "Stage of the Dockerfile to build."
   dockerTarget: String
   "Arguments of the build, all of them."
   buildArgs: [KeyValueInput!]
+  "What fetches dependencies, run by a shell inside the build."
+  installCommand: String
+  "What compiles, run by a shell inside the build."
+  buildCommand: String
+  "Directory of static files that the build makes, below the source's root."
+  outputDirectory: String
+  "Debian packages to install, all of them."
+  packages: [String!]
   "What replicas run instead of what the image says."
   startCommand: String
   "TCP port the application listens on, 1 to 65535."
@@ -6789,12 +6855,24 @@ func (ec *executionContext) childFields_ServiceSettings(ctx context.Context, fie
 	switch field.Name {
 	case "builder":
 		return ec.fieldContext_ServiceSettings_builder(ctx, field)
+	case "language":
+		return ec.fieldContext_ServiceSettings_language(ctx, field)
+	case "languageVersion":
+		return ec.fieldContext_ServiceSettings_languageVersion(ctx, field)
 	case "dockerfilePath":
 		return ec.fieldContext_ServiceSettings_dockerfilePath(ctx, field)
 	case "dockerTarget":
 		return ec.fieldContext_ServiceSettings_dockerTarget(ctx, field)
 	case "buildArgs":
 		return ec.fieldContext_ServiceSettings_buildArgs(ctx, field)
+	case "installCommand":
+		return ec.fieldContext_ServiceSettings_installCommand(ctx, field)
+	case "buildCommand":
+		return ec.fieldContext_ServiceSettings_buildCommand(ctx, field)
+	case "outputDirectory":
+		return ec.fieldContext_ServiceSettings_outputDirectory(ctx, field)
+	case "packages":
+		return ec.fieldContext_ServiceSettings_packages(ctx, field)
 	case "startCommand":
 		return ec.fieldContext_ServiceSettings_startCommand(ctx, field)
 	case "port":

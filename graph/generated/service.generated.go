@@ -2395,6 +2395,52 @@ func (ec *executionContext) fieldContext_ServiceSettings_builder(_ context.Conte
 	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type BuilderKind does not have child fields"))
 }
 
+func (ec *executionContext) _ServiceSettings_language(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_language(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Language, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_language(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_languageVersion(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_languageVersion(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LanguageVersion, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_languageVersion(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _ServiceSettings_dockerfilePath(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2471,6 +2517,98 @@ func (ec *executionContext) fieldContext_ServiceSettings_buildArgs(_ context.Con
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSettings_installCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_installCommand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.InstallCommand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_installCommand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_buildCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_buildCommand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.BuildCommand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_buildCommand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_outputDirectory(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_outputDirectory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OutputDirectory, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_outputDirectory(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_packages(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_packages(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Packages, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_packages(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _ServiceSettings_startCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
@@ -3473,7 +3611,7 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"builder", "dockerfilePath", "dockerTarget", "buildArgs", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
+	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3487,6 +3625,20 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.Builder = graphql.OmittableOf(data)
+		case "language":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("language"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Language = graphql.OmittableOf(data)
+		case "languageVersion":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("languageVersion"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LanguageVersion = graphql.OmittableOf(data)
 		case "dockerfilePath":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dockerfilePath"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -3508,6 +3660,34 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.BuildArgs = graphql.OmittableOf(data)
+		case "installCommand":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("installCommand"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.InstallCommand = graphql.OmittableOf(data)
+		case "buildCommand":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("buildCommand"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.BuildCommand = graphql.OmittableOf(data)
+		case "outputDirectory":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("outputDirectory"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OutputDirectory = graphql.OmittableOf(data)
+		case "packages":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("packages"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Packages = graphql.OmittableOf(data)
 		case "startCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startCommand"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -5710,6 +5890,16 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "language":
+			out.Values[i] = ec._ServiceSettings_language(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "languageVersion":
+			out.Values[i] = ec._ServiceSettings_languageVersion(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
 		case "dockerfilePath":
 			out.Values[i] = ec._ServiceSettings_dockerfilePath(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -5722,6 +5912,26 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 			}
 		case "buildArgs":
 			out.Values[i] = ec._ServiceSettings_buildArgs(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "installCommand":
+			out.Values[i] = ec._ServiceSettings_installCommand(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "buildCommand":
+			out.Values[i] = ec._ServiceSettings_buildCommand(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "outputDirectory":
+			out.Values[i] = ec._ServiceSettings_outputDirectory(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "packages":
+			out.Values[i] = ec._ServiceSettings_packages(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

@@ -621,12 +621,24 @@ type ScaleServicePayload struct {
 type ServiceSettings struct {
 	// How its image comes about.
 	Builder spec.Builder `json:"builder"`
+	// Language of the source, for example node. Null: what davit.toml says, else what is detected.
+	Language *string `json:"language"`
+	// Version of the language, or a range: 22, 3.12, >=20. Null: what the files of the source say.
+	LanguageVersion *string `json:"languageVersion"`
 	// Path of the Dockerfile below the source's root.
 	DockerfilePath string `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build, null for the last.
 	DockerTarget *string `json:"dockerTarget"`
 	// Arguments of the build.
 	BuildArgs []*spec.KeyValue `json:"buildArgs"`
+	// What fetches dependencies, run by a shell inside the build. Null: what is detected.
+	InstallCommand *string `json:"installCommand"`
+	// What compiles, run by a shell inside the build. Null: what is detected.
+	BuildCommand *string `json:"buildCommand"`
+	// Directory of static files that the build makes, below the source's root. Null: what is detected.
+	OutputDirectory *string `json:"outputDirectory"`
+	// Debian packages that are installed, in the image that runs too.
+	Packages []string `json:"packages"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
 	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
@@ -649,12 +661,24 @@ type ServiceSettings struct {
 type ServiceSettingsInput struct {
 	// How its image comes about.
 	Builder graphql.Omittable[*spec.Builder] `json:"builder"`
+	// Language of the source: elixir, ruby, php, python, go, rust, java, dotnet, deno, node or static.
+	Language graphql.Omittable[*string] `json:"language"`
+	// Version of the language, or a range: 22, 3.12, >=20.
+	LanguageVersion graphql.Omittable[*string] `json:"languageVersion"`
 	// Path of the Dockerfile below the source's root.
 	DockerfilePath graphql.Omittable[*string] `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build.
 	DockerTarget graphql.Omittable[*string] `json:"dockerTarget"`
 	// Arguments of the build, all of them.
 	BuildArgs graphql.Omittable[[]*spec.KeyValue] `json:"buildArgs"`
+	// What fetches dependencies, run by a shell inside the build.
+	InstallCommand graphql.Omittable[*string] `json:"installCommand"`
+	// What compiles, run by a shell inside the build.
+	BuildCommand graphql.Omittable[*string] `json:"buildCommand"`
+	// Directory of static files that the build makes, below the source's root.
+	OutputDirectory graphql.Omittable[*string] `json:"outputDirectory"`
+	// Debian packages to install, all of them.
+	Packages graphql.Omittable[[]string] `json:"packages"`
 	// What replicas run instead of what the image says.
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,5 +234,26 @@ func TestSecretsReachOnlyTheCommands(t *testing.T) {
 		if strings.Contains(text, secret) {
 			t.Errorf("%s has the secret", name)
 		}
+	}
+}
+
+// A Dockerfile of the source starts as davit.toml says, and listens there.
+func TestADockerfileStartsAsDavitTomlSays(t *testing.T) {
+	t.Parallel()
+	api := engine(t)
+	result, _ := built(t, api, request(t, map[string]string{
+		"Dockerfile": "FROM scratch\nEXPOSE 80 81\nENTRYPOINT [\"/of-the-dockerfile\"]\nCMD [\"x\"]\n",
+		"davit.toml": "startCommand = \"/app --port 81\"\nport = 81\n",
+	}, build.Options{}))
+	info, err := api.ImageInspect(t.Context(), result.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := info.Config
+	if got := slices.Concat(c.Entrypoint, c.Cmd); strings.Join(got, " ") != "/app --port 81" {
+		t.Errorf("it starts %q", got)
+	}
+	if _, ok := c.ExposedPorts["81/tcp"]; !ok || len(c.ExposedPorts) != 1 {
+		t.Errorf("it exposes %v", c.ExposedPorts)
 	}
 }

@@ -25,6 +25,9 @@ const (
 	Static     = detect.Static
 )
 
+// Languages are the names that Options.Language may have.
+func Languages() []string { return detect.Languages() }
+
 // Detect looks at source and says how it is built, as detect.Detect does. A
 // Dockerfile of the source is read too: it fails with DOCKERFILE_INVALID for
 // one that no builder could read, and its only port is the plan's.

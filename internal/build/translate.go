@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 
 	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
@@ -14,6 +15,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerui"
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
+	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/davitdev/davit/internal/fault"
 )
@@ -93,6 +95,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	if err := t.graph.check(ctx, text, t.allow); err != nil {
 		return nil, nil, err
 	}
+	t.starts(&image.Config)
 	config, err := json.Marshal(image)
 	if err != nil {
 		return nil, nil, fmt.Errorf("image configuration: %w", err)
@@ -105,6 +108,23 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 		}
 	}
 	return out, config, nil
+}
+
+// starts makes the image of somebody's Dockerfile start as the settings and
+// davit.toml say. One that was made here says so itself.
+func (t *translation) starts(c *dockerspec.DockerOCIImageConfig) {
+	p := t.req.Plan
+	if p.Builder != Dockerfile {
+		return
+	}
+	for _, process := range p.Processes {
+		if process.Name == "web" {
+			c.Entrypoint, c.Cmd = process.Argv, nil
+		}
+	}
+	if p.Port != 0 {
+		c.ExposedPorts = map[string]struct{}{strconv.Itoa(p.Port) + "/tcp": {}}
+	}
 }
 
 // explain blames the Dockerfile for what the translation says, unless it is

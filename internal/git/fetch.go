@@ -2,6 +2,7 @@ package git
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -22,7 +23,7 @@ import (
 type Fetch struct {
 	Ref    string // branch, tag or whole hash; "" is the default branch
 	Commit string // the hash that Ref was once; "" is what it is now
-	Root   string // directory of the repository that is wanted; "" is all of it
+	Root   string // directory of the repository that must be there; "" is all of it
 	Dir    string // new directory to put it in
 	// Progress hears how far it is, now and then; may be nil.
 	Progress func(string)
@@ -32,8 +33,9 @@ type Fetch struct {
 const fetched = "refs/davit/source"
 
 // Fetch gets one commit, without history, submodules or what is kept in Git
-// LFS. The caller closes the tree. It fails like List, and with REF_NOT_FOUND,
-// NOT_BUILDABLE for a directory that is not there or files in Git LFS, and
+// LFS: all of it, because what is in f.Root may need what lies beside it. The
+// caller closes the tree. It fails like List, and with REF_NOT_FOUND,
+// NOT_BUILDABLE for a directory that is not there or files of it in Git LFS, and
 // SOURCE_INVALID for what is no source. When it fails, f.Dir does not exist.
 func (g *Git) Fetch(ctx context.Context, r Remote, f Fetch) (*source.Tree, spec.Commit, error) {
 	repo, err := os.MkdirTemp(g.Scratch, "git-")
@@ -64,7 +66,7 @@ func (g *Git) Fetch(ctx context.Context, r Remote, f Fetch) (*source.Tree, spec.
 	if err != nil {
 		return nil, spec.Commit{}, err
 	}
-	if err := refuseLFS(tree.FS()); err != nil {
+	if err := refuseLFS(tree.FS(), cmp.Or(f.Root, ".")); err != nil {
 		return nil, spec.Commit{}, errors.Join(err, tree.Close(), os.RemoveAll(f.Dir))
 	}
 	return tree, commit, nil
@@ -149,10 +151,8 @@ func (g *Git) describe(ctx context.Context, repo string) (spec.Commit, error) {
 
 // unpack writes what was fetched to f.Dir.
 func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, error) {
-	what := fetched
 	if f.Root != "" && f.Root != "." {
-		what += ":" + f.Root
-		kind, err := g.output(ctx, command{dir: repo, args: []string{"cat-file", "-t", what}})
+		kind, err := g.output(ctx, command{dir: repo, args: []string{"cat-file", "-t", fetched + ":" + f.Root}})
 		if err != nil || strings.TrimSpace(kind) != "tree" {
 			return nil, fault.New(fault.NotBuildable, "The repository has no directory %q.", f.Root).WithHint("Change the service's root directory.")
 		}
@@ -164,7 +164,7 @@ func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, e
 	go func() {
 		zw, err := gzip.NewWriterLevel(w, gzip.NoCompression)
 		if err == nil {
-			err = g.run(ctx, command{dir: repo, stdout: zw, args: []string{"archive", "--format=tar", what}})
+			err = g.run(ctx, command{dir: repo, stdout: zw, args: []string{"archive", "--format=tar", fetched}})
 			err = errors.Join(err, zw.Close())
 		}
 		w.CloseWithError(err)
@@ -182,10 +182,10 @@ func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, e
 
 const lfsPointer = "version https://git-lfs.github.com/spec/v1\n"
 
-// refuseLFS fails with NOT_BUILDABLE if a file is a pointer into Git LFS: a
+// refuseLFS fails with NOT_BUILDABLE if a file below root is a pointer into Git LFS: a
 // build would take the pointer for the file.
-func refuseLFS(fsys fs.FS) error {
-	return fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+func refuseLFS(fsys fs.FS, root string) error {
+	return fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}

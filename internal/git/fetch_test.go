@@ -79,8 +79,8 @@ func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 		"a tag":                            {Fetch{Ref: "v1"}, first, "", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"}},
 		"a commit":                         {Fetch{Ref: first}, first, "", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"}},
 		"what a branch was":                {Fetch{Ref: "main", Commit: first}, first, "main", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"}},
-		"a directory":                      {Fetch{Ref: "main", Root: "apps/web"}, second, "main", map[string]string{"b.txt": "2"}},
-		"a directory of an earlier commit": {Fetch{Ref: first, Root: "apps"}, first, "", map[string]string{"web/b.txt": "2"}},
+		"a directory":                      {Fetch{Ref: "main", Root: "apps/web"}, second, "main", map[string]string{"a.txt": "changed", "apps/web/b.txt": "2"}},
+		"a directory of an earlier commit": {Fetch{Ref: first, Root: "apps"}, first, "", map[string]string{"a.txt": "1", "apps/web/b.txt": "2"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

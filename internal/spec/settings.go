@@ -52,10 +52,18 @@ const (
 
 // Settings is how a service is built and run in one environment.
 type Settings struct {
-	Builder        Builder    `json:"builder,omitempty"`
-	DockerfilePath string     `json:"dockerfilePath,omitempty"` // below the source's root
-	DockerTarget   string     `json:"dockerTarget,omitempty"`
-	BuildArgs      []KeyValue `json:"buildArgs,omitempty"`
+	Builder         Builder    `json:"builder,omitempty"`
+	Language        string     `json:"language,omitempty"`        // one of Languages; "" is detected
+	LanguageVersion string     `json:"languageVersion,omitempty"` // a version or a range: "22", ">=20"
+	DockerfilePath  string     `json:"dockerfilePath,omitempty"`  // below the source's root
+	DockerTarget    string     `json:"dockerTarget,omitempty"`
+	BuildArgs       []KeyValue `json:"buildArgs,omitempty"`
+	// InstallCommand and BuildCommand replace what is detected. A shell runs
+	// them inside the build.
+	InstallCommand  string   `json:"installCommand,omitempty"`
+	BuildCommand    string   `json:"buildCommand,omitempty"`
+	OutputDirectory string   `json:"outputDirectory,omitempty"` // of static files, below the source's root
+	Packages        []string `json:"packages,omitempty"`        // of Debian, in the image that runs too
 	// StartCommand replaces what the image starts. It is split into words;
 	// no shell sees it.
 	StartCommand  string        `json:"startCommand,omitempty"`

@@ -41,6 +41,7 @@ func TestSettingsSurviveTheirRow(t *testing.T) {
 
 	want := Settings{
 		Builder: Dockerfile, DockerTarget: "final", BuildArgs: []KeyValue{{"A", "b"}}, StartCommand: "run",
+		Language: "node", LanguageVersion: ">=20", InstallCommand: "npm ci", BuildCommand: "npm run build", OutputDirectory: "dist", Packages: []string{"ffmpeg"},
 		HealthCheck: &HealthCheck{Kind: CheckCommand, Command: []string{"true"}, Interval: time.Second},
 		Resources:   Resources{CPUMillis: 250}, DrainTimeout: time.Minute,
 	}

@@ -110,6 +110,9 @@ func (s Settings) Validate(field string) error {
 			return bad("buildArgs", "Build argument %s has a malformed name or value.", quote(a.Key))
 		}
 	}
+	if err := s.validateBuild(field); err != nil {
+		return err
+	}
 	if _, err := s.Command(); err != nil {
 		return bad("startCommand", "The start command cannot be split into words: %v.", err)
 	}

@@ -143,5 +143,5 @@ func (a *app) forced(name string) (detector, match, error) {
 		a.say("The source is built as %s: that is the language of %s.", d.title, a.who("language"))
 		return d, match{confidence: 1, why: m.why}, nil
 	}
-	return detector{}, match{}, fault.New(fault.NotBuildable, "The language %q is not known: choose one of %s.", clip(name), strings.Join(languages(), ", "))
+	return detector{}, match{}, fault.New(fault.NotBuildable, "The language %q is not known: choose one of %s.", clip(name), strings.Join(Languages(), ", "))
 }

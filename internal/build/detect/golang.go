@@ -65,13 +65,15 @@ func planGo(a *app, p *Plan) error {
 	if err != nil {
 		return err
 	}
-	ways := len(a.procfile()) > 0 || a.StartCommand != "" || len(a.Processes) > 0
+	ways := a.ways()
 	if a.BuildCommand == "" {
 		m.main, err = a.chooseMain(m.mains, ways)
 		if err != nil {
 			return err
 		}
 	}
+	// The settings' start command is followed wherever the program runs.
+	p.Custom = p.Custom || ways && (len(a.procfile()) > 0 || len(a.Processes) > 0 || a.byFile["startCommand"])
 	p.Port, p.Package, p.Packages = a.port(8080), m.main, sorted(slices.Clone(a.Packages))
 	if m.download {
 		p.Install = "go mod download"
@@ -98,6 +100,14 @@ func planGo(a *app, p *Plan) error {
 	}
 	m.largeImage(a, p)
 	return nil
+}
+
+// ways reports whether somebody said how processes start. The program of the
+// small image with arguments is no other way.
+func (a *app) ways() bool {
+	w, ok := words(a.StartCommand)
+	small := ok && w[0] == "/app"
+	return len(a.procfile()) > 0 || a.StartCommand != "" && !small || len(a.Processes) > 0
 }
 
 // binary is the name of a program's file.
@@ -164,7 +174,7 @@ func (a *app) readModule(p *Plan) (goModule, error) {
 // leadsOut reports whether a module below the root of the source needs others
 // outside of it.
 func (a *app) leadsOut(f *modfile.File) bool {
-	if a.RootDirectory == "" {
+	if !plainPath(a.RootDirectory) {
 		return false
 	}
 	for _, r := range f.Replace {

@@ -115,7 +115,7 @@ func (n *nodeApp) compiled(s *script, p *Plan, out outcome) {
 	n.buildStage(s, p, "build")
 	if p.Install != "" {
 		n.inputs(s)
-		s.userRun(p.Install, cache(n.pm.cache()))
+		n.runInstall(s, p)
 	}
 	if p.Install == "" || n.wholeSource() == "" {
 		s.line("COPY . .")
@@ -128,7 +128,23 @@ func (n *nodeApp) compiled(s *script, p *Plan, out outcome) {
 	for _, c := range out.caches {
 		mounts = append(mounts, cache(path.Join(appDir, n.dir, c)))
 	}
-	s.userRun(p.Build, mounts...)
+	n.inRoot(s, n.BuildCommand != "", func() { s.userRun(p.Build, mounts...) })
+}
+
+func (n *nodeApp) runInstall(s *script, p *Plan) {
+	n.inRoot(s, n.InstallCommand != "", func() { s.userRun(p.Install, cache(n.pm.cache())) })
+}
+
+// inRoot runs somebody's own command in the root directory that was set, which
+// may lie below that of the workspace.
+func (n *nodeApp) inRoot(s *script, own bool, run func()) {
+	if !own || n.dir == "" || n.contextDir == n.RootDirectory {
+		run()
+		return
+	}
+	s.line("WORKDIR %s", path.Join(appDir, n.dir))
+	run()
+	s.line("WORKDIR %s", appDir)
 }
 
 func (n *nodeApp) staticImage(p *Plan, out outcome) {
@@ -164,7 +180,7 @@ func (n *nodeApp) plainImage(s *script, p *Plan, out outcome) {
 	n.inputs(s)
 	switch production := n.pm.production(); {
 	case n.InstallCommand != "":
-		s.userRun(p.Install, cache(n.pm.cache()))
+		n.runInstall(s, p)
 	case production != "" && !whole && !n.keepsDev(p):
 		p.Install = production
 		s.userRun(production, cache(n.pm.cache()))

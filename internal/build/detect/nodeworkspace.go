@@ -113,7 +113,7 @@ func (n *nodeApp) above() bool {
 		var pack manifest
 		if ok, err := root.json("package.json", &pack); (ok && err == nil) || root.has("pnpm-workspace.yaml") {
 			rel := strings.TrimPrefix(strings.TrimPrefix(n.RootDirectory, parent), "/")
-			if patterns := workspacePatterns(root, pack); inWorkspace(rel, patterns) {
+			if patterns := workspacePatterns(root, pack); plainPath(rel) && inWorkspace(rel, patterns) {
 				n.root, n.rootPack, n.dir, n.contextDir = root, pack, rel, parent
 				n.members = members(&n.root, patterns)
 				n.say("%s belongs to the workspace of %s, so dependencies are installed there.", rel, path.Join(parent, "package.json"))

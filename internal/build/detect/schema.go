@@ -28,7 +28,7 @@ func object(t reflect.Type) map[string]any {
 		p := typed(f.Type)
 		p["description"] = f.Tag.Get("doc")
 		if list := f.Tag.Get("enum"); list == "@languages" {
-			p["enum"] = languages()
+			p["enum"] = Languages()
 		} else if list != "" {
 			p["enum"] = strings.Split(list, ",")
 		}
@@ -66,8 +66,8 @@ func configKeys() []string {
 	return keys
 }
 
-// languages are the names that the language may have.
-func languages() []string {
+// Languages are the names that Options.Language may have, by priority.
+func Languages() []string {
 	var out []string
 	for _, d := range detectors {
 		if d.name != "dockerfile" {

@@ -75,11 +75,11 @@ func open(fsys fs.FS, o Options) (*app, error) {
 		a.RootDirectory = ""
 		return a, nil
 	}
-	if !plainPath(dir) || strings.HasPrefix(o.RootDirectory, "../") {
-		return nil, fault.New(fault.NotBuildable, "The root directory %q must be a plain path inside the source.", clip(o.RootDirectory))
+	if !fs.ValidPath(dir) || strings.HasPrefix(o.RootDirectory, "../") {
+		return nil, fault.New(fault.NotBuildable, "The root directory %q must be a path inside the source.", clip(o.RootDirectory))
 	}
 	if info, err := fs.Stat(fsys, dir); err != nil || !info.IsDir() {
-		return nil, fault.New(fault.NotBuildable, "The root directory %q is not a directory of the source.", dir)
+		return nil, fault.New(fault.NotBuildable, "The source has no directory %q: change the root directory.", dir)
 	}
 	sub, err := a.root.sub(dir)
 	if err != nil {
