@@ -49,7 +49,8 @@ var mayImport = map[string][]string{
 	"internal/outbound": {"internal/fault"},
 
 	"internal/logs":         {"internal/fault"},
-	"internal/proxy":        {"internal/fault"},
+	"internal/site":         {"internal/fault"},
+	"internal/proxy":        {"internal/fault", "internal/site"},
 	"internal/source":       {"internal/fault"},
 	"internal/secret":       {"internal/fault"},
 	"internal/build":        {"internal/build/detect", "internal/fault", "internal/source"},
@@ -88,6 +89,7 @@ var home = map[string][]string{
 	"github.com/99designs/gqlgen":   {"graph", "graph/guard", "graph/transport"},
 	"github.com/coder/websocket":    {"graph/transport", "internal/client"},
 	"github.com/miekg/dns":          {"internal/proxy"},
+	"github.com/andybalholm/brotli": {"internal/site"},
 	"github.com/spf13/cobra":        {},
 	"github.com/compose-spec":       {},
 	"github.com/cli/browser":        {},
