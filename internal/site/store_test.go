@@ -167,7 +167,8 @@ func TestTreeAndTarAreTheSame(t *testing.T) {
 		{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755},
 		{Name: "./assets/a.js", Typeflag: tar.TypeReg, Size: 3},
 		{Name: "index.html", Typeflag: tar.TypeReg, Size: int64(len(page))},
-		{Name: "link.js", Typeflag: tar.TypeLink, Linkname: "assets/a.js"}, {Name: ".well-known/x", Typeflag: tar.TypeReg, Size: 1},
+		{Name: "link.js", Typeflag: tar.TypeLink, Linkname: "assets/a.js"},
+		{Name: ".well-known/x", Typeflag: tar.TypeReg, Size: 1},
 	} {
 		if err := tw.WriteHeader(&h); err != nil {
 			t.Fatal(err)
