@@ -16,7 +16,9 @@ import (
 
 // Protocol is the version of what is said over the control socket. A control
 // plane that speaks another one replaces the proxy.
-const Protocol = 1
+//
+// 2: a route may have a bundle.
+const Protocol = 2
 
 // Hello is who answers on the control socket.
 type Hello struct {
@@ -60,6 +62,7 @@ type RouteStats struct {
 	Path       string `json:"path"`
 	Instance   string `json:"instance,omitempty"`
 	Deployment string `json:"deployment,omitempty"`
+	Bundle     string `json:"bundle,omitempty"` // id
 	Requests   uint64 `json:"requests"`
 	Failures   uint64 `json:"failures"` // answered with a page because no target did
 }

@@ -12,7 +12,8 @@ import (
 	"sync/atomic"
 )
 
-// ServeHTTP answers one request of the world: by a target, or by a page.
+// ServeHTTP answers one request of the world: by a target, by a file, or by a
+// page.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
 	s.inflight.add(1)
@@ -38,6 +39,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rt.count.requests.Add(1)
+	if rt.Bundle != nil {
+		s.serveBundle(w, r, rt)
+		return
+	}
 	if tg == nil {
 		rt.count.failures.Add(1)
 		s.page(w, r, pageOf(rt.State), "")

@@ -32,6 +32,16 @@ var (
 		"No app is served at this address.",
 		"Check the address for a slip. If it is yours, add it to a service as a domain.", 0,
 	}
+	pageNoFile = page{
+		http.StatusNotFound, "FILE_NOT_FOUND", "There is no such page",
+		"This site has nothing at this address.",
+		"Check the address for a slip. If this is your site, a 404.html of yours is shown instead of this page.", 0,
+	}
+	pageMethod = page{
+		http.StatusMethodNotAllowed, "METHOD_NOT_ALLOWED", "This can only be read",
+		"The files of this site are read by GET and HEAD; nothing can be sent to them.",
+		"If this is your site and it needs a form, add a service that answers it.", 0,
+	}
 	pageBadGateway = page{
 		http.StatusBadGateway, "APP_BAD_ANSWER", "The app broke off",
 		"The app closed the connection without a complete answer.",

@@ -1,5 +1,6 @@
 // Package proxy is the data plane: it brings requests for a host to the
-// replicas that serve it, and resolves names inside an environment's network.
+// replicas that serve it, answers with the files of static sites, and resolves
+// names inside an environment's network.
 //
 // It is a process of its own (Run) that outlives the control plane. Whoever
 // knows what should be served pushes the whole table (Client.Push), versioned,
@@ -28,6 +29,7 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/site"
 )
 
 // Limits of clients' connections. Requests themselves have no time limit:
@@ -108,6 +110,7 @@ func newServer(o Options) *server {
 		opts: o, log: o.Log, started: time.Now(),
 		inflight: newGauge(), clients: newGauge(),
 		pages:    pageTemplate(),
+		library:  site.NewLibrary(manifests),
 		snapshot: newSnapshot(filepath.Join(o.Data, snapshotName), o.Log),
 		zones:    zones{log: o.Log, upstream: upstream{path: o.ResolvConf}},
 		end:      make(chan error, 1),
@@ -219,6 +222,9 @@ func (s *server) close(ctx context.Context) {
 	s.control.Close()
 	if err := s.snapshot.flush(); err != nil {
 		s.log.ErrorContext(ctx, "the routes are not saved", "error", err)
+	}
+	if err := s.library.Close(); err != nil {
+		s.log.WarnContext(ctx, "close static sites", "error", err)
 	}
 	for _, t := range s.routing.Load().targets {
 		t.retire()

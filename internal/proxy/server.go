@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/site"
 )
 
 // server is the proxy's state. Requests touch only the atomics.
@@ -36,6 +37,7 @@ type server struct {
 	buffers  buffers
 	proxy    httputil.ReverseProxy // what all exchanges share
 	pages    *template.Template
+	library  *site.Library // files of static sites
 
 	pushing  sync.Mutex // guards what follows, and the order of routings
 	retired  []*target
@@ -133,10 +135,14 @@ func (s *server) stats() Stats {
 	r := s.routing.Load()
 	for _, routes := range r.hosts {
 		for _, rt := range routes {
-			out.Routes = append(out.Routes, RouteStats{
+			one := RouteStats{
 				Host: rt.Host, Path: rt.Path, Instance: rt.Instance, Deployment: rt.Deployment,
 				Requests: rt.count.requests.Load(), Failures: rt.count.failures.Load(),
-			})
+			}
+			if rt.Bundle != nil {
+				one.Bundle = rt.Bundle.ID
+			}
+			out.Routes = append(out.Routes, one)
 		}
 	}
 	for _, tg := range r.targets {

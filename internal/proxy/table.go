@@ -29,9 +29,12 @@ type Route struct {
 	StripPrefix bool   `json:"stripPrefix,omitempty"` // the app does not see Path
 	Instance    string `json:"instance,omitempty"`    // id, for Stats
 	Deployment  string `json:"deployment,omitempty"`  // id, sent as X-Davit-Deployment
-	// Targets serve the route. Without any, a page says what State means.
+	// Targets serve the route. Without any, and without a bundle, a page says
+	// what State means.
 	Targets []Target `json:"targets,omitempty"`
-	State   State    `json:"state,omitempty"`
+	// Bundle serves the route instead of targets.
+	Bundle *Bundle `json:"bundle,omitempty"`
+	State  State   `json:"state,omitempty"`
 }
 
 // Target is one replica. Both fields together are its identity: an address
@@ -94,6 +97,9 @@ func (t *Table) Validate() error {
 			return fault.At("routes.deployment", fault.Invalid, "%q is no id.", r.Deployment)
 		}
 		seen[p] = true
+		if err := r.Bundle.validate(r); err != nil {
+			return err
+		}
 		for _, tg := range r.Targets {
 			if !tg.Addr.IsValid() || tg.Addr.Port() == 0 {
 				return fault.At("routes.targets", fault.Invalid, "A target of %s has no address.", r.Host)
