@@ -80,6 +80,8 @@ type Deployment struct {
 	Commit *spec.Commit `json:"commit,omitempty"`
 	// what its replicas run
 	Image *spec.ImageRef `json:"image,omitempty"`
+	// of its pre-deploy command, once there is one: there is no second
+	PreDeployContainerID *string `json:"pre_deploy_container_id,omitempty"`
 	// set: it is to be canceled; a fault code
 	CancelReason *string `json:"cancel_reason,omitempty"`
 	// StartedAt holds the value of the "started_at" field.
@@ -227,7 +229,7 @@ func (*Deployment) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case deployment.FieldEpoch, deployment.FieldLeaseUntil, deployment.FieldAttempt, deployment.FieldDueAt, deployment.FieldNumber, deployment.FieldDeadlineAt:
 			values[i] = new(sql.NullInt64)
-		case deployment.FieldID, deployment.FieldOwner, deployment.FieldProjectID, deployment.FieldInstanceID, deployment.FieldEnvironmentID, deployment.FieldServiceID, deployment.FieldTrigger, deployment.FieldCreatedByID, deployment.FieldMessage, deployment.FieldRolledBackFromID, deployment.FieldStatus, deployment.FieldConclusion, deployment.FieldCancelReason:
+		case deployment.FieldID, deployment.FieldOwner, deployment.FieldProjectID, deployment.FieldInstanceID, deployment.FieldEnvironmentID, deployment.FieldServiceID, deployment.FieldTrigger, deployment.FieldCreatedByID, deployment.FieldMessage, deployment.FieldRolledBackFromID, deployment.FieldStatus, deployment.FieldConclusion, deployment.FieldPreDeployContainerID, deployment.FieldCancelReason:
 			values[i] = new(sql.NullString)
 		case deployment.FieldCreatedAt, deployment.FieldUpdatedAt, deployment.FieldStartedAt, deployment.FieldTrafficSwitchedAt, deployment.FieldCompletedAt:
 			values[i] = new(sql.NullTime)
@@ -432,6 +434,13 @@ func (_m *Deployment) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field image: %w", err)
 				}
 			}
+		case deployment.FieldPreDeployContainerID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field pre_deploy_container_id", values[i])
+			} else if value.Valid {
+				_m.PreDeployContainerID = new(string)
+				*_m.PreDeployContainerID = value.String
+			}
 		case deployment.FieldCancelReason:
 			if value, ok := values[i].(*sql.NullString); !ok {
 				return fmt.Errorf("unexpected type %T for field cancel_reason", values[i])
@@ -635,6 +644,11 @@ func (_m *Deployment) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("image=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Image))
+	builder.WriteString(", ")
+	if v := _m.PreDeployContainerID; v != nil {
+		builder.WriteString("pre_deploy_container_id=")
+		builder.WriteString(*v)
+	}
 	builder.WriteString(", ")
 	if v := _m.CancelReason; v != nil {
 		builder.WriteString("cancel_reason=")

@@ -303,6 +303,20 @@ func (_c *DeploymentCreate) SetImage(v *spec.ImageRef) *DeploymentCreate {
 	return _c
 }
 
+// SetPreDeployContainerID sets the "pre_deploy_container_id" field.
+func (_c *DeploymentCreate) SetPreDeployContainerID(v string) *DeploymentCreate {
+	_c.mutation.SetPreDeployContainerID(v)
+	return _c
+}
+
+// SetNillablePreDeployContainerID sets the "pre_deploy_container_id" field if the given value is not nil.
+func (_c *DeploymentCreate) SetNillablePreDeployContainerID(v *string) *DeploymentCreate {
+	if v != nil {
+		_c.SetPreDeployContainerID(*v)
+	}
+	return _c
+}
+
 // SetCancelReason sets the "cancel_reason" field.
 func (_c *DeploymentCreate) SetCancelReason(v string) *DeploymentCreate {
 	_c.mutation.SetCancelReason(v)
@@ -765,6 +779,10 @@ func (_c *DeploymentCreate) createSpec() (*Deployment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Image(); ok {
 		_spec.SetField(deployment.FieldImage, field.TypeJSON, value)
 		_node.Image = value
+	}
+	if value, ok := _c.mutation.PreDeployContainerID(); ok {
+		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)
+		_node.PreDeployContainerID = &value
 	}
 	if value, ok := _c.mutation.CancelReason(); ok {
 		_spec.SetField(deployment.FieldCancelReason, field.TypeString, value)

@@ -233,6 +233,26 @@ func (_u *DeploymentUpdate) ClearImage() *DeploymentUpdate {
 	return _u
 }
 
+// SetPreDeployContainerID sets the "pre_deploy_container_id" field.
+func (_u *DeploymentUpdate) SetPreDeployContainerID(v string) *DeploymentUpdate {
+	_u.mutation.SetPreDeployContainerID(v)
+	return _u
+}
+
+// SetNillablePreDeployContainerID sets the "pre_deploy_container_id" field if the given value is not nil.
+func (_u *DeploymentUpdate) SetNillablePreDeployContainerID(v *string) *DeploymentUpdate {
+	if v != nil {
+		_u.SetPreDeployContainerID(*v)
+	}
+	return _u
+}
+
+// ClearPreDeployContainerID clears the value of the "pre_deploy_container_id" field.
+func (_u *DeploymentUpdate) ClearPreDeployContainerID() *DeploymentUpdate {
+	_u.mutation.ClearPreDeployContainerID()
+	return _u
+}
+
 // SetCancelReason sets the "cancel_reason" field.
 func (_u *DeploymentUpdate) SetCancelReason(v string) *DeploymentUpdate {
 	_u.mutation.SetCancelReason(v)
@@ -581,6 +601,12 @@ func (_u *DeploymentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if _u.mutation.ImageCleared() {
 		_spec.ClearField(deployment.FieldImage, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.PreDeployContainerID(); ok {
+		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)
+	}
+	if _u.mutation.PreDeployContainerIDCleared() {
+		_spec.ClearField(deployment.FieldPreDeployContainerID, field.TypeString)
 	}
 	if value, ok := _u.mutation.CancelReason(); ok {
 		_spec.SetField(deployment.FieldCancelReason, field.TypeString, value)
@@ -948,6 +974,26 @@ func (_u *DeploymentUpdateOne) SetImage(v *spec.ImageRef) *DeploymentUpdateOne {
 // ClearImage clears the value of the "image" field.
 func (_u *DeploymentUpdateOne) ClearImage() *DeploymentUpdateOne {
 	_u.mutation.ClearImage()
+	return _u
+}
+
+// SetPreDeployContainerID sets the "pre_deploy_container_id" field.
+func (_u *DeploymentUpdateOne) SetPreDeployContainerID(v string) *DeploymentUpdateOne {
+	_u.mutation.SetPreDeployContainerID(v)
+	return _u
+}
+
+// SetNillablePreDeployContainerID sets the "pre_deploy_container_id" field if the given value is not nil.
+func (_u *DeploymentUpdateOne) SetNillablePreDeployContainerID(v *string) *DeploymentUpdateOne {
+	if v != nil {
+		_u.SetPreDeployContainerID(*v)
+	}
+	return _u
+}
+
+// ClearPreDeployContainerID clears the value of the "pre_deploy_container_id" field.
+func (_u *DeploymentUpdateOne) ClearPreDeployContainerID() *DeploymentUpdateOne {
+	_u.mutation.ClearPreDeployContainerID()
 	return _u
 }
 
@@ -1329,6 +1375,12 @@ func (_u *DeploymentUpdateOne) sqlSave(ctx context.Context) (_node *Deployment, 
 	}
 	if _u.mutation.ImageCleared() {
 		_spec.ClearField(deployment.FieldImage, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.PreDeployContainerID(); ok {
+		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)
+	}
+	if _u.mutation.PreDeployContainerIDCleared() {
+		_spec.ClearField(deployment.FieldPreDeployContainerID, field.TypeString)
 	}
 	if value, ok := _u.mutation.CancelReason(); ok {
 		_spec.SetField(deployment.FieldCancelReason, field.TypeString, value)

@@ -3068,6 +3068,7 @@ type DeploymentMutation struct {
 	failure                 **lifecycle.Failure
 	commit                  **spec.Commit
 	image                   **spec.ImageRef
+	pre_deploy_container_id *string
 	cancel_reason           *string
 	started_at              *time.Time
 	traffic_switched_at     *time.Time
@@ -4397,6 +4398,55 @@ func (m *DeploymentMutation) ResetImage() {
 	delete(m.clearedFields, deployment.FieldImage)
 }
 
+// SetPreDeployContainerID sets the "pre_deploy_container_id" field.
+func (m *DeploymentMutation) SetPreDeployContainerID(s string) {
+	m.pre_deploy_container_id = &s
+}
+
+// PreDeployContainerID returns the value of the "pre_deploy_container_id" field in the mutation.
+func (m *DeploymentMutation) PreDeployContainerID() (r string, exists bool) {
+	v := m.pre_deploy_container_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldPreDeployContainerID returns the old "pre_deploy_container_id" field's value of the Deployment entity.
+// If the Deployment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DeploymentMutation) OldPreDeployContainerID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldPreDeployContainerID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldPreDeployContainerID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldPreDeployContainerID: %w", err)
+	}
+	return oldValue.PreDeployContainerID, nil
+}
+
+// ClearPreDeployContainerID clears the value of the "pre_deploy_container_id" field.
+func (m *DeploymentMutation) ClearPreDeployContainerID() {
+	m.pre_deploy_container_id = nil
+	m.clearedFields[deployment.FieldPreDeployContainerID] = struct{}{}
+}
+
+// PreDeployContainerIDCleared returns if the "pre_deploy_container_id" field was cleared in this mutation.
+func (m *DeploymentMutation) PreDeployContainerIDCleared() bool {
+	_, ok := m.clearedFields[deployment.FieldPreDeployContainerID]
+	return ok
+}
+
+// ResetPreDeployContainerID resets all changes to the "pre_deploy_container_id" field.
+func (m *DeploymentMutation) ResetPreDeployContainerID() {
+	m.pre_deploy_container_id = nil
+	delete(m.clearedFields, deployment.FieldPreDeployContainerID)
+}
+
 // SetCancelReason sets the "cancel_reason" field.
 func (m *DeploymentMutation) SetCancelReason(s string) {
 	m.cancel_reason = &s
@@ -4992,7 +5042,7 @@ func (m *DeploymentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DeploymentMutation) Fields() []string {
-	fields := make([]string, 0, 32)
+	fields := make([]string, 0, 33)
 	if m.created_at != nil {
 		fields = append(fields, deployment.FieldCreatedAt)
 	}
@@ -5074,6 +5124,9 @@ func (m *DeploymentMutation) Fields() []string {
 	if m.image != nil {
 		fields = append(fields, deployment.FieldImage)
 	}
+	if m.pre_deploy_container_id != nil {
+		fields = append(fields, deployment.FieldPreDeployContainerID)
+	}
 	if m.cancel_reason != nil {
 		fields = append(fields, deployment.FieldCancelReason)
 	}
@@ -5151,6 +5204,8 @@ func (m *DeploymentMutation) Field(name string) (ent.Value, bool) {
 		return m.Commit()
 	case deployment.FieldImage:
 		return m.Image()
+	case deployment.FieldPreDeployContainerID:
+		return m.PreDeployContainerID()
 	case deployment.FieldCancelReason:
 		return m.CancelReason()
 	case deployment.FieldStartedAt:
@@ -5224,6 +5279,8 @@ func (m *DeploymentMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldCommit(ctx)
 	case deployment.FieldImage:
 		return m.OldImage(ctx)
+	case deployment.FieldPreDeployContainerID:
+		return m.OldPreDeployContainerID(ctx)
 	case deployment.FieldCancelReason:
 		return m.OldCancelReason(ctx)
 	case deployment.FieldStartedAt:
@@ -5432,6 +5489,13 @@ func (m *DeploymentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetImage(v)
 		return nil
+	case deployment.FieldPreDeployContainerID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetPreDeployContainerID(v)
+		return nil
 	case deployment.FieldCancelReason:
 		v, ok := value.(string)
 		if !ok {
@@ -5593,6 +5657,9 @@ func (m *DeploymentMutation) ClearedFields() []string {
 	if m.FieldCleared(deployment.FieldImage) {
 		fields = append(fields, deployment.FieldImage)
 	}
+	if m.FieldCleared(deployment.FieldPreDeployContainerID) {
+		fields = append(fields, deployment.FieldPreDeployContainerID)
+	}
 	if m.FieldCleared(deployment.FieldCancelReason) {
 		fields = append(fields, deployment.FieldCancelReason)
 	}
@@ -5639,6 +5706,9 @@ func (m *DeploymentMutation) ClearField(name string) error {
 		return nil
 	case deployment.FieldImage:
 		m.ClearImage()
+		return nil
+	case deployment.FieldPreDeployContainerID:
+		m.ClearPreDeployContainerID()
 		return nil
 	case deployment.FieldCancelReason:
 		m.ClearCancelReason()
@@ -5740,6 +5810,9 @@ func (m *DeploymentMutation) ResetField(name string) error {
 		return nil
 	case deployment.FieldImage:
 		m.ResetImage()
+		return nil
+	case deployment.FieldPreDeployContainerID:
+		m.ResetPreDeployContainerID()
 		return nil
 	case deployment.FieldCancelReason:
 		m.ResetCancelReason()

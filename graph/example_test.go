@@ -115,6 +115,7 @@ var examples = map[string]example{
 	"ServiceSettingsInput.outputDirectory":         text("dist"),
 	"ServiceSettingsInput.packages":                value([]any{"ffmpeg"}),
 	"ServiceSettingsInput.startCommand":            text("serve"),
+	"ServiceSettingsInput.preDeployCommand":        value([]any{"migrate"}),
 	"KeyValueInput.key":                            text("KEY"),
 	"KeyValueInput.value":                          text("value"),
 	"HealthCheckInput.successCodes":                text("200-399"),

@@ -81,7 +81,7 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 		Builder: s.Builder, Language: ptr(s.Language), LanguageVersion: ptr(s.LanguageVersion), InstallCommand: ptr(s.InstallCommand),
 		BuildCommand: ptr(s.BuildCommand), OutputDirectory: ptr(s.OutputDirectory), Packages: append([]string{}, s.Packages...),
 		DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
-		StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
+		PreDeployCommand: append([]string{}, s.PreDeployCommand...), StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
 		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
 		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
 		HealthCheck: &model.HealthCheck{
@@ -110,6 +110,9 @@ func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 		set(&s.RestartPolicy, in.RestartPolicy)
 		set(&s.RestartMaxRetries, in.RestartMaxRetries)
 		set(&s.DrainTimeout, in.DrainTimeout)
+		if words, said := in.PreDeployCommand.ValueOK(); said {
+			s.PreDeployCommand = append([]string(nil), words...)
+		}
 		if args, said := in.BuildArgs.ValueOK(); said {
 			s.BuildArgs = nil
 			for _, a := range args {

@@ -137,7 +137,7 @@ func (w *Worker) observe(ctx context.Context, f deploy.Fence, set *replicaSet, r
 	case c.State == runner.Exited:
 		return w.revive(ctx, f, set, r, c)
 	}
-	if err := w.Recorder.Follow(ctx, r, set.secrets); err != nil {
+	if err := w.Recorder.Follow(ctx, printerOf(r), set.secrets); err != nil {
 		return err
 	}
 	moved := c.Addr.IsValid() && (r.Addr == nil || *r.Addr != c.Addr.String())

@@ -13,11 +13,13 @@ import (
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 	"github.com/davitdev/davit/internal/wake/redistest"
+	"github.com/davitdev/davit/runner/runnertest"
 )
 
 // story is something a worker dies in.
@@ -42,6 +44,7 @@ type stage struct {
 	op       *ent.Operation
 	asked    bool
 	host     string
+	worker   *process // that finishes the story
 }
 
 // P1, P2, P3, P7: a worker dies before or after any step that changes
@@ -124,6 +127,7 @@ func (s *stage) tell(st story, stride int) {
 		s.afterwards()
 		flush()
 		next := s.start()
+		s.worker = next
 		flush()
 		s.until(fmt.Sprintf("after a death at step %d it ends", s.n), func() bool { s.play(st); return st.ended(s) })
 		st.check(s)
@@ -257,6 +261,15 @@ func stories() []story {
 			ended: (*stage).completed, check: (*stage).live,
 		},
 		{
+			name: "a deployment with a command before it", serves: true,
+			begin: func(s *stage) {
+				s.commands([]string{runnertest.FakeProgram, "--print", "1", "--exit-after", "20ms"})
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+				s.commands(nil)
+			},
+			ended: (*stage).completed, check: func(s *stage) { s.live(); s.ranOnce() },
+		},
+		{
 			name: "a rollback", serves: true,
 			begin: func(s *stage) {
 				s.deploys(func(string) *ent.Deployment {
@@ -329,6 +342,28 @@ func stories() []story {
 			s.again()
 			return s.projects.Delete(s.ctx, p.ID, p.Slug)
 		}, (*stage).gone),
+	}
+}
+
+// commands sets the pre-deploy command of the next deployments.
+func (s *stage) commands(words []string) {
+	s.t.Helper()
+	_, err := s.projects.UpdateInstance(s.ctx, project.ChangeInstance{ID: s.instance.ID, Apply: func(now spec.Settings) spec.Settings {
+		now.PreDeployCommand = words
+		return now
+	}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// ranOnce fails the test unless the command before the deployment ran once and
+// its line is recorded once.
+func (s *stage) ranOnce() {
+	s.t.Helper()
+	lines := s.worker.output(s.row, logs.Stdout)
+	if n := len(slices.DeleteFunc(lines, func(l string) bool { return l != "line 1" })); n != 1 {
+		s.t.Errorf("the command printed its line %d times", n)
 	}
 }
 

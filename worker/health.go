@@ -135,7 +135,7 @@ func (w *Worker) ended(ctx context.Context, r *ent.Replica, c runner.Container) 
 	if err := w.Recorder.wait(recorded, r.ID); err != nil {
 		w.Log.InfoContext(ctx, "the excerpt may lack the last lines", "replica", r.ID, "err", err)
 	}
-	return &endedError{slot: r.Slot, container: c, excerpt: w.Recorder.Tail(ctx, r, lifecycle.ExcerptLines)}
+	return &endedError{slot: r.Slot, container: c, excerpt: w.Recorder.Tail(ctx, printerOf(r), lifecycle.ExcerptLines)}
 }
 
 // ask puts the health check to a replica once.
@@ -190,7 +190,7 @@ func (w *Worker) unwell(ctx context.Context, set *replicaSet, r *ent.Replica, er
 			}
 		}
 	}
-	return &lifecycle.AppError{Err: fault.New(code, "%s.", trimDot(message)).WithHint("%s", hint), Excerpt: w.Recorder.Tail(ctx, r, lifecycle.ExcerptLines)}
+	return &lifecycle.AppError{Err: fault.New(code, "%s.", trimDot(message)).WithHint("%s", hint), Excerpt: w.Recorder.Tail(ctx, printerOf(r), lifecycle.ExcerptLines)}
 }
 
 func trimDot(s string) string {

@@ -205,6 +205,13 @@ func (h *house) idle() *process {
 func (h *house) start() *process {
 	h.t.Helper()
 	p := h.idle()
+	p.work()
+	return p
+}
+
+// work lets an idle worker work.
+func (p *process) work() {
+	h := p.h
 	h.db.Publish = p.Queue.Wake().Publish
 	p.Deploy.DB.Publish = h.db.Publish
 	var ctx context.Context
@@ -216,7 +223,6 @@ func (h *house) start() *process {
 		}
 		h.db.Publish = func(...string) {}
 	}()
-	return p
 }
 
 // stop ends the worker in good order.

@@ -6,27 +6,25 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/runner"
 )
 
-// output is the two streams of a replica being written.
+// output is the two streams of a container being written.
 type output struct {
 	stdout, stderr *logs.Writer
 	at             runner.Position // up to which they are in the log
 }
 
-// open opens the streams of a replica and finds where they end.
-func (rec *Recorder) open(ctx context.Context, r *ent.Replica, secrets []string) (*output, error) {
+// open opens the streams of a container and finds where they end.
+func (rec *Recorder) open(ctx context.Context, by printer, secrets []string) (*output, error) {
 	o := logs.WriterOptions{Mask: logs.NewMask(secrets...)}
-	src := sourceOf(r.InstanceID, r.DeploymentID)
-	stdout, err := rec.Logs.Writer(ctx, src, logs.Stdout, r.ID, o)
+	stdout, err := rec.Logs.Writer(ctx, by.source, logs.Stdout, by.replica, o)
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	stderr, err := rec.Logs.Writer(ctx, src, logs.Stderr, r.ID, o)
+	stderr, err := rec.Logs.Writer(ctx, by.source, logs.Stderr, by.replica, o)
 	if err != nil {
 		stdout.Close()
 		return nil, fmt.Errorf("open log: %w", err)

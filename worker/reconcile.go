@@ -115,8 +115,15 @@ func (w *Worker) compare(ctx context.Context) error {
 	for id := range watched { // removed meanwhile, perhaps by another process
 		w.keepers.drop(id)
 	}
+	busy, err := w.Deploy.WithCommand(ctx)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	for name, c := range running { // nobody's
+		if busy[c.ReplicaID] {
+			continue // somebody runs a command in it
+		}
 		w.Log.InfoContext(ctx, "removing an orphan", "container", name, "replica", c.ReplicaID)
 		errs = append(errs, w.Runner.Remove(ctx, name))
 	}

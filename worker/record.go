@@ -23,8 +23,21 @@ type Recorder struct {
 	Log    *slog.Logger
 
 	mu    sync.Mutex
-	pumps map[string]*pump // by replica
+	pumps map[string]*pump // by printer
 	wg    sync.WaitGroup
+}
+
+// printer is a container whose output is recorded.
+type printer struct {
+	id        string // of the row it belongs to
+	container string
+	source    logs.Source // where its lines go
+	replica   string      // that they are said to come from, "" for none
+}
+
+// printerOf is a replica's container.
+func printerOf(r *ent.Replica) printer {
+	return printer{r.ID, r.ContainerName, sourceOf(r.InstanceID, r.DeploymentID), r.ID}
 }
 
 // pump copies the output of one container for as long as it runs.
@@ -61,40 +74,40 @@ func (rec *Recorder) Say(ctx context.Context, d *ent.Deployment, s lifecycle.Sev
 	}
 }
 
-// Follow records the output of a replica's container from where the record
+// Follow records the output of a container from where the record
 // ends, until the container ends. Before a start it returns once nothing that
 // is printed can be missed. Following twice is no error.
-func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []string) error {
-	c, err := rec.Runner.Inspect(ctx, r.ContainerName)
+func (rec *Recorder) Follow(ctx context.Context, by printer, secrets []string) error {
+	c, err := rec.Runner.Inspect(ctx, by.container)
 	if err != nil {
 		return fmt.Errorf("inspect container: %w", err)
 	}
 	if c.State == runner.Exited { // whoever follows that run is about to end
-		if err := rec.wait(ctx, r.ID); err != nil {
+		if err := rec.wait(ctx, by.id); err != nil {
 			return err
 		}
 	}
-	if p := rec.pumpOf(r.ID); p != nil {
+	if p := rec.pumpOf(by.id); p != nil {
 		select {
 		case <-p.done: // of an earlier run of the container
 		default:
 			return nil
 		}
 	}
-	out, err := rec.open(ctx, r, secrets)
+	out, err := rec.open(ctx, by, secrets)
 	if err != nil {
 		return err
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var stream runner.Stream
 	if c.State == runner.Running {
-		stream, err = rec.Runner.Logs(life, r.ContainerName, out.at, true)
+		stream, err = rec.Runner.Logs(life, by.container, out.at, true)
 	} else {
 		if c.State == runner.Exited { // one that was never started has printed nothing
-			err = rec.catchUp(ctx, r, out)
+			err = rec.catchUp(ctx, by, out)
 		}
 		if err == nil {
-			stream, err = rec.Runner.Attach(life, r.ContainerName)
+			stream, err = rec.Runner.Attach(life, by.container)
 		}
 	}
 	if err != nil {
@@ -103,31 +116,30 @@ func (rec *Recorder) Follow(ctx context.Context, r *ent.Replica, secrets []strin
 		return fmt.Errorf("follow output: %w", err)
 	}
 	p := &pump{cancel: cancel, done: make(chan struct{})}
-	mine := *r // the caller goes on to write his
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
 	if rec.pumps == nil {
 		rec.pumps = map[string]*pump{}
 	}
-	rec.pumps[r.ID] = p
+	rec.pumps[by.id] = p
 	rec.wg.Go(func() {
 		defer close(p.done)
 		defer cancel()
 		defer out.close()
-		rec.pump(life, &mine, out, stream)
+		rec.pump(life, by, out, stream)
 	})
 	return nil
 }
 
-func (rec *Recorder) pumpOf(replicaID string) *pump {
+func (rec *Recorder) pumpOf(id string) *pump {
 	rec.mu.Lock()
 	defer rec.mu.Unlock()
-	return rec.pumps[replicaID]
+	return rec.pumps[id]
 }
 
-// wait waits until nobody follows a replica.
-func (rec *Recorder) wait(ctx context.Context, replicaID string) error {
-	p := rec.pumpOf(replicaID)
+// wait waits until nobody follows a printer.
+func (rec *Recorder) wait(ctx context.Context, id string) error {
+	p := rec.pumpOf(id)
 	if p == nil {
 		return nil
 	}
@@ -141,7 +153,7 @@ func (rec *Recorder) wait(ctx context.Context, replicaID string) error {
 
 // pump copies until the container ends. When it falls behind it lets go, waits
 // for the log, and goes on with the runner's own copy.
-func (rec *Recorder) pump(ctx context.Context, r *ent.Replica, out *output, stream runner.Stream) {
+func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream runner.Stream) {
 	for {
 		err := out.copy(stream)
 		stream.Close()
@@ -149,19 +161,19 @@ func (rec *Recorder) pump(ctx context.Context, r *ent.Replica, out *output, stre
 			return
 		}
 		if err := out.resume(ctx); err != nil {
-			rec.Log.WarnContext(ctx, "output is recorded later", "replica", r.ID, "err", err)
+			rec.Log.WarnContext(ctx, "output is recorded later", "of", by.id, "err", err)
 			if pause(ctx, time.Second) != nil {
 				return
 			}
 			continue
 		}
-		c, ierr := rec.Runner.Inspect(ctx, r.ContainerName)
+		c, ierr := rec.Runner.Inspect(ctx, by.container)
 		switch {
 		case errors.Is(ierr, runner.ErrNotFound):
 			return
 		case ierr == nil && c.State != runner.Running && err == nil:
-			if err := rec.catchUp(ctx, r, out); err != nil && ctx.Err() == nil { // else Finish does it
-				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "replica", r.ID, "err", err)
+			if err := rec.catchUp(ctx, by, out); err != nil && ctx.Err() == nil { // else Finish does it
+				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "of", by.id, "err", err)
 			}
 			return
 		case ierr != nil:
@@ -169,7 +181,7 @@ func (rec *Recorder) pump(ctx context.Context, r *ent.Replica, out *output, stre
 				return
 			}
 		}
-		if stream, err = rec.Runner.Logs(ctx, r.ContainerName, out.at, true); err != nil {
+		if stream, err = rec.Runner.Logs(ctx, by.container, out.at, true); err != nil {
 			stream = ended{}
 			if pause(ctx, time.Second) != nil {
 				return
@@ -186,9 +198,9 @@ func (ended) Close() error                { return nil }
 
 // catchUp records what a container that does not run has printed and the
 // record lacks.
-func (rec *Recorder) catchUp(ctx context.Context, r *ent.Replica, out *output) error {
+func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output) error {
 	for {
-		stream, err := rec.Runner.Logs(ctx, r.ContainerName, out.at, false)
+		stream, err := rec.Runner.Logs(ctx, by.container, out.at, false)
 		if errors.Is(err, runner.ErrNotFound) {
 			return nil
 		}
@@ -207,37 +219,37 @@ func (rec *Recorder) catchUp(ctx context.Context, r *ent.Replica, out *output) e
 }
 
 // Finish records what is left of a container that does not run and will not
-// again, before it is removed, and closes its streams. What prints under the
-// replica's id after that begins new ones.
-func (rec *Recorder) Finish(ctx context.Context, r *ent.Replica, secrets []string) error {
-	if p := rec.pumpOf(r.ID); p != nil {
+// again, before it is removed, and closes its streams. What the same printer
+// prints after that begins new ones.
+func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) error {
+	if p := rec.pumpOf(by.id); p != nil {
 		p.cancel() // it may wait for a container that was never started
-		if err := rec.wait(ctx, r.ID); err != nil {
+		if err := rec.wait(ctx, by.id); err != nil {
 			return err
 		}
 		rec.mu.Lock()
-		delete(rec.pumps, r.ID)
+		delete(rec.pumps, by.id)
 		rec.mu.Unlock()
 	}
-	out, err := rec.open(ctx, r, secrets)
+	out, err := rec.open(ctx, by, secrets)
 	if err != nil {
 		return ignoreClosed(err)
 	}
-	if err := rec.catchUp(ctx, r, out); err != nil {
+	if err := rec.catchUp(ctx, by, out); err != nil {
 		out.close()
 		return err
 	}
 	return out.end(ctx)
 }
 
-// Tail returns the last lines a replica printed, oldest first.
-func (rec *Recorder) Tail(ctx context.Context, r *ent.Replica, n int) []lifecycle.ExcerptLine {
+// Tail returns the last lines a container printed, oldest first.
+func (rec *Recorder) Tail(ctx context.Context, by printer, n int) []lifecycle.ExcerptLine {
 	page, err := rec.Logs.Query(ctx, logs.Query{
-		Source: sourceOf(r.InstanceID, r.DeploymentID), Limit: n,
-		Filter: logs.Filter{Replica: r.ID, Streams: []logs.Kind{logs.Stdout, logs.Stderr}},
+		Source: by.source, Limit: n,
+		Filter: logs.Filter{Replica: by.replica, Streams: []logs.Kind{logs.Stdout, logs.Stderr}},
 	})
 	if err != nil {
-		rec.Log.WarnContext(ctx, "no excerpt", "replica", r.ID, "err", err)
+		rec.Log.WarnContext(ctx, "no excerpt", "of", by.id, "err", err)
 		return nil
 	}
 	return excerpt(page.Lines)

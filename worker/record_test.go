@@ -100,10 +100,10 @@ func TestRecorder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Recorder.Follow(h.ctx, &r, nil); err != nil {
+		if err := p.Recorder.Follow(h.ctx, printerOf(&r), nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Recorder.Finish(h.ctx, &r, nil); err != nil {
+		if err := p.Recorder.Finish(h.ctx, printerOf(&r), nil); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -42,7 +42,7 @@ func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 
 // run records what the container will print and starts it.
 func (w *Worker) run(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if err := w.Recorder.Follow(ctx, r, set.secrets); err != nil {
+	if err := w.Recorder.Follow(ctx, printerOf(r), set.secrets); err != nil {
 		return fmt.Errorf("record output: %w", err)
 	}
 	if err := w.Runner.Start(ctx, r.ContainerName); err != nil {
@@ -149,7 +149,7 @@ func (w *Worker) finish(ctx context.Context, r *ent.Replica) error {
 	if err != nil {
 		return fmt.Errorf("secrets of replica: %w", err)
 	}
-	if err := w.Recorder.Finish(ctx, r, env.Secrets); err != nil {
+	if err := w.Recorder.Finish(ctx, printerOf(r), env.Secrets); err != nil {
 		return fmt.Errorf("record output: %w", err)
 	}
 	return nil

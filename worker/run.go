@@ -131,6 +131,9 @@ const cleanUpSpare = 3 * time.Second
 func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) {
 	ctx, cancel := context.WithTimeout(ctx, stopGrace(c.Row)+cleanUpSpare)
 	defer cancel()
+	if err := w.dropPreDeploy(ctx, c); err != nil { // while that runs there are no replicas
+		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)
+	}
 	replicas, err := w.Deploy.ReplicasOf(ctx, c.ID)
 	if err != nil {
 		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)

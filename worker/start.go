@@ -28,6 +28,9 @@ func (w *Worker) start(ctx context.Context, c *deploy.Claim) error {
 	if err != nil {
 		return err
 	}
+	if err := w.preDeploy(ctx, c, set); err != nil {
+		return err
+	}
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseCreateContainer, deploy.MaxAttempts); err != nil {
 		return err
 	}

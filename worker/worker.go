@@ -49,11 +49,12 @@ type Limits struct {
 	Deployment time.Duration // from its turn to its end
 	Pull       time.Duration
 	Build      time.Duration
+	PreDeploy  time.Duration // of the pre-deploy command
 }
 
 // DefaultLimits returns the limits of a normal installation.
 func DefaultLimits() Limits {
-	return Limits{Deployment: time.Hour, Pull: 15 * time.Minute, Build: 30 * time.Minute}
+	return Limits{Deployment: time.Hour, Pull: 15 * time.Minute, Build: 30 * time.Minute, PreDeploy: 30 * time.Minute}
 }
 
 // Worker does the work. All exported fields are required.

@@ -70,6 +70,8 @@ const (
 	FieldCommit = "commit"
 	// FieldImage holds the string denoting the image field in the database.
 	FieldImage = "image"
+	// FieldPreDeployContainerID holds the string denoting the pre_deploy_container_id field in the database.
+	FieldPreDeployContainerID = "pre_deploy_container_id"
 	// FieldCancelReason holds the string denoting the cancel_reason field in the database.
 	FieldCancelReason = "cancel_reason"
 	// FieldStartedAt holds the string denoting the started_at field in the database.
@@ -189,6 +191,7 @@ var Columns = []string{
 	FieldFailure,
 	FieldCommit,
 	FieldImage,
+	FieldPreDeployContainerID,
 	FieldCancelReason,
 	FieldStartedAt,
 	FieldTrafficSwitchedAt,
@@ -373,6 +376,11 @@ func ByConclusion(opts ...sql.OrderTermOption) OrderOption {
 // ByIsActive orders the results by the is_active field.
 func ByIsActive(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldIsActive, opts...).ToFunc()
+}
+
+// ByPreDeployContainerID orders the results by the pre_deploy_container_id field.
+func ByPreDeployContainerID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldPreDeployContainerID, opts...).ToFunc()
 }
 
 // ByCancelReason orders the results by the cancel_reason field.

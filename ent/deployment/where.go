@@ -151,6 +151,11 @@ func IsActive(v bool) predicate.Deployment {
 	return predicate.Deployment(sql.FieldEQ(FieldIsActive, v))
 }
 
+// PreDeployContainerID applies equality check predicate on the "pre_deploy_container_id" field. It's identical to PreDeployContainerIDEQ.
+func PreDeployContainerID(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldEQ(FieldPreDeployContainerID, v))
+}
+
 // CancelReason applies equality check predicate on the "cancel_reason" field. It's identical to CancelReasonEQ.
 func CancelReason(v string) predicate.Deployment {
 	return predicate.Deployment(sql.FieldEQ(FieldCancelReason, v))
@@ -1154,6 +1159,81 @@ func ImageIsNil() predicate.Deployment {
 // ImageNotNil applies the NotNil predicate on the "image" field.
 func ImageNotNil() predicate.Deployment {
 	return predicate.Deployment(sql.FieldNotNull(FieldImage))
+}
+
+// PreDeployContainerIDEQ applies the EQ predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDEQ(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldEQ(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDNEQ applies the NEQ predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDNEQ(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldNEQ(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDIn applies the In predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDIn(vs ...string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldIn(FieldPreDeployContainerID, vs...))
+}
+
+// PreDeployContainerIDNotIn applies the NotIn predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDNotIn(vs ...string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldNotIn(FieldPreDeployContainerID, vs...))
+}
+
+// PreDeployContainerIDGT applies the GT predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDGT(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldGT(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDGTE applies the GTE predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDGTE(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldGTE(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDLT applies the LT predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDLT(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldLT(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDLTE applies the LTE predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDLTE(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldLTE(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDContains applies the Contains predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDContains(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldContains(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDHasPrefix applies the HasPrefix predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDHasPrefix(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldHasPrefix(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDHasSuffix applies the HasSuffix predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDHasSuffix(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldHasSuffix(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDIsNil applies the IsNil predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDIsNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldIsNull(FieldPreDeployContainerID))
+}
+
+// PreDeployContainerIDNotNil applies the NotNil predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDNotNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldNotNull(FieldPreDeployContainerID))
+}
+
+// PreDeployContainerIDEqualFold applies the EqualFold predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDEqualFold(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldEqualFold(FieldPreDeployContainerID, v))
+}
+
+// PreDeployContainerIDContainsFold applies the ContainsFold predicate on the "pre_deploy_container_id" field.
+func PreDeployContainerIDContainsFold(v string) predicate.Deployment {
+	return predicate.Deployment(sql.FieldContainsFold(FieldPreDeployContainerID, v))
 }
 
 // CancelReasonEQ applies the EQ predicate on the "cancel_reason" field.

@@ -141,6 +141,7 @@ var (
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "commit", Type: field.TypeJSON, Nullable: true},
 		{Name: "image", Type: field.TypeJSON, Nullable: true},
+		{Name: "pre_deploy_container_id", Type: field.TypeString, Nullable: true},
 		{Name: "cancel_reason", Type: field.TypeString, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "traffic_switched_at", Type: field.TypeTime, Nullable: true},
@@ -161,37 +162,37 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "deployments_environments_environment",
-				Columns:    []*schema.Column{DeploymentsColumns[27]},
+				Columns:    []*schema.Column{DeploymentsColumns[28]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_services_service",
-				Columns:    []*schema.Column{DeploymentsColumns[28]},
+				Columns:    []*schema.Column{DeploymentsColumns[29]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_users_created_by",
-				Columns:    []*schema.Column{DeploymentsColumns[29]},
+				Columns:    []*schema.Column{DeploymentsColumns[30]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_deployments_rollbacks",
-				Columns:    []*schema.Column{DeploymentsColumns[30]},
+				Columns:    []*schema.Column{DeploymentsColumns[31]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_projects_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[31]},
+				Columns:    []*schema.Column{DeploymentsColumns[32]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_service_instances_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[32]},
+				Columns:    []*schema.Column{DeploymentsColumns[33]},
 				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -205,17 +206,17 @@ var (
 			{
 				Name:    "deployment_instance_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[32], DeploymentsColumns[8]},
+				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[8]},
 			},
 			{
 				Name:    "deployment_project_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DeploymentsColumns[31], DeploymentsColumns[0]},
+				Columns: []*schema.Column{DeploymentsColumns[32], DeploymentsColumns[0]},
 			},
 			{
 				Name:    "deployment_one_active",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[32]},
+				Columns: []*schema.Column{DeploymentsColumns[33]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -223,7 +224,7 @@ var (
 			{
 				Name:    "deployment_one_running",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[32]},
+				Columns: []*schema.Column{DeploymentsColumns[33]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status IN ('PREPARING', 'BUILDING', 'DEPLOYING')",
 				},

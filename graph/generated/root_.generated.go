@@ -614,6 +614,7 @@ type ComplexityRoot struct {
 		OutputDirectory   func(childComplexity int) int
 		Packages          func(childComplexity int) int
 		Port              func(childComplexity int) int
+		PreDeployCommand  func(childComplexity int) int
 		Replicas          func(childComplexity int) int
 		Resources         func(childComplexity int) int
 		RestartMaxRetries func(childComplexity int) int
@@ -3241,6 +3242,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.Port(childComplexity), true
+	case "ServiceSettings.preDeployCommand":
+		if e.ComplexityRoot.ServiceSettings.PreDeployCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.PreDeployCommand(childComplexity), true
 	case "ServiceSettings.replicas":
 		if e.ComplexityRoot.ServiceSettings.Replicas == nil {
 			break
@@ -4083,6 +4090,8 @@ enum PhaseName {
   BUILD
   "Getting the image."
   PULL_IMAGE
+  "Running the pre-deploy command."
+  PRE_DEPLOY
   "Making containers."
   CREATE_CONTAINER
   "Starting them."
@@ -4491,7 +4500,7 @@ type LogLine {
   severity: LogSeverity!
   "Its text: colour sequences are kept, other control characters and known secret values are not."
   message: String!
-  "Replica that printed it, null for a build and for Davit itself."
+  "Replica that printed it, null for a build, a command and Davit itself."
   replicaId: ID
   "Whether the next line of its stream goes on with it: it was longer than 16 KiB."
   truncated: Boolean!
@@ -5173,6 +5182,8 @@ type ServiceSettings {
   outputDirectory: String
   "Debian packages that are installed, in the image that runs too."
   packages: [String!]!
+  "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: nothing."
+  preDeployCommand: [String!]!
   "What its replicas run instead of what the image says. Split into words; no shell sees it."
   startCommand: String
   "TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080."
@@ -5407,6 +5418,8 @@ input ServiceSettingsInput {
   outputDirectory: String
   "Debian packages to install, all of them."
   packages: [String!]
+  "Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them."
+  preDeployCommand: [String!]
   "What replicas run instead of what the image says."
   startCommand: String
   "TCP port the application listens on, 1 to 65535."
@@ -6873,6 +6886,8 @@ func (ec *executionContext) childFields_ServiceSettings(ctx context.Context, fie
 		return ec.fieldContext_ServiceSettings_outputDirectory(ctx, field)
 	case "packages":
 		return ec.fieldContext_ServiceSettings_packages(ctx, field)
+	case "preDeployCommand":
+		return ec.fieldContext_ServiceSettings_preDeployCommand(ctx, field)
 	case "startCommand":
 		return ec.fieldContext_ServiceSettings_startCommand(ctx, field)
 	case "port":

@@ -2611,6 +2611,29 @@ func (ec *executionContext) fieldContext_ServiceSettings_packages(_ context.Cont
 	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ServiceSettings_preDeployCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_preDeployCommand(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PreDeployCommand, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
+			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_preDeployCommand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _ServiceSettings_startCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3611,7 +3634,7 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
+	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3688,6 +3711,13 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.Packages = graphql.OmittableOf(data)
+		case "preDeployCommand":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("preDeployCommand"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PreDeployCommand = graphql.OmittableOf(data)
 		case "startCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startCommand"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -5932,6 +5962,11 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 			}
 		case "packages":
 			out.Values[i] = ec._ServiceSettings_packages(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "preDeployCommand":
+			out.Values[i] = ec._ServiceSettings_preDeployCommand(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

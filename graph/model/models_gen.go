@@ -382,7 +382,7 @@ type LogLine struct {
 	Severity logs.Severity `json:"severity"`
 	// Its text: colour sequences are kept, other control characters and known secret values are not.
 	Message string `json:"message"`
-	// Replica that printed it, null for a build and for Davit itself.
+	// Replica that printed it, null for a build, a command and Davit itself.
 	ReplicaID *string `json:"replicaId"`
 	// Whether the next line of its stream goes on with it: it was longer than 16 KiB.
 	Truncated bool `json:"truncated"`
@@ -639,6 +639,8 @@ type ServiceSettings struct {
 	OutputDirectory *string `json:"outputDirectory"`
 	// Debian packages that are installed, in the image that runs too.
 	Packages []string `json:"packages"`
+	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: nothing.
+	PreDeployCommand []string `json:"preDeployCommand"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
 	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
@@ -679,6 +681,8 @@ type ServiceSettingsInput struct {
 	OutputDirectory graphql.Omittable[*string] `json:"outputDirectory"`
 	// Debian packages to install, all of them.
 	Packages graphql.Omittable[[]string] `json:"packages"`
+	// Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them.
+	PreDeployCommand graphql.Omittable[[]string] `json:"preDeployCommand"`
 	// What replicas run instead of what the image says.
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.

@@ -34,7 +34,7 @@ func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, sl
 			generation = last.Generation + 1
 		}
 		err = tx.Replica.Create().SetID(id).SetProjectID(d.ProjectID).SetInstanceID(d.InstanceID).SetDeploymentID(d.ID).
-			SetSlot(slot).SetGeneration(generation).SetContainerName(containerName(id)).Exec(ctx)
+			SetSlot(slot).SetGeneration(generation).SetContainerName(ContainerName(id)).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("create replica: %w", store.Race(err))
 		}
@@ -70,10 +70,9 @@ func (s *Service) mayAdd(ctx context.Context, tx *store.Tx, f Fence, d *ent.Depl
 	return nil
 }
 
-// containerName is the deterministic name of a replica's container.
-func containerName(replicaID string) string {
-	return "davit-" + strings.ReplaceAll(replicaID, "_", "-")
-}
+// ContainerName is the deterministic name of the container of a row: a replica,
+// or what runs a command.
+func ContainerName(id string) string { return "davit-" + strings.ReplaceAll(id, "_", "-") }
 
 // SetReplica writes what set says of a replica and everything that follows
 // from it: the state of the instance and, for a replica that serves, the table

@@ -120,6 +120,20 @@ func (s *Service) LiveReplicas(ctx context.Context) ([]*ent.Replica, error) {
 	return out, nil
 }
 
+// WithCommand lists the rows that may have a container of their own, which runs
+// a command: deployments that are about to go live.
+func (s *Service) WithCommand(ctx context.Context) (map[string]bool, error) {
+	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status = 'DEPLOYING'`)
+	if err != nil {
+		return nil, fmt.Errorf("list commands: %w", err)
+	}
+	out := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out, nil
+}
+
 // Touch rings for an instance because what runs may differ from what should.
 func (s *Service) Touch(ctx context.Context, instanceID string) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {

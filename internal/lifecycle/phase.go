@@ -18,6 +18,7 @@ const (
 	PhaseDetect          PhaseName = "DETECT"
 	PhaseBuild           PhaseName = "BUILD"
 	PhasePullImage       PhaseName = "PULL_IMAGE"
+	PhasePreDeploy       PhaseName = "PRE_DEPLOY"
 	PhaseCreateContainer PhaseName = "CREATE_CONTAINER"
 	PhaseStart           PhaseName = "START"
 	PhaseHealthCheck     PhaseName = "HEALTH_CHECK"
@@ -27,8 +28,8 @@ const (
 )
 
 var phaseNames = []PhaseName{
-	PhaseQueue, PhaseFetchSource, PhaseDetect, PhaseBuild, PhasePullImage, PhaseCreateContainer,
-	PhaseStart, PhaseHealthCheck, PhaseSwitchTraffic, PhaseDrainOld, PhaseCleanup,
+	PhaseQueue, PhaseFetchSource, PhaseDetect, PhaseBuild, PhasePullImage, PhasePreDeploy,
+	PhaseCreateContainer, PhaseStart, PhaseHealthCheck, PhaseSwitchTraffic, PhaseDrainOld, PhaseCleanup,
 }
 
 // PhaseStatus says where a phase is.
@@ -119,6 +120,12 @@ func (ps Phases) Current() PhaseName {
 		return ""
 	}
 	return ps[len(ps)-1].Name
+}
+
+// Succeeded reports whether name is done.
+func (ps Phases) Succeeded(name PhaseName) bool {
+	i := ps.index(name)
+	return i >= 0 && ps[i].Status == PhaseSucceeded
 }
 
 // Running reports whether name runs.

@@ -64,6 +64,9 @@ type Settings struct {
 	BuildCommand    string   `json:"buildCommand,omitempty"`
 	OutputDirectory string   `json:"outputDirectory,omitempty"` // of static files, below the source's root
 	Packages        []string `json:"packages,omitempty"`        // of Debian, in the image that runs too
+	// PreDeployCommand runs once in a deployment, in a container of the new
+	// image, before anything of it starts. Words; no shell sees them.
+	PreDeployCommand []string `json:"preDeployCommand,omitempty"`
 	// StartCommand replaces what the image starts. It is split into words;
 	// no shell sees it.
 	StartCommand  string        `json:"startCommand,omitempty"`

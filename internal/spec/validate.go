@@ -116,6 +116,11 @@ func (s Settings) Validate(field string) error {
 	if _, err := s.Command(); err != nil {
 		return bad("startCommand", "The start command cannot be split into words: %v.", err)
 	}
+	if len(s.PreDeployCommand) > 0 {
+		if err := CheckWords(field+".preDeployCommand", s.PreDeployCommand); err != nil {
+			return err
+		}
+	}
 	if s.Port < 0 || s.Port > math.MaxUint16 {
 		return bad("port", "A port is between 1 and 65535.")
 	}
@@ -166,6 +171,20 @@ func (h HealthCheck) validate(field string) error {
 	}
 	if _, err := ParseCodes(h.SuccessCodes); err != nil {
 		return bad("successCodes", "Success codes look like 200-399,401: %v.", err)
+	}
+	return nil
+}
+
+// CheckWords refuses words that no program can be started by. field names
+// the input.
+func CheckWords(field string, words []string) error {
+	if len(words) == 0 || len(words) > maxCommandWords || words[0] == "" {
+		return fault.At(field, fault.Invalid, "A command has 1 to %d words, the program first.", maxCommandWords)
+	}
+	for _, w := range words {
+		if len(w) > maxText || strings.ContainsRune(w, 0) || !utf8.ValidString(w) {
+			return fault.At(field, fault.Invalid, "A word of a command has at most %d bytes of UTF-8, none of them NUL.", maxText)
+		}
 	}
 	return nil
 }

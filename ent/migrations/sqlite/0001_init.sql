@@ -84,6 +84,7 @@ CREATE TABLE `deployments` (
   `failure` json NULL,
   `commit` json NULL,
   `image` json NULL,
+  `pre_deploy_container_id` text NULL,
   `cancel_reason` text NULL,
   `started_at` datetime NULL,
   `traffic_switched_at` datetime NULL,
