@@ -171,7 +171,7 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if result.CacheHit {
 		detail = "nothing changed: all from cache"
 	}
-	return w.haveImage(ctx, c, result.Reference, image, detail)
+	return w.haveImage(ctx, c, spec.ImageRef{Reference: result.Reference, PreDeploy: req.Plan.PreDeploy}, image, detail)
 }
 
 // dropEarlier removes the image that an attempt made which was cut short: the

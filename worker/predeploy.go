@@ -14,10 +14,19 @@ import (
 	"github.com/davitdev/davit/runner"
 )
 
+// commandBefore is what runs before a deployment goes live, nil for nothing: as
+// its settings say, else as the source of its image does.
+func commandBefore(d *ent.Deployment) []string {
+	if len(d.Settings.PreDeployCommand) > 0 || d.Image == nil {
+		return d.Settings.PreDeployCommand
+	}
+	return d.Image.PreDeploy
+}
+
 // preDeploy runs the pre-deploy command of a deployment, if it has one and it
 // did not run yet.
 func (w *Worker) preDeploy(ctx context.Context, c *deploy.Claim, set *replicaSet) error {
-	command := set.settings.PreDeployCommand
+	command := commandBefore(c.Row)
 	if len(command) == 0 {
 		return nil
 	}
@@ -64,7 +73,7 @@ func (w *Worker) preDeployOf(c *deploy.Claim, secrets []string) *oneOff {
 // dropPreDeploy removes the container of the pre-deploy command of a deployment
 // that does not go live.
 func (w *Worker) dropPreDeploy(ctx context.Context, c *deploy.Claim) error {
-	if len(c.Row.Settings.PreDeployCommand) == 0 || c.Row.Status != lifecycle.Deploying {
+	if len(commandBefore(c.Row)) == 0 || c.Row.Status != lifecycle.Deploying {
 		return nil
 	}
 	env, err := w.Deploy.OpenVariables(ctx, c.Row.Variables, func(v spec.VariableRef) bool { return v.Runtime && v.Secret })

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
@@ -112,6 +113,36 @@ func TestPreDeploy(t *testing.T) {
 			h.until("the log of the failed deployment ends", func() bool { return p.ended(d) })
 		})
 	}
+
+	t.Run("a Procfile's release command runs, also when its image is used again, unless the settings name another", func(t *testing.T) {
+		t.Parallel()
+		h := newHouse(t, storetest.SQLite(t))
+		h.builder = &fakeBuilder{house: h}
+		p := h.start()
+		i := h.service("", func(n *project.NewService) { n.Source = spec.Source{Upload: &spec.UploadSource{}} })
+		h.upload(i, map[string]string{"Dockerfile": "FROM scratch\n", "Procfile": "release: /app --print 1 --exit-after 0s\n"})
+		said := func(d *ent.Deployment) []string { return p.output(d, logs.Stdout, logs.System) }
+		first := h.deploy(i, "")
+		again, err := h.verbs.Redeploy(h.ctx, first.ID, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []*ent.Deployment{first, h.completed(again.ID)} {
+			if !slices.Contains(said(d), "line 1") {
+				t.Errorf("#%d says %q", d.Number, said(d))
+			}
+		}
+		_, err = h.projects.UpdateInstance(h.ctx, project.ChangeInstance{ID: i.ID, Apply: func(s spec.Settings) spec.Settings {
+			s.PreDeployCommand = []string{"/app", "--exit-after", "1ms"}
+			return s
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := h.deploy(i, ""); slices.Contains(said(d), "line 1") || !slices.Contains(said(d), "Running the pre-deploy command: /app --exit-after 1ms") {
+			t.Errorf("#%d says %q", d.Number, said(d))
+		}
+	})
 
 	t.Run("a cancel stops it", func(t *testing.T) {
 		t.Parallel()

@@ -44,7 +44,7 @@ func (w *Worker) reuse(ctx context.Context, c *deploy.Claim) error {
 	if err != nil {
 		return fmt.Errorf("find image: %w", err)
 	}
-	return w.haveImage(ctx, c, c.Row.Image.Reference, image, "kept")
+	return w.haveImage(ctx, c, *c.Row.Image, image, "kept")
 }
 
 // pull gets the image of a registry.
@@ -61,7 +61,7 @@ func (w *Worker) pull(ctx context.Context, c *deploy.Claim) error {
 	if image.Local != "" {
 		w.Recorder.Say(ctx, c.Row, lifecycle.Notice, image.Local)
 	}
-	return w.haveImage(ctx, c, ref, image, image.Digest)
+	return w.haveImage(ctx, c, spec.ImageRef{Reference: ref}, image, image.Digest)
 }
 
 func (w *Worker) pullImage(ctx context.Context, c *deploy.Claim, ref string) (runner.Image, error) {
@@ -96,20 +96,21 @@ func pinned(i *spec.ImageRef) string {
 	return repository(i.Reference) + "@" + i.Digest
 }
 
-// haveImage notes the image and goes on to start it.
-func (w *Worker) haveImage(ctx context.Context, c *deploy.Claim, ref string, image runner.Image, detail string) error {
-	r := &spec.ImageRef{Reference: ref, ID: image.ID, Digest: image.Digest, SizeBytes: image.Size}
-	if r.Digest == "" {
+// haveImage notes the image, of which r says its name and what its source says,
+// and goes on to start it.
+func (w *Worker) haveImage(ctx context.Context, c *deploy.Claim, r spec.ImageRef, image runner.Image, detail string) error {
+	r.ID, r.SizeBytes, r.Port = image.ID, image.Size, 0
+	if r.Digest = image.Digest; r.Digest == "" {
 		r.Digest = image.ID
 	}
 	if len(image.Ports) == 1 {
 		r.Port = image.Ports[0]
 	}
 	phases := c.Row.Phases.EndAll(lifecycle.PhaseSucceeded, time.Now().UTC(), detail)
-	err := w.Deploy.Advance(ctx, c, lifecycle.Deploying, func(u *ent.DeploymentUpdate) { u.SetImage(r).SetPhases(phases) })
+	err := w.Deploy.Advance(ctx, c, lifecycle.Deploying, func(u *ent.DeploymentUpdate) { u.SetImage(&r).SetPhases(phases) })
 	if err != nil {
 		return err
 	}
-	c.Row.Image = r
+	c.Row.Image = &r
 	return nil
 }

@@ -5182,7 +5182,7 @@ type ServiceSettings {
   outputDirectory: String
   "Debian packages that are installed, in the image that runs too."
   packages: [String!]!
-  "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: nothing."
+  "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one."
   preDeployCommand: [String!]!
   "What its replicas run instead of what the image says. Split into words; no shell sees it."
   startCommand: String

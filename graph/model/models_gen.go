@@ -639,7 +639,7 @@ type ServiceSettings struct {
 	OutputDirectory *string `json:"outputDirectory"`
 	// Debian packages that are installed, in the image that runs too.
 	Packages []string `json:"packages"`
-	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: nothing.
+	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one.
 	PreDeployCommand []string `json:"preDeployCommand"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
 	StartCommand *string `json:"startCommand"`

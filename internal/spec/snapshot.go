@@ -18,4 +18,7 @@ type ImageRef struct {
 	Digest    string `json:"digest"`    // of the registry's manifest; the ID for what was built here
 	SizeBytes int64  `json:"sizeBytes"`
 	Port      int    `json:"port,omitempty"` // the only port the image declares, 0 otherwise
+	// PreDeploy is what its source says is run before a deployment of it: the
+	// release command of a Procfile.
+	PreDeploy []string `json:"preDeploy,omitempty"`
 }
