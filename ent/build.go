@@ -36,6 +36,10 @@ type Build struct {
 	Builder spec.Builder `json:"builder,omitempty"`
 	// Platform holds the value of the "platform" field.
 	Platform string `json:"platform,omitempty"`
+	// names all that the image is made of
+	Recipe string `json:"recipe,omitempty"`
+	// how many waited for a slot before it when it asked last
+	Ahead int `json:"ahead,omitempty"`
 	// Steps holds the value of the "steps" field.
 	Steps []lifecycle.BuildStep `json:"steps,omitempty"`
 	// Failure holds the value of the "failure" field.
@@ -90,7 +94,9 @@ func (*Build) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case build.FieldSteps, build.FieldFailure:
 			values[i] = new([]byte)
-		case build.FieldID, build.FieldProjectID, build.FieldDeploymentID, build.FieldStatus, build.FieldBuilder, build.FieldPlatform:
+		case build.FieldAhead:
+			values[i] = new(sql.NullInt64)
+		case build.FieldID, build.FieldProjectID, build.FieldDeploymentID, build.FieldStatus, build.FieldBuilder, build.FieldPlatform, build.FieldRecipe:
 			values[i] = new(sql.NullString)
 		case build.FieldCreatedAt, build.FieldUpdatedAt, build.FieldStartedAt, build.FieldFinishedAt:
 			values[i] = new(sql.NullTime)
@@ -156,6 +162,18 @@ func (_m *Build) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field platform", values[i])
 			} else if value.Valid {
 				_m.Platform = value.String
+			}
+		case build.FieldRecipe:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field recipe", values[i])
+			} else if value.Valid {
+				_m.Recipe = value.String
+			}
+		case build.FieldAhead:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field ahead", values[i])
+			} else if value.Valid {
+				_m.Ahead = int(value.Int64)
 			}
 		case build.FieldSteps:
 			if value, ok := values[i].(*[]byte); !ok {
@@ -253,6 +271,12 @@ func (_m *Build) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("platform=")
 	builder.WriteString(_m.Platform)
+	builder.WriteString(", ")
+	builder.WriteString("recipe=")
+	builder.WriteString(_m.Recipe)
+	builder.WriteString(", ")
+	builder.WriteString("ahead=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Ahead))
 	builder.WriteString(", ")
 	builder.WriteString("steps=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Steps))

@@ -106,6 +106,34 @@ func (_c *BuildCreate) SetNillablePlatform(v *string) *BuildCreate {
 	return _c
 }
 
+// SetRecipe sets the "recipe" field.
+func (_c *BuildCreate) SetRecipe(v string) *BuildCreate {
+	_c.mutation.SetRecipe(v)
+	return _c
+}
+
+// SetNillableRecipe sets the "recipe" field if the given value is not nil.
+func (_c *BuildCreate) SetNillableRecipe(v *string) *BuildCreate {
+	if v != nil {
+		_c.SetRecipe(*v)
+	}
+	return _c
+}
+
+// SetAhead sets the "ahead" field.
+func (_c *BuildCreate) SetAhead(v int) *BuildCreate {
+	_c.mutation.SetAhead(v)
+	return _c
+}
+
+// SetNillableAhead sets the "ahead" field if the given value is not nil.
+func (_c *BuildCreate) SetNillableAhead(v *int) *BuildCreate {
+	if v != nil {
+		_c.SetAhead(*v)
+	}
+	return _c
+}
+
 // SetSteps sets the "steps" field.
 func (_c *BuildCreate) SetSteps(v []lifecycle.BuildStep) *BuildCreate {
 	_c.mutation.SetSteps(v)
@@ -225,6 +253,14 @@ func (_c *BuildCreate) defaults() {
 		v := build.DefaultPlatform
 		_c.mutation.SetPlatform(v)
 	}
+	if _, ok := _c.mutation.Recipe(); !ok {
+		v := build.DefaultRecipe
+		_c.mutation.SetRecipe(v)
+	}
+	if _, ok := _c.mutation.Ahead(); !ok {
+		v := build.DefaultAhead
+		_c.mutation.SetAhead(v)
+	}
 	if _, ok := _c.mutation.Steps(); !ok {
 		v := build.DefaultSteps
 		_c.mutation.SetSteps(v)
@@ -267,6 +303,12 @@ func (_c *BuildCreate) check() error {
 	}
 	if _, ok := _c.mutation.Platform(); !ok {
 		return &ValidationError{Name: "platform", err: errors.New(`ent: missing required field "Build.platform"`)}
+	}
+	if _, ok := _c.mutation.Recipe(); !ok {
+		return &ValidationError{Name: "recipe", err: errors.New(`ent: missing required field "Build.recipe"`)}
+	}
+	if _, ok := _c.mutation.Ahead(); !ok {
+		return &ValidationError{Name: "ahead", err: errors.New(`ent: missing required field "Build.ahead"`)}
 	}
 	if _, ok := _c.mutation.Steps(); !ok {
 		return &ValidationError{Name: "steps", err: errors.New(`ent: missing required field "Build.steps"`)}
@@ -331,6 +373,14 @@ func (_c *BuildCreate) createSpec() (*Build, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Platform(); ok {
 		_spec.SetField(build.FieldPlatform, field.TypeString, value)
 		_node.Platform = value
+	}
+	if value, ok := _c.mutation.Recipe(); ok {
+		_spec.SetField(build.FieldRecipe, field.TypeString, value)
+		_node.Recipe = value
+	}
+	if value, ok := _c.mutation.Ahead(); ok {
+		_spec.SetField(build.FieldAhead, field.TypeInt, value)
+		_node.Ahead = value
 	}
 	if value, ok := _c.mutation.Steps(); ok {
 		_spec.SetField(build.FieldSteps, field.TypeJSON, value)

@@ -79,6 +79,27 @@ func (_u *BuildUpdate) SetNillablePlatform(v *string) *BuildUpdate {
 	return _u
 }
 
+// SetAhead sets the "ahead" field.
+func (_u *BuildUpdate) SetAhead(v int) *BuildUpdate {
+	_u.mutation.ResetAhead()
+	_u.mutation.SetAhead(v)
+	return _u
+}
+
+// SetNillableAhead sets the "ahead" field if the given value is not nil.
+func (_u *BuildUpdate) SetNillableAhead(v *int) *BuildUpdate {
+	if v != nil {
+		_u.SetAhead(*v)
+	}
+	return _u
+}
+
+// AddAhead adds value to the "ahead" field.
+func (_u *BuildUpdate) AddAhead(v int) *BuildUpdate {
+	_u.mutation.AddAhead(v)
+	return _u
+}
+
 // SetSteps sets the "steps" field.
 func (_u *BuildUpdate) SetSteps(v []lifecycle.BuildStep) *BuildUpdate {
 	_u.mutation.SetSteps(v)
@@ -229,6 +250,12 @@ func (_u *BuildUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if value, ok := _u.mutation.Platform(); ok {
 		_spec.SetField(build.FieldPlatform, field.TypeString, value)
 	}
+	if value, ok := _u.mutation.Ahead(); ok {
+		_spec.SetField(build.FieldAhead, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAhead(); ok {
+		_spec.AddField(build.FieldAhead, field.TypeInt, value)
+	}
 	if value, ok := _u.mutation.Steps(); ok {
 		_spec.SetField(build.FieldSteps, field.TypeJSON, value)
 	}
@@ -320,6 +347,27 @@ func (_u *BuildUpdateOne) SetNillablePlatform(v *string) *BuildUpdateOne {
 	if v != nil {
 		_u.SetPlatform(*v)
 	}
+	return _u
+}
+
+// SetAhead sets the "ahead" field.
+func (_u *BuildUpdateOne) SetAhead(v int) *BuildUpdateOne {
+	_u.mutation.ResetAhead()
+	_u.mutation.SetAhead(v)
+	return _u
+}
+
+// SetNillableAhead sets the "ahead" field if the given value is not nil.
+func (_u *BuildUpdateOne) SetNillableAhead(v *int) *BuildUpdateOne {
+	if v != nil {
+		_u.SetAhead(*v)
+	}
+	return _u
+}
+
+// AddAhead adds value to the "ahead" field.
+func (_u *BuildUpdateOne) AddAhead(v int) *BuildUpdateOne {
+	_u.mutation.AddAhead(v)
 	return _u
 }
 
@@ -502,6 +550,12 @@ func (_u *BuildUpdateOne) sqlSave(ctx context.Context) (_node *Build, err error)
 	}
 	if value, ok := _u.mutation.Platform(); ok {
 		_spec.SetField(build.FieldPlatform, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.Ahead(); ok {
+		_spec.SetField(build.FieldAhead, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedAhead(); ok {
+		_spec.AddField(build.FieldAhead, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.Steps(); ok {
 		_spec.SetField(build.FieldSteps, field.TypeJSON, value)

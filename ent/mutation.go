@@ -1997,6 +1997,9 @@ type BuildMutation struct {
 	status            *lifecycle.BuildStatus
 	builder           *spec.Builder
 	platform          *string
+	recipe            *string
+	ahead             *int
+	addahead          *int
 	steps             *[]lifecycle.BuildStep
 	appendsteps       []lifecycle.BuildStep
 	failure           **lifecycle.Failure
@@ -2368,6 +2371,98 @@ func (m *BuildMutation) ResetPlatform() {
 	m.platform = nil
 }
 
+// SetRecipe sets the "recipe" field.
+func (m *BuildMutation) SetRecipe(s string) {
+	m.recipe = &s
+}
+
+// Recipe returns the value of the "recipe" field in the mutation.
+func (m *BuildMutation) Recipe() (r string, exists bool) {
+	v := m.recipe
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldRecipe returns the old "recipe" field's value of the Build entity.
+// If the Build object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BuildMutation) OldRecipe(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldRecipe is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldRecipe requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldRecipe: %w", err)
+	}
+	return oldValue.Recipe, nil
+}
+
+// ResetRecipe resets all changes to the "recipe" field.
+func (m *BuildMutation) ResetRecipe() {
+	m.recipe = nil
+}
+
+// SetAhead sets the "ahead" field.
+func (m *BuildMutation) SetAhead(i int) {
+	m.ahead = &i
+	m.addahead = nil
+}
+
+// Ahead returns the value of the "ahead" field in the mutation.
+func (m *BuildMutation) Ahead() (r int, exists bool) {
+	v := m.ahead
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldAhead returns the old "ahead" field's value of the Build entity.
+// If the Build object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *BuildMutation) OldAhead(ctx context.Context) (v int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldAhead is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldAhead requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldAhead: %w", err)
+	}
+	return oldValue.Ahead, nil
+}
+
+// AddAhead adds i to the "ahead" field.
+func (m *BuildMutation) AddAhead(i int) {
+	if m.addahead != nil {
+		*m.addahead += i
+	} else {
+		m.addahead = &i
+	}
+}
+
+// AddedAhead returns the value that was added to the "ahead" field in this mutation.
+func (m *BuildMutation) AddedAhead() (r int, exists bool) {
+	v := m.addahead
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetAhead resets all changes to the "ahead" field.
+func (m *BuildMutation) ResetAhead() {
+	m.ahead = nil
+	m.addahead = nil
+}
+
 // SetSteps sets the "steps" field.
 func (m *BuildMutation) SetSteps(ls []lifecycle.BuildStep) {
 	m.steps = &ls
@@ -2654,7 +2749,7 @@ func (m *BuildMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *BuildMutation) Fields() []string {
-	fields := make([]string, 0, 11)
+	fields := make([]string, 0, 13)
 	if m.created_at != nil {
 		fields = append(fields, build.FieldCreatedAt)
 	}
@@ -2675,6 +2770,12 @@ func (m *BuildMutation) Fields() []string {
 	}
 	if m.platform != nil {
 		fields = append(fields, build.FieldPlatform)
+	}
+	if m.recipe != nil {
+		fields = append(fields, build.FieldRecipe)
+	}
+	if m.ahead != nil {
+		fields = append(fields, build.FieldAhead)
 	}
 	if m.steps != nil {
 		fields = append(fields, build.FieldSteps)
@@ -2710,6 +2811,10 @@ func (m *BuildMutation) Field(name string) (ent.Value, bool) {
 		return m.Builder()
 	case build.FieldPlatform:
 		return m.Platform()
+	case build.FieldRecipe:
+		return m.Recipe()
+	case build.FieldAhead:
+		return m.Ahead()
 	case build.FieldSteps:
 		return m.Steps()
 	case build.FieldFailure:
@@ -2741,6 +2846,10 @@ func (m *BuildMutation) OldField(ctx context.Context, name string) (ent.Value, e
 		return m.OldBuilder(ctx)
 	case build.FieldPlatform:
 		return m.OldPlatform(ctx)
+	case build.FieldRecipe:
+		return m.OldRecipe(ctx)
+	case build.FieldAhead:
+		return m.OldAhead(ctx)
 	case build.FieldSteps:
 		return m.OldSteps(ctx)
 	case build.FieldFailure:
@@ -2807,6 +2916,20 @@ func (m *BuildMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetPlatform(v)
 		return nil
+	case build.FieldRecipe:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetRecipe(v)
+		return nil
+	case build.FieldAhead:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetAhead(v)
+		return nil
 	case build.FieldSteps:
 		v, ok := value.([]lifecycle.BuildStep)
 		if !ok {
@@ -2842,13 +2965,21 @@ func (m *BuildMutation) SetField(name string, value ent.Value) error {
 // AddedFields returns all numeric fields that were incremented/decremented during
 // this mutation.
 func (m *BuildMutation) AddedFields() []string {
-	return nil
+	var fields []string
+	if m.addahead != nil {
+		fields = append(fields, build.FieldAhead)
+	}
+	return fields
 }
 
 // AddedField returns the numeric value that was incremented/decremented on a field
 // with the given name. The second boolean return value indicates that this field
 // was not set, or was not defined in the schema.
 func (m *BuildMutation) AddedField(name string) (ent.Value, bool) {
+	switch name {
+	case build.FieldAhead:
+		return m.AddedAhead()
+	}
 	return nil, false
 }
 
@@ -2857,6 +2988,13 @@ func (m *BuildMutation) AddedField(name string) (ent.Value, bool) {
 // type.
 func (m *BuildMutation) AddField(name string, value ent.Value) error {
 	switch name {
+	case build.FieldAhead:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddAhead(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Build numeric field %s", name)
 }
@@ -2925,6 +3063,12 @@ func (m *BuildMutation) ResetField(name string) error {
 		return nil
 	case build.FieldPlatform:
 		m.ResetPlatform()
+		return nil
+	case build.FieldRecipe:
+		m.ResetRecipe()
+		return nil
+	case build.FieldAhead:
+		m.ResetAhead()
 		return nil
 	case build.FieldSteps:
 		m.ResetSteps()

@@ -101,8 +101,16 @@ func init() {
 	buildDescPlatform := buildFields[4].Descriptor()
 	// build.DefaultPlatform holds the default value on creation for the platform field.
 	build.DefaultPlatform = buildDescPlatform.Default.(string)
+	// buildDescRecipe is the schema descriptor for recipe field.
+	buildDescRecipe := buildFields[5].Descriptor()
+	// build.DefaultRecipe holds the default value on creation for the recipe field.
+	build.DefaultRecipe = buildDescRecipe.Default.(string)
+	// buildDescAhead is the schema descriptor for ahead field.
+	buildDescAhead := buildFields[6].Descriptor()
+	// build.DefaultAhead holds the default value on creation for the ahead field.
+	build.DefaultAhead = buildDescAhead.Default.(int)
 	// buildDescSteps is the schema descriptor for steps field.
-	buildDescSteps := buildFields[5].Descriptor()
+	buildDescSteps := buildFields[7].Descriptor()
 	// build.DefaultSteps holds the default value on creation for the steps field.
 	build.DefaultSteps = buildDescSteps.Default.([]lifecycle.BuildStep)
 	// buildDescID is the schema descriptor for id field.

@@ -45,11 +45,20 @@ func newAhead(b batching, db *ent.Client) *dataloadgen.Loader[turn, int] {
 	})
 }
 
-// queuePosition counts the deployments that are to end before d begins.
+// queuePosition counts the deployments that are to end before d begins, or the
+// builds that wait before its own.
 func queuePosition(ctx context.Context, d *ent.Deployment) (*int, error) {
-	if d.Status != queued {
+	switch d.Status {
+	case queued:
+		n, err := load(ctx).ahead.Load(ctx, turn{d.InstanceID, d.Number})
+		return &n, err
+	case lifecycle.Building:
+		b, err := orNil(load(ctx).made.Load(ctx, d.ID))
+		if err != nil || b == nil || b.Status != lifecycle.BuildQueued {
+			return nil, err
+		}
+		return &b.Ahead, nil
+	default:
 		return nil, nil //nolint:nilnil // null in the API
 	}
-	n, err := load(ctx).ahead.Load(ctx, turn{d.InstanceID, d.Number})
-	return &n, err
 }

@@ -133,6 +133,7 @@ type Info struct {
 	Backend  Backend
 	Version  string // of the engine
 	Platform string // of its images, for example "linux/amd64"
+	Root     string // directory of the engine's machine where it keeps images; "" if there is none
 	Storage  string // driver that keeps images and containers, for example "overlay2"; "" if there is none
 	// Limits reports which limits of a Spec the runner can enforce.
 	Limits Limits

@@ -27,6 +27,11 @@ type Builds struct {
 	Builder build.Builder
 	Scratch string // directory for sources under way, emptied at start
 	Limit   time.Duration
+	AtOnce  int // builds of this process that run at a time
+	// Space is how many bytes are free where builds write.
+	Space func(ctx context.Context) (int64, error)
+
+	waiting sources
 }
 
 // detect gets the source and finds out how it is built.
@@ -34,11 +39,19 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseFetchSource, deploy.MaxAttempts); err != nil {
 		return err
 	}
+	if done, err := w.built(ctx, c); done || err != nil {
+		return err
+	}
 	tree, err := w.fetch(ctx, c)
 	if err != nil {
 		return err
 	}
 	defer tree.Close()
+	if c.Row.Source.Git != nil { // its commit was not known before
+		if done, err := w.built(ctx, c); done || err != nil {
+			return err
+		}
+	}
 	detail := fmt.Sprintf("%d files", tree.Files())
 	if commit := c.Row.Commit; commit != nil {
 		detail += ", commit " + commit.SHA[:10]
@@ -132,9 +145,15 @@ func buildOptions(d *ent.Deployment) build.Options {
 	return o
 }
 
-// build makes an image of the source.
+// build makes an image of the source, once it is its turn.
 func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
+	if err := w.takeSlot(ctx, c); err != nil {
+		return err
+	}
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseBuild, deploy.MaxAttempts); err != nil {
+		return err
+	}
+	if err := w.makeSpace(ctx, c); err != nil {
 		return err
 	}
 	tree, err := w.fetched(ctx, c)
@@ -201,7 +220,7 @@ func (w *Worker) buildRequest(ctx context.Context, c *deploy.Claim, tree *source
 		return build.Request{}, nil, err
 	}
 	req := build.Request{
-		Tree: tree, Plan: plan, Instance: d.InstanceID, Deployment: d.ID, CacheScope: d.ProjectID,
+		Tree: tree, Plan: plan, Instance: d.InstanceID, Deployment: d.ID, CacheScope: d.Edges.Project.WorkspaceID,
 		Target: plan.DockerTarget, Args: plan.Args, Secrets: in.secrets, NoCache: d.SkipBuildCache, Timeout: w.Builds.Limit,
 	}
 	return req, in.mask, nil

@@ -27,7 +27,7 @@ func (b *Builds) sourceDir(c *deploy.Claim) string {
 
 // discardSource removes what a run fetched.
 func (w *Worker) discardSource(ctx context.Context, c *deploy.Claim) {
-	if w.Builds.Scratch == "" {
+	if w.Builds.Scratch == "" || w.Builds.waiting.waits(c.ID) {
 		return
 	}
 	if err := os.RemoveAll(w.Builds.sourceDir(c)); err != nil {

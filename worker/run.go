@@ -23,6 +23,9 @@ func (w *Worker) RunDeployment(ctx context.Context, id string) error {
 	if err != nil {
 		return ignore(err)
 	}
+	if err := w.adoptSource(c); err != nil {
+		return err
+	}
 	defer w.discardSource(ctx, c)
 	held, release := w.hold(ctx, c)
 	err = w.steps(held, c)

@@ -122,7 +122,7 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	limits := worker.DefaultLimits()
 	h.worker = &worker.Worker{
 		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
-		Builds: &worker.Builds{Uploads: archives, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build},
+		Builds: &worker.Builds{Uploads: archives, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build, AtOnce: c.MaxBuilds, Space: h.space},
 		Router: &worker.Router{
 			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
 		},
@@ -187,6 +187,23 @@ func (h *house) rows(ctx context.Context) (*secret.Box, *ent.Installation, *depl
 		}
 	}
 	return keys, installation, verbs, nil
+}
+
+// space is how many bytes are free where builds write: in the data directory,
+// and where the engine keeps images if that is on this machine.
+func (h *house) space(ctx context.Context) (int64, error) {
+	free, err := freeSpace(h.config.Data)
+	if err != nil {
+		return 0, err
+	}
+	info, err := h.runner.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("ask the engine where it keeps images: %w", err)
+	}
+	if there, err := freeSpace(info.Root); err == nil { // not on this machine otherwise
+		free = min(free, there)
+	}
+	return free, nil
 }
 
 // proxy returns the control of the data plane, starting it if nobody serves.

@@ -71,6 +71,33 @@ func TestALadderIsDrawnInPlaceAndNoWiderThanItsTerminal(t *testing.T) {
 	}
 }
 
+func TestWhatADeploymentWaitsFor(t *testing.T) {
+	t.Parallel()
+
+	zero, two := 0, 2
+	for _, tt := range []struct {
+		d    deploymentView
+		want string
+	}{
+		{deploymentView{Status: lifecycle.Deploying}, ""},
+		{deploymentView{Status: lifecycle.Queued, QueuePosition: &zero}, ""},
+		{deploymentView{Status: lifecycle.Queued, QueuePosition: &two}, "… waiting for its turn, 2 before it\n"},
+		{deploymentView{Status: lifecycle.Building, QueuePosition: &zero}, "… waiting for a build to end, next in line\n"},
+		{deploymentView{Status: lifecycle.Building, QueuePosition: &two}, "… waiting for a build to end, 2 wait before it\n"},
+	} {
+		var out strings.Builder
+		l := &lineDisplay{out: &out, said: map[lifecycle.PhaseName]string{}}
+		for range 2 { // what did not change is said once
+			if err := l.state(tt.d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if out.String() != tt.want {
+			t.Errorf("%s: %q, want %q", tt.d.Status, out.String(), tt.want)
+		}
+	}
+}
+
 func TestALadderThatIsClearedLeavesNothing(t *testing.T) {
 	t.Parallel()
 

@@ -77,20 +77,29 @@ func closed(dir string) bool {
 	return err == nil && info.Mode().Perm()&0o077 == 0
 }
 
+// freeSpace is how many bytes this user may still write on the disk of a
+// directory that exists.
+func freeSpace(dir string) (int64, error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return int64(fs.Bavail) * int64(fs.Bsize), nil //nolint:gosec,unconvert // sizes differ between systems
+}
+
 // checkDisk looks how much space is left for a directory that exists or will.
 func checkDisk(dir string) check {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return check{"disk", unknown, "The directory cannot be found.", ""}
 	}
-	var fs unix.Statfs_t
-	for unix.Statfs(dir, &fs) != nil {
+	free, err := freeSpace(dir)
+	for ; err != nil; free, err = freeSpace(dir) {
 		if dir == filepath.Dir(dir) {
 			return check{"disk", unknown, "Its free space is not known.", ""}
 		}
 		dir = filepath.Dir(dir)
 	}
-	free := int64(fs.Bavail) * int64(fs.Bsize) //nolint:gosec,unconvert // sizes differ between systems
 	one := check{Name: "disk", Verdict: sound, Message: size(free) + " are free."}
 	switch {
 	case free < diskFailed:

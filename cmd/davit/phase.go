@@ -39,14 +39,21 @@ func (jsonDisplay) end()                           {}
 
 // lineDisplay prints a line whenever a phase begins or ends.
 type lineDisplay struct {
-	out  io.Writer
-	said map[lifecycle.PhaseName]string
+	out   io.Writer
+	said  map[lifecycle.PhaseName]string
+	waits string
 }
 
 func (l *lineDisplay) state(d deploymentView) error {
 	for _, p := range d.Phases {
 		if line := phaseLine(p); l.said[p.Name] != line && (p.Status != lifecycle.PhaseRunning || l.said[p.Name] == "") {
 			l.said[p.Name] = line
+			fmt.Fprintln(l.out, line)
+		}
+	}
+	if line := waitLine(d); line != l.waits {
+		l.waits = line
+		if line != "" {
 			fmt.Fprintln(l.out, line)
 		}
 	}
@@ -84,7 +91,25 @@ func (l *phaseLadder) lines() []string {
 	for i, p := range l.last.Phases {
 		lines[i] = phaseLine(p)
 	}
+	if line := waitLine(l.last); line != "" {
+		lines = append(lines, line)
+	}
 	return lines
+}
+
+// waitLine says what a deployment waits for, "" if for nothing.
+func waitLine(d deploymentView) string {
+	n := d.QueuePosition
+	switch {
+	case n == nil || d.Status == lifecycle.Queued && *n == 0:
+		return ""
+	case d.Status == lifecycle.Queued:
+		return fmt.Sprintf("… waiting for its turn, %d before it", *n)
+	case *n == 0:
+		return "… waiting for a build to end, next in line"
+	default:
+		return fmt.Sprintf("… waiting for a build to end, %d wait before it", *n)
+	}
 }
 
 var marks = map[lifecycle.PhaseStatus]string{

@@ -63,10 +63,15 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
 	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
 	str(&c.Runner, "runner", "auto, docker, process or none")
-	if v := getenv("DAVIT_KEEP_DEPLOYMENTS"); v != "" {
-		c.Kept, _ = strconv.Atoi(v) // what is no number fails like 0
+	count := func(p *int, name, usage string) {
+		env := "DAVIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		if v := getenv(env); v != "" {
+			*p, _ = strconv.Atoi(v) // what is no number fails like 0
+		}
+		f.IntVar(p, name, *p, usage+" ($"+env+")")
 	}
-	f.IntVar(&c.Kept, "keep-deployments", c.Kept, "successful deployments of a service that can be rolled back to ($DAVIT_KEEP_DEPLOYMENTS)")
+	count(&c.Kept, "keep-deployments", "successful deployments of a service that can be rolled back to")
+	count(&c.MaxBuilds, "max-builds", "builds that run at a time; others wait")
 	if v := getenv("DAVIT_ALLOWED_ORIGINS"); v != "" {
 		c.AllowedOrigins = strings.Split(v, ",")
 	}

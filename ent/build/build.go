@@ -31,6 +31,10 @@ const (
 	FieldBuilder = "builder"
 	// FieldPlatform holds the string denoting the platform field in the database.
 	FieldPlatform = "platform"
+	// FieldRecipe holds the string denoting the recipe field in the database.
+	FieldRecipe = "recipe"
+	// FieldAhead holds the string denoting the ahead field in the database.
+	FieldAhead = "ahead"
 	// FieldSteps holds the string denoting the steps field in the database.
 	FieldSteps = "steps"
 	// FieldFailure holds the string denoting the failure field in the database.
@@ -71,6 +75,8 @@ var Columns = []string{
 	FieldStatus,
 	FieldBuilder,
 	FieldPlatform,
+	FieldRecipe,
+	FieldAhead,
 	FieldSteps,
 	FieldFailure,
 	FieldStartedAt,
@@ -96,6 +102,10 @@ var (
 	UpdateDefaultUpdatedAt func() time.Time
 	// DefaultPlatform holds the default value on creation for the "platform" field.
 	DefaultPlatform string
+	// DefaultRecipe holds the default value on creation for the "recipe" field.
+	DefaultRecipe string
+	// DefaultAhead holds the default value on creation for the "ahead" field.
+	DefaultAhead int
 	// DefaultSteps holds the default value on creation for the "steps" field.
 	DefaultSteps []lifecycle.BuildStep
 	// DefaultID holds the default value on creation for the "id" field.
@@ -167,6 +177,16 @@ func ByBuilder(opts ...sql.OrderTermOption) OrderOption {
 // ByPlatform orders the results by the platform field.
 func ByPlatform(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldPlatform, opts...).ToFunc()
+}
+
+// ByRecipe orders the results by the recipe field.
+func ByRecipe(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldRecipe, opts...).ToFunc()
+}
+
+// ByAhead orders the results by the ahead field.
+func ByAhead(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldAhead, opts...).ToFunc()
 }
 
 // ByStartedAt orders the results by the started_at field.

@@ -92,6 +92,16 @@ func Platform(v string) predicate.Build {
 	return predicate.Build(sql.FieldEQ(FieldPlatform, v))
 }
 
+// Recipe applies equality check predicate on the "recipe" field. It's identical to RecipeEQ.
+func Recipe(v string) predicate.Build {
+	return predicate.Build(sql.FieldEQ(FieldRecipe, v))
+}
+
+// Ahead applies equality check predicate on the "ahead" field. It's identical to AheadEQ.
+func Ahead(v int) predicate.Build {
+	return predicate.Build(sql.FieldEQ(FieldAhead, v))
+}
+
 // StartedAt applies equality check predicate on the "started_at" field. It's identical to StartedAtEQ.
 func StartedAt(v time.Time) predicate.Build {
 	return predicate.Build(sql.FieldEQ(FieldStartedAt, v))
@@ -435,6 +445,111 @@ func PlatformEqualFold(v string) predicate.Build {
 // PlatformContainsFold applies the ContainsFold predicate on the "platform" field.
 func PlatformContainsFold(v string) predicate.Build {
 	return predicate.Build(sql.FieldContainsFold(FieldPlatform, v))
+}
+
+// RecipeEQ applies the EQ predicate on the "recipe" field.
+func RecipeEQ(v string) predicate.Build {
+	return predicate.Build(sql.FieldEQ(FieldRecipe, v))
+}
+
+// RecipeNEQ applies the NEQ predicate on the "recipe" field.
+func RecipeNEQ(v string) predicate.Build {
+	return predicate.Build(sql.FieldNEQ(FieldRecipe, v))
+}
+
+// RecipeIn applies the In predicate on the "recipe" field.
+func RecipeIn(vs ...string) predicate.Build {
+	return predicate.Build(sql.FieldIn(FieldRecipe, vs...))
+}
+
+// RecipeNotIn applies the NotIn predicate on the "recipe" field.
+func RecipeNotIn(vs ...string) predicate.Build {
+	return predicate.Build(sql.FieldNotIn(FieldRecipe, vs...))
+}
+
+// RecipeGT applies the GT predicate on the "recipe" field.
+func RecipeGT(v string) predicate.Build {
+	return predicate.Build(sql.FieldGT(FieldRecipe, v))
+}
+
+// RecipeGTE applies the GTE predicate on the "recipe" field.
+func RecipeGTE(v string) predicate.Build {
+	return predicate.Build(sql.FieldGTE(FieldRecipe, v))
+}
+
+// RecipeLT applies the LT predicate on the "recipe" field.
+func RecipeLT(v string) predicate.Build {
+	return predicate.Build(sql.FieldLT(FieldRecipe, v))
+}
+
+// RecipeLTE applies the LTE predicate on the "recipe" field.
+func RecipeLTE(v string) predicate.Build {
+	return predicate.Build(sql.FieldLTE(FieldRecipe, v))
+}
+
+// RecipeContains applies the Contains predicate on the "recipe" field.
+func RecipeContains(v string) predicate.Build {
+	return predicate.Build(sql.FieldContains(FieldRecipe, v))
+}
+
+// RecipeHasPrefix applies the HasPrefix predicate on the "recipe" field.
+func RecipeHasPrefix(v string) predicate.Build {
+	return predicate.Build(sql.FieldHasPrefix(FieldRecipe, v))
+}
+
+// RecipeHasSuffix applies the HasSuffix predicate on the "recipe" field.
+func RecipeHasSuffix(v string) predicate.Build {
+	return predicate.Build(sql.FieldHasSuffix(FieldRecipe, v))
+}
+
+// RecipeEqualFold applies the EqualFold predicate on the "recipe" field.
+func RecipeEqualFold(v string) predicate.Build {
+	return predicate.Build(sql.FieldEqualFold(FieldRecipe, v))
+}
+
+// RecipeContainsFold applies the ContainsFold predicate on the "recipe" field.
+func RecipeContainsFold(v string) predicate.Build {
+	return predicate.Build(sql.FieldContainsFold(FieldRecipe, v))
+}
+
+// AheadEQ applies the EQ predicate on the "ahead" field.
+func AheadEQ(v int) predicate.Build {
+	return predicate.Build(sql.FieldEQ(FieldAhead, v))
+}
+
+// AheadNEQ applies the NEQ predicate on the "ahead" field.
+func AheadNEQ(v int) predicate.Build {
+	return predicate.Build(sql.FieldNEQ(FieldAhead, v))
+}
+
+// AheadIn applies the In predicate on the "ahead" field.
+func AheadIn(vs ...int) predicate.Build {
+	return predicate.Build(sql.FieldIn(FieldAhead, vs...))
+}
+
+// AheadNotIn applies the NotIn predicate on the "ahead" field.
+func AheadNotIn(vs ...int) predicate.Build {
+	return predicate.Build(sql.FieldNotIn(FieldAhead, vs...))
+}
+
+// AheadGT applies the GT predicate on the "ahead" field.
+func AheadGT(v int) predicate.Build {
+	return predicate.Build(sql.FieldGT(FieldAhead, v))
+}
+
+// AheadGTE applies the GTE predicate on the "ahead" field.
+func AheadGTE(v int) predicate.Build {
+	return predicate.Build(sql.FieldGTE(FieldAhead, v))
+}
+
+// AheadLT applies the LT predicate on the "ahead" field.
+func AheadLT(v int) predicate.Build {
+	return predicate.Build(sql.FieldLT(FieldAhead, v))
+}
+
+// AheadLTE applies the LTE predicate on the "ahead" field.
+func AheadLTE(v int) predicate.Build {
+	return predicate.Build(sql.FieldLTE(FieldAhead, v))
 }
 
 // FailureIsNil applies the IsNil predicate on the "failure" field.

@@ -90,6 +90,8 @@ var (
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"}, Default: "QUEUED"},
 		{Name: "builder", Type: field.TypeEnum, Enums: []string{"AUTO", "DOCKERFILE", "IMAGE"}, Default: "AUTO"},
 		{Name: "platform", Type: field.TypeString, Default: ""},
+		{Name: "recipe", Type: field.TypeString, Default: ""},
+		{Name: "ahead", Type: field.TypeInt, Default: 0},
 		{Name: "steps", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -105,15 +107,30 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "builds_deployments_build",
-				Columns:    []*schema.Column{BuildsColumns[10]},
+				Columns:    []*schema.Column{BuildsColumns[12]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "builds_projects_builds",
-				Columns:    []*schema.Column{BuildsColumns[11]},
+				Columns:    []*schema.Column{BuildsColumns[13]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "build_recipe",
+				Unique:  false,
+				Columns: []*schema.Column{BuildsColumns[6]},
+			},
+			{
+				Name:    "build_open",
+				Unique:  false,
+				Columns: []*schema.Column{BuildsColumns[3], BuildsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status IN ('QUEUED', 'RUNNING')",
+				},
 			},
 		},
 	}

@@ -98,6 +98,8 @@ func (Build) Fields() []ent.Field {
 		field.Enum("status").GoType(lifecycle.BuildStatus("")).Default(string(lifecycle.BuildQueued)),
 		field.Enum("builder").GoType(spec.Builder("")).Default(string(spec.Auto)),
 		field.String("platform").Default(""),
+		field.String("recipe").Default("").Immutable().Comment("names all that the image is made of"),
+		field.Int("ahead").Default(0).Comment("how many waited for a slot before it when it asked last"),
 		field.JSON("steps", []lifecycle.BuildStep{}).Default([]lifecycle.BuildStep{}),
 		field.JSON("failure", &lifecycle.Failure{}).Optional(),
 		field.Time("started_at").Optional().Nillable(),
@@ -109,6 +111,14 @@ func (Build) Edges() []ent.Edge {
 	return []ent.Edge{
 		inProject("builds"),
 		edge.From("deployment", Deployment.Type).Ref("build").Field("deployment_id").Unique().Required().Immutable(),
+	}
+}
+
+func (Build) Indexes() []ent.Index {
+	return []ent.Index{
+		index.Fields("recipe"),
+		// Those that wait for a slot or have one: few among many.
+		index.Fields("status", "id").StorageKey("build_open").Annotations(entsql.IndexWhere("status IN ('QUEUED', 'RUNNING')")),
 	}
 }
 

@@ -4012,7 +4012,10 @@ type Deployment implements Node {
   isActive: Boolean!
   "What its author wrote."
   message: String
-  "How many deployments are to end before it begins, null once it began."
+  """
+  QUEUED: how many deployments of the instance are to end before it begins. BUILDING: how many builds of the installation wait before its own,
+  null once that began. Null otherwise.
+  """
   queuePosition: Int
   "When it began to serve."
   trafficSwitchedAt: DateTime

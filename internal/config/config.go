@@ -25,6 +25,7 @@ type Config struct {
 	Runner         string   // auto, docker, process or none
 	AdminToken     string   // the operator's token; "" makes one
 	Kept           int      // successful deployments of a service to be rolled back to
+	MaxBuilds      int      // that run at a time
 	// AllowPrivateNetworks lets users name hosts of this machine and its
 	// network as sources.
 	AllowPrivateNetworks bool
@@ -34,7 +35,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Data: "./davit-data", Listen: "127.0.0.1:7070", ProxyListen: "127.0.0.1:8080",
-		BaseDomain: "localhost", Runner: "auto", Kept: 5,
+		BaseDomain: "localhost", Runner: "auto", Kept: 5, MaxBuilds: 2,
 	}
 }
 
@@ -69,6 +70,9 @@ func (c Config) Validate() error {
 	}
 	if c.Kept < 1 || c.Kept > 1000 {
 		bad("keep-deployments", "keep between 1 and 1000.")
+	}
+	if c.MaxBuilds < 1 || c.MaxBuilds > 100 {
+		bad("max-builds", "run between 1 and 100 at a time.")
 	}
 	switch c.Runner {
 	case "auto", "docker", "process", "none":

@@ -21,7 +21,11 @@ import (
 // BeginBuild makes the build of a deployment whose source is known and moves
 // on to it. detail says in a few words how it is built.
 func (s *Service) BeginBuild(ctx context.Context, c *Claim, by spec.Builder, detail string) error {
-	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+	key, err := s.BuildKey(ctx, c.Row)
+	if err != nil {
+		return err
+	}
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := c.Fence().check(ctx, tx); err != nil {
 			return err
 		}
@@ -29,7 +33,7 @@ func (s *Service) BeginBuild(ctx context.Context, c *Claim, by spec.Builder, det
 		if err != nil || exists {
 			return err
 		}
-		return tx.Build.Create().SetProjectID(c.Row.ProjectID).SetDeploymentID(c.ID).SetBuilder(by).Exec(ctx)
+		return tx.Build.Create().SetProjectID(c.Row.ProjectID).SetDeploymentID(c.ID).SetBuilder(by).SetRecipe(key).Exec(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("begin build: %w", err)
@@ -49,17 +53,19 @@ func (s *Service) SetBuildSteps(ctx context.Context, c *Claim, steps []lifecycle
 			steps[i].Error = &text
 		}
 	}
-	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) { u.SetStatus(lifecycle.BuildRunning).SetSteps(steps) })
+	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) { u.SetSteps(steps) }, nil)
 }
 
-// EndBuild notes that a build has made its image.
+// EndBuild notes that a build has made its image, and lets the next one begin.
 func (s *Service) EndBuild(ctx context.Context, c *Claim, platform string) error {
 	return s.setBuild(ctx, c, func(u *ent.BuildUpdate) {
 		u.SetStatus(lifecycle.BuildSucceeded).SetPlatform(platform).SetFinishedAt(clock())
-	})
+	}, ringBuild)
 }
 
-func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpdate)) error {
+// setBuild writes what set says about the build of c, and then does what comes
+// after that, if anything does.
+func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpdate), after func(context.Context, *store.Tx) error) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := c.Fence().check(ctx, tx); err != nil {
 			return err
@@ -69,15 +75,15 @@ func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpd
 			return fmt.Errorf("load build: %w", err)
 		}
 		u := tx.Build.Update().Where(build.ID(b.ID))
-		if b.StartedAt == nil {
-			u.SetStartedAt(clock())
-		}
 		set(u)
 		if err := u.Exec(ctx); err != nil {
 			return fmt.Errorf("write build: %w", err)
 		}
 		tx.Wake(c.ID)
-		return nil
+		if after == nil {
+			return nil
+		}
+		return after(ctx, tx)
 	})
 }
 

@@ -156,10 +156,14 @@ func endBuild(ctx context.Context, tx *store.Tx, deploymentID string, as lifecyc
 	if failure != nil {
 		u.SetFailure(failure)
 	}
-	if err := u.Exec(ctx); err != nil {
+	n, err := u.Save(ctx)
+	if err != nil {
 		return fmt.Errorf("end build: %w", err)
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return ringBuild(ctx, tx)
 }
 
 // ringNext rings for the oldest deployment of an instance that waits.

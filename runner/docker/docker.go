@@ -118,5 +118,5 @@ func (e *Engine) Info(ctx context.Context) (runner.Info, error) {
 	if s, err = e.ask(ctx, s.api); err != nil {
 		return runner.Info{}, err
 	}
-	return runner.Info{Backend: runner.Docker, Version: s.version, Platform: s.platform, Storage: s.storage, Limits: s.limits}, nil
+	return runner.Info{Backend: runner.Docker, Version: s.version, Platform: s.platform, Root: s.root, Storage: s.storage, Limits: s.limits}, nil
 }

@@ -19,6 +19,7 @@ type session struct {
 	api      *client.Client
 	version  string
 	platform string // "linux/amd64"
+	root     string // "/var/lib/docker"
 	storage  string // "overlay2"
 	cpus     int
 	init     bool // it has an init to put into containers
@@ -102,6 +103,7 @@ func (e *Engine) ask(ctx context.Context, api *client.Client) (*session, error) 
 		api:      api,
 		version:  version.Version,
 		platform: version.Os + "/" + version.Arch,
+		root:     i.DockerRootDir,
 		storage:  i.Driver,
 		cpus:     i.NCPU,
 		init:     i.InitCommit.ID != "N/A", // what 20.10 says if the binary is missing

@@ -45,6 +45,8 @@ CREATE TABLE "builds" (
   "status" character varying NOT NULL DEFAULT 'QUEUED',
   "builder" character varying NOT NULL DEFAULT 'AUTO',
   "platform" character varying NOT NULL DEFAULT '',
+  "recipe" character varying NOT NULL DEFAULT '',
+  "ahead" bigint NOT NULL DEFAULT 0,
   "steps" jsonb NOT NULL,
   "failure" jsonb NULL,
   "started_at" timestamptz NULL,
@@ -55,6 +57,10 @@ CREATE TABLE "builds" (
 );
 -- Create index "builds_deployment_id_key" to table: "builds"
 CREATE UNIQUE INDEX "builds_deployment_id_key" ON "builds" ("deployment_id");
+-- Create index "build_recipe" to table: "builds"
+CREATE INDEX "build_recipe" ON "builds" ("recipe");
+-- Create index "build_open" to table: "builds"
+CREATE INDEX "build_open" ON "builds" ("status", "id") WHERE status IN ('QUEUED', 'RUNNING');
 -- Create "deployments" table
 CREATE TABLE "deployments" (
   "id" character varying NOT NULL COLLATE "C",

@@ -48,6 +48,8 @@ CREATE TABLE `builds` (
   `status` text NOT NULL DEFAULT ('QUEUED'),
   `builder` text NOT NULL DEFAULT ('AUTO'),
   `platform` text NOT NULL DEFAULT (''),
+  `recipe` text NOT NULL DEFAULT (''),
+  `ahead` integer NOT NULL DEFAULT (0),
   `steps` json NOT NULL,
   `failure` json NULL,
   `started_at` datetime NULL,
@@ -60,6 +62,10 @@ CREATE TABLE `builds` (
 );
 -- Create index "builds_deployment_id_key" to table: "builds"
 CREATE UNIQUE INDEX `builds_deployment_id_key` ON `builds` (`deployment_id`);
+-- Create index "build_recipe" to table: "builds"
+CREATE INDEX `build_recipe` ON `builds` (`recipe`);
+-- Create index "build_open" to table: "builds"
+CREATE INDEX `build_open` ON `builds` (`status`, `id`) WHERE status IN ('QUEUED', 'RUNNING');
 -- Create "deployments" table
 CREATE TABLE `deployments` (
   `id` text NOT NULL,

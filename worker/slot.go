@@ -1,0 +1,132 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+// minSpace is how many bytes must be free for a build to begin: less than that
+// is gone before most of them end, and then everything on the disk stands.
+const minSpace = 1 << 30
+
+// takeSlot waits for the turn of a build: it fails with ErrNotNow until then,
+// so that no handler is kept from other work. The source stays where it is.
+func (w *Worker) takeSlot(ctx context.Context, c *deploy.Claim) error {
+	ahead, err := w.Deploy.TakeSlot(ctx, c, w.Builds.AtOnce, w.Limits.Deployment)
+	if errors.Is(err, deploy.ErrNotNow) && w.Builds.waiting.wait(c.ID, w.Builds.sourceDir(c), ahead) {
+		w.Recorder.Say(ctx, c.Row, lifecycle.Info, fmt.Sprintf("Waiting: %d builds run at a time, and %d wait before this one.", w.Builds.AtOnce, ahead))
+	}
+	return err
+}
+
+// adoptSource takes over the source of an earlier run that waited for a slot.
+func (w *Worker) adoptSource(c *deploy.Claim) error {
+	dir := w.Builds.waiting.take(c.ID)
+	if dir == "" {
+		return nil
+	}
+	if err := os.Rename(dir, w.Builds.sourceDir(c)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("adopt source: %w", err)
+	}
+	return nil
+}
+
+// built looks whether the source and the settings of a deployment made an image
+// before, and goes on with that one. It does nothing for one whose author wants
+// every step run again.
+func (w *Worker) built(ctx context.Context, c *deploy.Claim) (done bool, err error) {
+	if c.Row.SkipBuildCache {
+		return false, nil
+	}
+	key, err := w.Deploy.BuildKey(ctx, c.Row)
+	if err != nil || key == "" {
+		return false, err
+	}
+	same, err := w.Deploy.SameBuild(ctx, c, key)
+	if err != nil || same == nil {
+		return false, err
+	}
+	image, err := w.Runner.Image(ctx, same.Image.ID)
+	if isNotFound(err) { // somebody removed it
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find image: %w", err)
+	}
+	w.Recorder.Say(ctx, c.Row, lifecycle.Info,
+		fmt.Sprintf("Source and settings are those of deployment #%d: its image is used again. Deploy without the build cache to build anew.", same.Number))
+	return true, w.haveImage(ctx, c, *same.Image, image, fmt.Sprintf("the image of #%d", same.Number))
+}
+
+// makeSpace sees to it that a build has some: it removes what nobody needs, or
+// fails with DISK_FULL before anything is written.
+func (w *Worker) makeSpace(ctx context.Context, c *deploy.Claim) error {
+	free, err := w.Builds.Space(ctx)
+	if err != nil || free >= minSpace {
+		return err
+	}
+	w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("Only %d MB are free: removing what is not needed first.", free>>20))
+	if err := w.collect(ctx); err != nil {
+		return err
+	}
+	if free, err = w.Builds.Space(ctx); err != nil || free >= minSpace {
+		return err
+	}
+	return fault.New(fault.DiskFull, "Only %d MB are free for a build, which needs %d.", free>>20, minSpace>>20).
+		WithHint("Make space on the disk of the server and of its engine: docker system df says what images and build cache take, docker builder prune empties the cache.")
+}
+
+// sources are those of deployments whose build waits for a slot.
+type sources struct {
+	mu   sync.Mutex
+	byID map[string]*waitingSource
+}
+
+type waitingSource struct {
+	dir   string // "" while a run has it
+	ahead int    // how many builds waited before it when that was said last
+}
+
+// wait keeps the source of a build that waits, and reports whether its place
+// differs from what was said before.
+func (s *sources) wait(id, dir string, ahead int) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byID == nil {
+		s.byID = map[string]*waitingSource{}
+	}
+	one := s.byID[id]
+	news = one == nil || one.ahead != ahead
+	s.byID[id] = &waitingSource{dir, ahead}
+	return news
+}
+
+// take hands the source of a build that waited to a run, "" if there is none.
+func (s *sources) take(id string) (dir string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if one := s.byID[id]; one != nil {
+		dir, one.dir = one.dir, ""
+	}
+	return dir
+}
+
+// waits reports whether the run that is over left a source here, and forgets
+// the build if it did not.
+func (s *sources) waits(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.byID[id]
+	if one != nil && one.dir != "" {
+		return true
+	}
+	delete(s.byID, id)
+	return false
+}

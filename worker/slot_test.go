@@ -1,0 +1,187 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/build"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/store/storetest"
+)
+
+// gate lets builds begin, and end when they are told to.
+type gate struct {
+	build.Builder
+	begun chan string // deployment
+	end   chan struct{}
+}
+
+func (g *gate) Build(ctx context.Context, req build.Request, sink build.Sink) (build.Result, error) {
+	g.begun <- req.Deployment
+	select {
+	case <-g.end:
+	case <-ctx.Done():
+		return build.Result{}, context.Cause(ctx)
+	}
+	return g.Builder.Build(ctx, req, sink)
+}
+
+// building is the build of a deployment.
+func (h *house) building(d *ent.Deployment) *ent.Build {
+	h.t.Helper()
+	b, err := h.db.Deployment.Query().Where(deployment.ID(d.ID)).QueryBuild().Only(h.ctx)
+	if err != nil && !ent.IsNotFound(err) {
+		h.t.Fatal(err)
+	}
+	return b
+}
+
+func TestBuildsWaitForASlotInOrder(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStage(t, db)
+		g := &gate{Builder: s.builder, begun: make(chan string), end: make(chan struct{})}
+		s.builder = g
+		p := s.start()
+		var all []*ent.Deployment
+		waits := func(d *ent.Deployment, ahead int) func() bool {
+			return func() bool {
+				b := s.building(d)
+				return b != nil && b.Status == lifecycle.BuildQueued && b.Ahead == ahead
+			}
+		}
+		for n := range 5 {
+			d := s.request(s.uploaded(fmt.Sprint("app ", n)), "")
+			all = append(all, d)
+			if n < 2 {
+				if got := <-g.begun; got != d.ID {
+					t.Fatalf("%s began, want %s", got, d.ID)
+				}
+				continue
+			}
+			s.until(fmt.Sprintf("build %d waits behind %d", n, n-2), waits(d, n-2))
+		}
+		image := s.deploy(s.service("registry.test/app:v1", nil), s.house.version("image", nil))
+		if *image.Conclusion != lifecycle.Succeeded {
+			t.Errorf("what needs no build waited for builds: %+v", image.Failure)
+		}
+		if said := strings.Join(p.output(all[3], "SYSTEM"), "\n"); !strings.Contains(said, "Waiting: 2 builds run at a time, and 1 wait before this one.") {
+			t.Errorf("it does not say why it waits: %s", said)
+		}
+		if _, err := s.verbs.Cancel(s.ctx, all[3].ID); err != nil {
+			t.Fatal(err)
+		}
+		if d := s.house.completed(all[3].ID); *d.Conclusion != lifecycle.Canceled {
+			t.Errorf("one that waits and is canceled ends as %s", *d.Conclusion)
+		}
+		for _, next := range []int{2, 4} {
+			g.end <- struct{}{}
+			if got := <-g.begun; got != all[next].ID {
+				t.Fatalf("%s began, want %s", got, all[next].ID)
+			}
+		}
+		g.end <- struct{}{}
+		g.end <- struct{}{}
+		for _, n := range []int{0, 1, 2, 4} {
+			if d := s.house.completed(all[n].ID); *d.Conclusion != lifecycle.Succeeded {
+				t.Errorf("build %d ended as %s: %+v", n, *d.Conclusion, d.Failure)
+			}
+		}
+		if left, err := os.ReadDir(p.Builds.Scratch); err != nil || len(left) != 0 {
+			t.Errorf("%d sources are left, %v", len(left), err)
+		}
+	})
+}
+
+func TestTheSameSourceAndSettingsAreNotBuiltTwice(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStage(t, db)
+		p := s.start()
+		i := s.uploaded("app")
+		first := s.deploy(i, "")
+		again := func(o deploy.Order) *ent.Deployment {
+			t.Helper()
+			o.InstanceID, o.Trigger = i.ID, lifecycle.Manual
+			d, err := s.verbs.Request(s.ctx, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d = s.house.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+				t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+			}
+			return d
+		}
+		set := func(change func(*spec.Settings)) {
+			t.Helper()
+			settings := s.house.instance(i).Settings
+			change(&settings)
+			if err := s.db.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetSettings(settings).Exec(s.ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		set(func(c *spec.Settings) { c.DrainTimeout, c.Resources.MemoryBytes = 1e9, 64<<20 })
+		d := again(deploy.Order{})
+		if s.building(d) != nil || d.Image.ID != first.Image.ID {
+			t.Errorf("it was built again: %+v", d.Image)
+		}
+		s.serves(i, "built "+first.ID)
+		if said := strings.Join(p.output(d, "SYSTEM"), "\n"); !strings.Contains(said, "those of deployment #1: its image is used again") {
+			t.Errorf("it does not say so: %s", said)
+		}
+		anew := again(deploy.Order{SkipBuildCache: true})
+		if s.building(anew) == nil {
+			t.Error("asked for a new build, it used the old one")
+		}
+		set(func(c *spec.Settings) { c.BuildArgs = []spec.KeyValue{{Key: "A", Value: "1"}} })
+		if d = again(deploy.Order{}); s.building(d) == nil {
+			t.Error("with other settings it was not built")
+		}
+		s.upload(i, map[string]string{"Dockerfile": "FROM scratch\n# another\n"})
+		if d = again(deploy.Order{}); s.building(d) == nil {
+			t.Error("another source was not built")
+		}
+		set(func(c *spec.Settings) { c.BuildArgs = nil })
+		for _, id := range []string{first.Image.ID, anew.Image.ID} {
+			if err := s.fake.RemoveImage(s.ctx, id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d = again(deploy.Order{ArtifactID: first.Source.Upload.ArtifactID}); s.building(d) == nil {
+			t.Error("its image is gone, and was not built again")
+		}
+	})
+}
+
+func TestABuildWithoutSpaceFailsBeforeItBegins(t *testing.T) {
+	t.Parallel()
+
+	s := newStage(t, storetest.SQLite(t))
+	p := s.idle()
+	d := s.request(s.uploaded("app"), "")
+	free := []int64{1 << 20, 2 << 20, 1 << 20, 1 << 40}
+	p.Builds.Space = func(context.Context) (int64, error) {
+		n := free[0]
+		free = free[1:]
+		return n, nil
+	}
+	c := &deploy.Claim{ID: d.ID, Row: d}
+	if err := p.makeSpace(s.ctx, c); !fault.Is(err, fault.DiskFull) || !strings.Contains(err.Error(), "Only 2 MB are free") {
+		t.Errorf("it fails with %v", err)
+	}
+	if err := p.makeSpace(s.ctx, c); err != nil {
+		t.Errorf("after the clean-up made space: %v", err)
+	}
+}
