@@ -80,6 +80,8 @@ type Deployment struct {
 	Commit *spec.Commit `json:"commit,omitempty"`
 	// what its replicas run
 	Image *spec.ImageRef `json:"image,omitempty"`
+	// what is served of a static site, which has no replicas
+	Bundle *spec.BundleRef `json:"bundle,omitempty"`
 	// of its pre-deploy command, once there is one: there is no second
 	PreDeployContainerID *string `json:"pre_deploy_container_id,omitempty"`
 	// set: it is to be canceled; a fault code
@@ -223,7 +225,7 @@ func (*Deployment) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case deployment.FieldSource, deployment.FieldSettings, deployment.FieldVariables, deployment.FieldPhases, deployment.FieldFailure, deployment.FieldCommit, deployment.FieldImage:
+		case deployment.FieldSource, deployment.FieldSettings, deployment.FieldVariables, deployment.FieldPhases, deployment.FieldFailure, deployment.FieldCommit, deployment.FieldImage, deployment.FieldBundle:
 			values[i] = new([]byte)
 		case deployment.FieldSkipBuildCache, deployment.FieldIsActive:
 			values[i] = new(sql.NullBool)
@@ -432,6 +434,14 @@ func (_m *Deployment) assignValues(columns []string, values []any) error {
 			} else if value != nil && len(*value) > 0 {
 				if err := json.Unmarshal(*value, &_m.Image); err != nil {
 					return fmt.Errorf("unmarshal field image: %w", err)
+				}
+			}
+		case deployment.FieldBundle:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field bundle", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Bundle); err != nil {
+					return fmt.Errorf("unmarshal field bundle: %w", err)
 				}
 			}
 		case deployment.FieldPreDeployContainerID:
@@ -644,6 +654,9 @@ func (_m *Deployment) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("image=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Image))
+	builder.WriteString(", ")
+	builder.WriteString("bundle=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Bundle))
 	builder.WriteString(", ")
 	if v := _m.PreDeployContainerID; v != nil {
 		builder.WriteString("pre_deploy_container_id=")

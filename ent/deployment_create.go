@@ -303,6 +303,12 @@ func (_c *DeploymentCreate) SetImage(v *spec.ImageRef) *DeploymentCreate {
 	return _c
 }
 
+// SetBundle sets the "bundle" field.
+func (_c *DeploymentCreate) SetBundle(v *spec.BundleRef) *DeploymentCreate {
+	_c.mutation.SetBundle(v)
+	return _c
+}
+
 // SetPreDeployContainerID sets the "pre_deploy_container_id" field.
 func (_c *DeploymentCreate) SetPreDeployContainerID(v string) *DeploymentCreate {
 	_c.mutation.SetPreDeployContainerID(v)
@@ -779,6 +785,10 @@ func (_c *DeploymentCreate) createSpec() (*Deployment, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Image(); ok {
 		_spec.SetField(deployment.FieldImage, field.TypeJSON, value)
 		_node.Image = value
+	}
+	if value, ok := _c.mutation.Bundle(); ok {
+		_spec.SetField(deployment.FieldBundle, field.TypeJSON, value)
+		_node.Bundle = value
 	}
 	if value, ok := _c.mutation.PreDeployContainerID(); ok {
 		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)

@@ -233,6 +233,18 @@ func (_u *DeploymentUpdate) ClearImage() *DeploymentUpdate {
 	return _u
 }
 
+// SetBundle sets the "bundle" field.
+func (_u *DeploymentUpdate) SetBundle(v *spec.BundleRef) *DeploymentUpdate {
+	_u.mutation.SetBundle(v)
+	return _u
+}
+
+// ClearBundle clears the value of the "bundle" field.
+func (_u *DeploymentUpdate) ClearBundle() *DeploymentUpdate {
+	_u.mutation.ClearBundle()
+	return _u
+}
+
 // SetPreDeployContainerID sets the "pre_deploy_container_id" field.
 func (_u *DeploymentUpdate) SetPreDeployContainerID(v string) *DeploymentUpdate {
 	_u.mutation.SetPreDeployContainerID(v)
@@ -601,6 +613,12 @@ func (_u *DeploymentUpdate) sqlSave(ctx context.Context) (_node int, err error) 
 	}
 	if _u.mutation.ImageCleared() {
 		_spec.ClearField(deployment.FieldImage, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Bundle(); ok {
+		_spec.SetField(deployment.FieldBundle, field.TypeJSON, value)
+	}
+	if _u.mutation.BundleCleared() {
+		_spec.ClearField(deployment.FieldBundle, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.PreDeployContainerID(); ok {
 		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)
@@ -974,6 +992,18 @@ func (_u *DeploymentUpdateOne) SetImage(v *spec.ImageRef) *DeploymentUpdateOne {
 // ClearImage clears the value of the "image" field.
 func (_u *DeploymentUpdateOne) ClearImage() *DeploymentUpdateOne {
 	_u.mutation.ClearImage()
+	return _u
+}
+
+// SetBundle sets the "bundle" field.
+func (_u *DeploymentUpdateOne) SetBundle(v *spec.BundleRef) *DeploymentUpdateOne {
+	_u.mutation.SetBundle(v)
+	return _u
+}
+
+// ClearBundle clears the value of the "bundle" field.
+func (_u *DeploymentUpdateOne) ClearBundle() *DeploymentUpdateOne {
+	_u.mutation.ClearBundle()
 	return _u
 }
 
@@ -1375,6 +1405,12 @@ func (_u *DeploymentUpdateOne) sqlSave(ctx context.Context) (_node *Deployment, 
 	}
 	if _u.mutation.ImageCleared() {
 		_spec.ClearField(deployment.FieldImage, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Bundle(); ok {
+		_spec.SetField(deployment.FieldBundle, field.TypeJSON, value)
+	}
+	if _u.mutation.BundleCleared() {
+		_spec.ClearField(deployment.FieldBundle, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.PreDeployContainerID(); ok {
 		_spec.SetField(deployment.FieldPreDeployContainerID, field.TypeString, value)

@@ -3212,6 +3212,7 @@ type DeploymentMutation struct {
 	failure                 **lifecycle.Failure
 	commit                  **spec.Commit
 	image                   **spec.ImageRef
+	bundle                  **spec.BundleRef
 	pre_deploy_container_id *string
 	cancel_reason           *string
 	started_at              *time.Time
@@ -4542,6 +4543,55 @@ func (m *DeploymentMutation) ResetImage() {
 	delete(m.clearedFields, deployment.FieldImage)
 }
 
+// SetBundle sets the "bundle" field.
+func (m *DeploymentMutation) SetBundle(sr *spec.BundleRef) {
+	m.bundle = &sr
+}
+
+// Bundle returns the value of the "bundle" field in the mutation.
+func (m *DeploymentMutation) Bundle() (r *spec.BundleRef, exists bool) {
+	v := m.bundle
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBundle returns the old "bundle" field's value of the Deployment entity.
+// If the Deployment object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *DeploymentMutation) OldBundle(ctx context.Context) (v *spec.BundleRef, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBundle is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBundle requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBundle: %w", err)
+	}
+	return oldValue.Bundle, nil
+}
+
+// ClearBundle clears the value of the "bundle" field.
+func (m *DeploymentMutation) ClearBundle() {
+	m.bundle = nil
+	m.clearedFields[deployment.FieldBundle] = struct{}{}
+}
+
+// BundleCleared returns if the "bundle" field was cleared in this mutation.
+func (m *DeploymentMutation) BundleCleared() bool {
+	_, ok := m.clearedFields[deployment.FieldBundle]
+	return ok
+}
+
+// ResetBundle resets all changes to the "bundle" field.
+func (m *DeploymentMutation) ResetBundle() {
+	m.bundle = nil
+	delete(m.clearedFields, deployment.FieldBundle)
+}
+
 // SetPreDeployContainerID sets the "pre_deploy_container_id" field.
 func (m *DeploymentMutation) SetPreDeployContainerID(s string) {
 	m.pre_deploy_container_id = &s
@@ -5186,7 +5236,7 @@ func (m *DeploymentMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *DeploymentMutation) Fields() []string {
-	fields := make([]string, 0, 33)
+	fields := make([]string, 0, 34)
 	if m.created_at != nil {
 		fields = append(fields, deployment.FieldCreatedAt)
 	}
@@ -5268,6 +5318,9 @@ func (m *DeploymentMutation) Fields() []string {
 	if m.image != nil {
 		fields = append(fields, deployment.FieldImage)
 	}
+	if m.bundle != nil {
+		fields = append(fields, deployment.FieldBundle)
+	}
 	if m.pre_deploy_container_id != nil {
 		fields = append(fields, deployment.FieldPreDeployContainerID)
 	}
@@ -5348,6 +5401,8 @@ func (m *DeploymentMutation) Field(name string) (ent.Value, bool) {
 		return m.Commit()
 	case deployment.FieldImage:
 		return m.Image()
+	case deployment.FieldBundle:
+		return m.Bundle()
 	case deployment.FieldPreDeployContainerID:
 		return m.PreDeployContainerID()
 	case deployment.FieldCancelReason:
@@ -5423,6 +5478,8 @@ func (m *DeploymentMutation) OldField(ctx context.Context, name string) (ent.Val
 		return m.OldCommit(ctx)
 	case deployment.FieldImage:
 		return m.OldImage(ctx)
+	case deployment.FieldBundle:
+		return m.OldBundle(ctx)
 	case deployment.FieldPreDeployContainerID:
 		return m.OldPreDeployContainerID(ctx)
 	case deployment.FieldCancelReason:
@@ -5633,6 +5690,13 @@ func (m *DeploymentMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetImage(v)
 		return nil
+	case deployment.FieldBundle:
+		v, ok := value.(*spec.BundleRef)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBundle(v)
+		return nil
 	case deployment.FieldPreDeployContainerID:
 		v, ok := value.(string)
 		if !ok {
@@ -5801,6 +5865,9 @@ func (m *DeploymentMutation) ClearedFields() []string {
 	if m.FieldCleared(deployment.FieldImage) {
 		fields = append(fields, deployment.FieldImage)
 	}
+	if m.FieldCleared(deployment.FieldBundle) {
+		fields = append(fields, deployment.FieldBundle)
+	}
 	if m.FieldCleared(deployment.FieldPreDeployContainerID) {
 		fields = append(fields, deployment.FieldPreDeployContainerID)
 	}
@@ -5850,6 +5917,9 @@ func (m *DeploymentMutation) ClearField(name string) error {
 		return nil
 	case deployment.FieldImage:
 		m.ClearImage()
+		return nil
+	case deployment.FieldBundle:
+		m.ClearBundle()
 		return nil
 	case deployment.FieldPreDeployContainerID:
 		m.ClearPreDeployContainerID()
@@ -5954,6 +6024,9 @@ func (m *DeploymentMutation) ResetField(name string) error {
 		return nil
 	case deployment.FieldImage:
 		m.ResetImage()
+		return nil
+	case deployment.FieldBundle:
+		m.ResetBundle()
 		return nil
 	case deployment.FieldPreDeployContainerID:
 		m.ResetPreDeployContainerID()

@@ -169,7 +169,7 @@ func init() {
 	// deployment.DefaultPhases holds the default value on creation for the phases field.
 	deployment.DefaultPhases = deploymentDescPhases.Default.(lifecycle.Phases)
 	// deploymentDescDeadlineAt is the schema descriptor for deadline_at field.
-	deploymentDescDeadlineAt := deploymentFields[25].Descriptor()
+	deploymentDescDeadlineAt := deploymentFields[26].Descriptor()
 	// deployment.DefaultDeadlineAt holds the default value on creation for the deadline_at field.
 	deployment.DefaultDeadlineAt = deploymentDescDeadlineAt.Default.(int64)
 	// deploymentDescID is the schema descriptor for id field.

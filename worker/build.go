@@ -15,14 +15,16 @@ import (
 	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/internal/site"
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/runner"
 )
 
-// Builds makes images of sources. All fields are required.
+// Builds makes images and static sites of sources. All fields are required.
 type Builds struct {
 	Uploads *source.Store
+	Sites   *site.Store
 	Git     *git.Git
 	Builder build.Builder
 	Scratch string // directory for sources under way, emptied at start
@@ -73,23 +75,30 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	for _, line := range plan.Trace {
 		w.Recorder.Say(ctx, c.Row, lifecycle.Info, line)
 	}
-	return w.Deploy.BeginBuild(ctx, c, spec.Builder(plan.Builder), planned(plan))
+	by := spec.Builder(plan.Builder)
+	if plan.Static {
+		by = spec.Static
+	}
+	return w.Deploy.BeginBuild(ctx, c, by, planned(plan))
 }
 
-// detect says how a source is built. It refuses plans that nothing here can
-// run.
+// detect says how a source is built. It refuses a program where files are asked
+// for.
 func detect(tree *source.Tree, in buildInput) (build.Plan, error) {
 	plan, err := build.Detect(tree.FS(), in.options)
-	if err == nil && plan.Static {
-		return build.Plan{}, fault.New(fault.NotBuildable, "The source is a static site: its files would be served, and static sites are not served yet.").
-			WithHint("Set a start command that serves the files, or add a Dockerfile with a web server.")
+	if err == nil && !plan.Static && in.options.Builder == build.Static {
+		return build.Plan{}, fault.New(fault.NotBuildable, "The source is a program that has to run, and the service is a static site.").
+			WithHint("Set the directory of the files that its build makes as output directory, or make a service of kind WEB of it.")
 	}
 	return plan, err
 }
 
 // planned says in a few words how a source is built.
 func planned(p build.Plan) string {
-	if p.Language == "" {
+	switch {
+	case p.Language == "" && p.Static:
+		return "files"
+	case p.Language == "":
 		return string(p.Builder)
 	}
 	return strings.TrimSpace(strings.Join([]string{p.Language, p.Version, p.Framework}, " "))
@@ -107,7 +116,14 @@ func (w *Worker) buildInput(ctx context.Context, d *ent.Deployment) (buildInput,
 	if err != nil {
 		return buildInput{}, err
 	}
+	static, err := w.wantsSite(ctx, d)
+	if err != nil {
+		return buildInput{}, err
+	}
 	in := buildInput{options: buildOptions(d), secrets: map[string][]byte{}, mask: env.Secrets}
+	if static {
+		in.options.Builder = build.Static
+	}
 	for _, v := range d.Variables {
 		value, given := env.Values[v.Name]
 		switch {
@@ -145,7 +161,7 @@ func buildOptions(d *ent.Deployment) build.Options {
 	return o
 }
 
-// build makes an image of the source, once it is its turn.
+// build makes an image or a static site of the source, once it is its turn.
 func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if err := w.takeSlot(ctx, c); err != nil {
 		return err
@@ -164,6 +180,9 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	req, secrets, err := w.buildRequest(ctx, c, tree)
 	if err != nil {
 		return err
+	}
+	if req.Plan.Static {
+		return w.buildSite(ctx, c, req, secrets)
 	}
 	if err := w.dropEarlier(ctx, c); err != nil {
 		return err

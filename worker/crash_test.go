@@ -254,6 +254,23 @@ func stories() []story {
 			ended: (*stage).completed, check: (*stage).live,
 		},
 		{
+			name: "a static site",
+			begin: func(s *stage) {
+				s.forget()
+				s.instance = s.site(fmt.Sprintf("site %d", s.n))
+				s.version = fmt.Sprintf("site %d", s.n)
+				s.publish(s.instance, s.version)
+				s.row = s.request(s.instance, "")
+			},
+			ended: (*stage).completed,
+			check: func(s *stage) {
+				if d := s.house.row(s.row.ID); *d.Conclusion != lifecycle.Succeeded || !d.IsActive || d.Bundle == nil {
+					s.t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+				}
+				s.serves(s.instance, s.version)
+			},
+		},
+		{
 			name: "a deployment that replaces another", serves: true,
 			begin: func(s *stage) {
 				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })

@@ -26,8 +26,10 @@ func (w *Worker) finalize(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhaseSwitchTraffic, ""); err != nil {
 		return err
 	}
-	if err := w.keepAll(ctx, c.Row); err != nil {
-		return err
+	if c.Row.Bundle == nil {
+		if err := w.keepAll(ctx, c.Row); err != nil {
+			return err
+		}
 	}
 	replaced, err := w.Deploy.ReplacedBy(ctx, c.Row)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/secret"
+	"github.com/davitdev/davit/internal/site"
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -46,6 +47,7 @@ type house struct {
 	rows     *store.DB     // likewise: the database, or something around it
 	builder  build.Builder // likewise, if one builds
 	uploads  *source.Store
+	sites    *site.Store
 	verbs    *deploy.Service
 	projects *project.Service
 	project  *ent.Project
@@ -102,6 +104,10 @@ func newHouse(t *testing.T, db *store.DB) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { h.uploads.Close() })
+	if h.sites, err = site.OpenStore(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.sites.Close() })
 	h.verbs = &deploy.Service{DB: db, Keys: keys, Log: h.log}
 	h.projects = &project.Service{DB: db, Keys: keys}
 	h.startProxy()
@@ -178,11 +184,11 @@ func (h *house) idle() *process {
 	verbs := &deploy.Service{DB: h.rows, Keys: h.verbs.Keys, Log: h.log}
 	p := &process{h: h, done: make(chan struct{}), Worker: &Worker{
 		Deploy: verbs, Runner: h.engine, Recorder: recorder, Queue: q, Wakes: q.Wake(),
-		Builds: &Builds{Uploads: h.uploads, Builder: h.builder, Scratch: h.t.TempDir(), Limit: time.Minute, AtOnce: 2, Space: h.free},
+		Builds: &Builds{Uploads: h.uploads, Sites: h.sites, Builder: h.builder, Scratch: h.t.TempDir(), Limit: time.Minute, AtOnce: 2, Space: h.free},
 		Owner:  ident.New("own"), Limits: DefaultLimits(), Log: h.log,
 		Router: &Router{
 			Deploy: verbs, Proxy: h.proxy,
-			Runner: h.engine, Wakes: q.Wake(), Installation: h.install, BaseDomain: "localhost", Log: h.log,
+			Runner: h.engine, Wakes: q.Wake(), Installation: h.install, BaseDomain: "localhost", Sites: h.sites.Dir(), Log: h.log,
 		},
 	}}
 	p.cancel = func() { close(p.done) }

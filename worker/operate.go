@@ -73,6 +73,11 @@ func (w *Worker) settled(ctx context.Context, job *deploy.Job) (progress, error)
 	if err != nil {
 		return progress{}, err
 	}
+	if s.Site {
+		if err := w.Router.Sync(ctx); err != nil {
+			return progress{}, err
+		}
+	}
 	if s.Left == 0 {
 		return progress{done: true}, nil
 	}

@@ -16,6 +16,8 @@ import (
 // prepare gets the image a deployment runs, or the source it is built of.
 func (w *Worker) prepare(ctx context.Context, c *deploy.Claim) error {
 	switch d := c.Row; {
+	case d.Bundle != nil: // the same, of a static site: it is looked for right before the switch
+		return w.Deploy.Advance(ctx, c, lifecycle.Deploying, nil)
 	case d.Image != nil: // a rollback, or the image of an earlier one
 		return w.reuse(ctx, c)
 	case d.Source.Image != nil:

@@ -33,6 +33,7 @@ type Router struct {
 	Wakes        wake.Subscriber
 	Installation string
 	BaseDomain   string
+	Sites        string // directory of the store of static sites
 	Log          *slog.Logger
 
 	mu        sync.Mutex
@@ -156,6 +157,9 @@ func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, 
 			Host: route.Label + "." + r.BaseDomain, Path: route.Path,
 			Instance: route.InstanceID, Deployment: route.DeploymentID, State: stateOf(route.Status),
 		}
+		if route.Bundle != "" {
+			to.Bundle = &proxy.Bundle{Dir: r.Sites, ID: route.Bundle}
+		}
 		for _, target := range route.Targets {
 			addr, err := netip.ParseAddrPort(target.Addr)
 			if err != nil {
@@ -168,6 +172,25 @@ func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, 
 	zones, owners, err := r.zones(ctx, routes.Names)
 	t.Zones = zones
 	return t, owners, err
+}
+
+// Bundles lists the static sites that the proxy serves now.
+func (r *Router) Bundles(ctx context.Context) ([]string, error) {
+	client, err := r.ensure(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stats, err := client.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, route := range stats.Routes {
+		if route.Bundle != "" {
+			out = append(out, route.Bundle)
+		}
+	}
+	return out, nil
 }
 
 // zones makes a name server for each environment that has a network, and says

@@ -22,8 +22,11 @@ import (
 const startTries = 3
 
 // start starts the replicas of a deployment until they are healthy, and then
-// switches traffic to them.
+// switches traffic to them. A static site has none.
 func (w *Worker) start(ctx context.Context, c *deploy.Claim) error {
+	if c.Row.Bundle != nil {
+		return w.serveSite(ctx, c)
+	}
 	set, err := w.replicaSet(ctx, c.Row)
 	if err != nil {
 		return err

@@ -27,6 +27,7 @@ import (
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/secret"
+	"github.com/davitdev/davit/internal/site"
 	"github.com/davitdev/davit/internal/source"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/runner"
@@ -106,6 +107,11 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 		return nil, err
 	}
 	h.onClose(archives.Close)
+	sites, err := site.OpenStore(c.Sites())
+	if err != nil {
+		return nil, err
+	}
+	h.onClose(sites.Close)
 	builder, err := h.pickRunner(ctx, installation.ID)
 	if err != nil {
 		return nil, err
@@ -122,9 +128,9 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	limits := worker.DefaultLimits()
 	h.worker = &worker.Worker{
 		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
-		Builds: &worker.Builds{Uploads: archives, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build, AtOnce: c.MaxBuilds, Space: h.space},
+		Builds: &worker.Builds{Uploads: archives, Sites: sites, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build, AtOnce: c.MaxBuilds, Space: h.space},
 		Router: &worker.Router{
-			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Log: log,
+			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Sites: sites.Dir(), Log: log,
 		},
 	}
 	if h.sdl, err = schema.Handler(); err != nil {

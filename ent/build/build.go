@@ -129,7 +129,7 @@ const DefaultBuilder spec.Builder = "AUTO"
 // BuilderValidator is a validator for the "builder" field enum values. It is called by the builders before save.
 func BuilderValidator(b spec.Builder) error {
 	switch b {
-	case "AUTO", "DOCKERFILE", "IMAGE":
+	case "AUTO", "DOCKERFILE", "STATIC", "IMAGE":
 		return nil
 	default:
 		return fmt.Errorf("build: invalid enum value for builder field: %q", b)

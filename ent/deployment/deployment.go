@@ -70,6 +70,8 @@ const (
 	FieldCommit = "commit"
 	// FieldImage holds the string denoting the image field in the database.
 	FieldImage = "image"
+	// FieldBundle holds the string denoting the bundle field in the database.
+	FieldBundle = "bundle"
 	// FieldPreDeployContainerID holds the string denoting the pre_deploy_container_id field in the database.
 	FieldPreDeployContainerID = "pre_deploy_container_id"
 	// FieldCancelReason holds the string denoting the cancel_reason field in the database.
@@ -191,6 +193,7 @@ var Columns = []string{
 	FieldFailure,
 	FieldCommit,
 	FieldImage,
+	FieldBundle,
 	FieldPreDeployContainerID,
 	FieldCancelReason,
 	FieldStartedAt,

@@ -1161,6 +1161,16 @@ func ImageNotNil() predicate.Deployment {
 	return predicate.Deployment(sql.FieldNotNull(FieldImage))
 }
 
+// BundleIsNil applies the IsNil predicate on the "bundle" field.
+func BundleIsNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldIsNull(FieldBundle))
+}
+
+// BundleNotNil applies the NotNil predicate on the "bundle" field.
+func BundleNotNil() predicate.Deployment {
+	return predicate.Deployment(sql.FieldNotNull(FieldBundle))
+}
+
 // PreDeployContainerIDEQ applies the EQ predicate on the "pre_deploy_container_id" field.
 func PreDeployContainerIDEQ(v string) predicate.Deployment {
 	return predicate.Deployment(sql.FieldEQ(FieldPreDeployContainerID, v))

@@ -46,6 +46,7 @@ func (Deployment) Fields() []ent.Field {
 		field.JSON("failure", &lifecycle.Failure{}).Optional(),
 		field.JSON("commit", &spec.Commit{}).Optional().Comment("what was fetched of a git repository"),
 		field.JSON("image", &spec.ImageRef{}).Optional().Comment("what its replicas run"),
+		field.JSON("bundle", &spec.BundleRef{}).Optional().Comment("what is served of a static site, which has no replicas"),
 		field.String("pre_deploy_container_id").Optional().Nillable().Comment("of its pre-deploy command, once there is one: there is no second"),
 		field.String("cancel_reason").Optional().Nillable().Comment("set: it is to be canceled; a fault code"),
 		field.Time("started_at").Optional().Nillable(),

@@ -599,6 +599,75 @@ func (ec *executionContext) fieldContext_BuildStep_error(_ context.Context, fiel
 	return graphql.NewScalarFieldContext("BuildStep", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _BundleRef_digest(ctx context.Context, field graphql.CollectedField, obj *spec.BundleRef) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleRef_digest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Digest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleRef_digest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleRef", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _BundleRef_files(ctx context.Context, field graphql.CollectedField, obj *spec.BundleRef) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleRef_files(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Files, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleRef_files(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleRef", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _BundleRef_sizeBytes(ctx context.Context, field graphql.CollectedField, obj *spec.BundleRef) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_BundleRef_sizeBytes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.SizeBytes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt642int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_BundleRef_sizeBytes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("BundleRef", field, false, false, errors.New("field of type Int64 does not have child fields"))
+}
+
 func (ec *executionContext) _CancelDeploymentPayload_clientMutationId(ctx context.Context, field graphql.CollectedField, obj *model.CancelDeploymentPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1199,6 +1268,38 @@ func (ec *executionContext) fieldContext_Deployment_image(_ context.Context, fie
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ImageRef(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Deployment_bundle(ctx context.Context, field graphql.CollectedField, obj *ent.Deployment) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Deployment_bundle(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Bundle, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *spec.BundleRef) graphql.Marshaler {
+			return ec.marshalOBundleRef2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐBundleRef(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Deployment_bundle(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Deployment",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_BundleRef(ctx, field)
 		},
 	}
 	return fc, nil
@@ -3009,6 +3110,54 @@ func (ec *executionContext) _BuildStep(ctx context.Context, sel ast.SelectionSet
 	return out
 }
 
+var bundleRefImplementors = []string{"BundleRef"}
+
+func (ec *executionContext) _BundleRef(ctx context.Context, sel ast.SelectionSet, obj *spec.BundleRef) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, bundleRefImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("BundleRef")
+		case "digest":
+			out.Values[i] = ec._BundleRef_digest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "files":
+			out.Values[i] = ec._BundleRef_files(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "sizeBytes":
+			out.Values[i] = ec._BundleRef_sizeBytes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var cancelDeploymentPayloadImplementors = []string{"CancelDeploymentPayload"}
 
 func (ec *executionContext) _CancelDeploymentPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CancelDeploymentPayload) graphql.Marshaler {
@@ -3425,6 +3574,11 @@ func (ec *executionContext) _Deployment(ctx context.Context, sel ast.SelectionSe
 			}
 		case "image":
 			out.Values[i] = ec._Deployment_image(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "bundle":
+			out.Values[i] = ec._Deployment_bundle(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -4669,6 +4823,13 @@ func (ec *executionContext) marshalOBuild2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋe
 		return graphql.Null
 	}
 	return ec._Build(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOBundleRef2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐBundleRef(ctx context.Context, sel ast.SelectionSet, v *spec.BundleRef) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._BundleRef(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOCommit2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCommit(ctx context.Context, sel ast.SelectionSet, v *spec.Commit) graphql.Marshaler {

@@ -635,7 +635,7 @@ type ServiceSettings struct {
 	InstallCommand *string `json:"installCommand"`
 	// What compiles, run by a shell inside the build. Null: what is detected.
 	BuildCommand *string `json:"buildCommand"`
-	// Directory of static files that the build makes, below the source's root. Null: what is detected.
+	// Directory of static files, below the source's root. Null: what is detected.
 	OutputDirectory *string `json:"outputDirectory"`
 	// Debian packages that are installed, in the image that runs too.
 	Packages []string `json:"packages"`
@@ -677,7 +677,7 @@ type ServiceSettingsInput struct {
 	InstallCommand graphql.Omittable[*string] `json:"installCommand"`
 	// What compiles, run by a shell inside the build.
 	BuildCommand graphql.Omittable[*string] `json:"buildCommand"`
-	// Directory of static files that the build makes, below the source's root.
+	// Directory of static files, below the source's root.
 	OutputDirectory graphql.Omittable[*string] `json:"outputDirectory"`
 	// Debian packages to install, all of them.
 	Packages graphql.Omittable[[]string] `json:"packages"`

@@ -72,7 +72,7 @@ var mayImport = map[string][]string{
 	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},
 
-	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/git", "internal/logs", "internal/proxy", "internal/secret", "internal/source", "internal/wake", "runner"},
+	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/git", "internal/logs", "internal/proxy", "internal/secret", "internal/site", "internal/source", "internal/wake", "runner"},
 	"worker/queue": {"internal/fault", "internal/wake"},
 }
 

@@ -5,6 +5,7 @@ package build
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/davitdev/davit/internal/source"
@@ -39,6 +40,11 @@ type Request struct {
 	// the instance.
 	CacheScope string
 
+	// Export, if set, gets the files of what a static Plan builds, as a tar, and
+	// no image is made. It reads to the end, or fails; the build fails then
+	// with the same error.
+	Export func(files io.Reader) error
+
 	Target  string            // stage of the Dockerfile; "" is the last one
 	Args    map[string]string // build arguments; only declared ones are seen
 	Secrets map[string][]byte // by id, for RUN --mount=type=secret; never kept
@@ -56,8 +62,8 @@ const defaultTimeout = time.Hour
 
 // Result is what a build made.
 type Result struct {
-	Image     string // its content address, for a runner.Spec
-	Reference string // davit/<instance>:<deployment>
+	Image     string // its content address, for a runner.Spec; "" where files were exported
+	Reference string // davit/<instance>:<deployment>, likewise
 	Platform  string // for example "linux/amd64"
 	CacheHit  bool   // no step had to run
 }

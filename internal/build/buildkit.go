@@ -45,7 +45,7 @@ type BuildKit struct { //nolint:revive // the name of what it uses
 
 var _ Builder = (*BuildKit)(nil)
 
-// Build implements Builder. The image has the labels davit.installation,
+// Build implements Builder. An image has the labels davit.installation,
 // davit.instance and davit.deployment.
 func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, error) {
 	ctx, cancel := withTimeout(ctx, req.Timeout)
@@ -65,16 +65,30 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	}}
 	out := newReport(sink, req.Secrets)
 	reference := Reference(req.Instance, req.Deployment)
+	entry := client.ExportEntry{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}
+	var exported *export
+	if req.Export != nil {
+		exported = newExport(req.Export)
+		entry = client.ExportEntry{Type: client.ExporterTar, Output: exported.open}
+	}
 	answer, err := solve(ctx, c, t, out, client.SolveOpt{
-		Exports:     []client.ExportEntry{{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}},
+		Exports:     []client.ExportEntry{entry},
 		LocalMounts: map[string]fsutil.FS{dockerui.DefaultLocalNameContext: files},
 		// With a key used before, the engine would transfer only files whose
 		// size or time differs, and an unpacked archive shows neither.
 		SharedKey: identity.NewID(),
 		Session:   []session.Attachable{secretsprovider.FromMap(req.Secrets)},
 	})
+	if exported != nil {
+		if failed := exported.wait(err); failed != nil && ctx.Err() == nil {
+			return Result{}, failed
+		}
+	}
 	if err != nil {
 		return Result{}, t.failure(ctx, err, out)
+	}
+	if exported != nil {
+		return Result{Platform: t.platform, CacheHit: out.cached()}, nil
 	}
 	image := answer.ExporterResponse[exptypes.ExporterImageConfigDigestKey]
 	if image == "" { // before engine 23

@@ -100,6 +100,9 @@ func (c Config) Logs() string { return c.path("logs") }
 // Uploads is the directory of the archives that were sent.
 func (c Config) Uploads() string { return c.path("uploads") }
 
+// Sites is the directory of static sites.
+func (c Config) Sites() string { return c.path("sites") }
+
 // Scratch is a directory emptied at every start.
 func (c Config) Scratch() string { return c.path("scratch") }
 

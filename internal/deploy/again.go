@@ -17,14 +17,14 @@ import (
 
 // Redeploy queues a deployment of the same source as id with today's settings
 // and variables, and fails with UPLOAD_EXPIRED if that is no longer kept. With
-// reuseImage it runs the image id ran: CONFLICT if id never had one, and
-// IMAGE_NOT_KEPT if it is no longer kept.
+// reuseImage it runs the image id ran, or serves the files it served: CONFLICT
+// if id never had any, and IMAGE_NOT_KEPT if they are no longer kept.
 func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*ent.Deployment, error) {
 	old, err := access.Deployment(ctx, s.DB.Client, access.Deploy, id)
 	if err != nil {
 		return nil, err
 	}
-	if reuseImage && old.Image == nil {
+	if reuseImage && old.Image == nil && old.Bundle == nil {
 		return nil, fault.New(fault.Conflict, "Deployment #%d has no image to use again.", old.Number).
 			WithHint("Redeploy it without reuseImage.")
 	}
@@ -51,15 +51,15 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 		c := tx.Deployment.Create().SetTrigger(lifecycle.Redeploy).SetNillableMessage(old.Message).
 			SetSource(sameSource(old)).SetSettings(now.Settings).SetVariables(variables)
 		if reuseImage {
-			c.SetImage(old.Image).SetCommit(old.Commit)
+			reuse(c, old).SetCommit(old.Commit)
 		}
 		return c, nil
 	})
 }
 
-// Rollback queues a deployment with the image, settings and variable versions
-// of id, and today's number of replicas. Nothing is built. It fails with
-// IMAGE_NOT_KEPT if the image of id is no longer kept, and says whose are.
+// Rollback queues a deployment with the image or files, settings and variable
+// versions of id, and today's number of replicas. Nothing is built. It fails
+// with IMAGE_NOT_KEPT if those of id are no longer kept, and says whose are.
 func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, error) {
 	old, err := access.Deployment(ctx, s.DB.Client, access.Rollback, id)
 	if err != nil {
@@ -68,8 +68,8 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 	if old.Conclusion == nil || *old.Conclusion != lifecycle.Succeeded {
 		return nil, fault.New(fault.Conflict, "Deployment #%d never went live: roll back to one that did.", old.Number)
 	}
-	if old.Image == nil {
-		return nil, fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", old.Number)
+	if old.Image == nil && old.Bundle == nil {
+		return nil, notKept(old)
 	}
 	i, err := access.Instance(ctx, s.DB.Client, access.Rollback, old.InstanceID)
 	if err != nil {
@@ -79,10 +79,22 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 		if err := s.stillKept(ctx, tx, old); err != nil {
 			return nil, err
 		}
-		return tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
+		c := tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).
 			SetSource(old.Source).SetSettings(old.Settings).SetVariables(kept(old.Variables)).
-			SetImage(old.Image).SetCommit(old.Commit).SetRolledBackFromID(old.ID), nil
+			SetCommit(old.Commit).SetRolledBackFromID(old.ID)
+		return reuse(c, old), nil
 	})
+}
+
+// reuse lets a deployment run the image that another one ran, or serve its files.
+func reuse(c *ent.DeploymentCreate, d *ent.Deployment) *ent.DeploymentCreate {
+	if d.Image != nil {
+		c.SetImage(d.Image)
+	}
+	if d.Bundle != nil {
+		c.SetBundle(d.Bundle)
+	}
+	return c
 }
 
 // sameSource is the source of a deployment, at the commit that it was.
@@ -123,15 +135,15 @@ func (s *Service) RequestAll(ctx context.Context, serviceID string) ([]*ent.Depl
 	return out, nil
 }
 
-// Apply deploys an instance's settings with the image that serves. It returns
-// nil if nothing serves there.
+// Apply deploys an instance's settings with the image or files that serve. It
+// returns nil if nothing serves there.
 func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment, error) {
 	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, instanceID)
 	if err != nil {
 		return nil, err
 	}
 	active, err := s.DB.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(ctx)
-	if ent.IsNotFound(err) || err == nil && active.Image == nil {
+	if ent.IsNotFound(err) || err == nil && active.Image == nil && active.Bundle == nil {
 		return nil, nil //nolint:nilnil // nothing serves
 	}
 	if err != nil {
@@ -142,7 +154,8 @@ func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment
 		if err != nil {
 			return nil, err
 		}
-		return tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(active.Source).
-			SetSettings(now.Settings).SetVariables(variables).SetImage(active.Image).SetCommit(active.Commit), nil
+		c := tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(active.Source).
+			SetSettings(now.Settings).SetVariables(variables).SetCommit(active.Commit)
+		return reuse(c, active), nil
 	})
 }

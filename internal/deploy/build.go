@@ -125,3 +125,16 @@ func (s *Service) ArtifactSum(ctx context.Context, id string) (string, error) {
 	}
 	return a.Sha256, nil
 }
+
+// ServedBundle is the digest of the static site that serves an instance, "" if
+// none does.
+func (s *Service) ServedBundle(ctx context.Context, instanceID string) (string, error) {
+	d, err := s.DB.Deployment.Query().Where(deployment.InstanceID(instanceID), deployment.IsActive(true), deployment.BundleNotNil()).Only(ctx)
+	if ent.IsNotFound(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find active deployment: %w", err)
+	}
+	return d.Bundle.Digest, nil
+}

@@ -165,15 +165,15 @@ func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) erro
 
 // Advance moves the deployment to a status, or stays in it, and writes what
 // set adds in the same statement. It fails with ErrOvertaken if the claim is
-// lost. set may run more than once; of what it writes, Row shows the phases and
-// the image.
+// lost. set may run more than once; of what it writes, Row shows the phases, the
+// image and the bundle.
 func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, set func(*ent.DeploymentUpdate)) error {
 	// Other verbs give a turn, switch and complete.
 	leads := c.Row.Status == lifecycle.Queued || to == lifecycle.Finalizing || to == lifecycle.Completed
 	if !c.Row.Status.CanMove(to) || leads && c.Row.Status != to {
 		return fmt.Errorf("deploy: %s cannot become %s by Advance", c.Row.Status, to)
 	}
-	phases, image, attempt := c.Row.Phases, c.Row.Image, c.Row.Attempt
+	phases, image, bundle, attempt := c.Row.Phases, c.Row.Image, c.Row.Bundle, c.Row.Attempt
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		u := tx.Deployment.Update().
 			Where(deployment.ID(c.ID), deployment.Epoch(c.Epoch), deployment.StatusEQ(c.Row.Status)).
@@ -191,6 +191,9 @@ func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, se
 		if i, ok := u.Mutation().Image(); ok {
 			image = i
 		}
+		if b, ok := u.Mutation().Bundle(); ok {
+			bundle = b
+		}
 		n, err := u.Save(ctx)
 		if err != nil {
 			return fmt.Errorf("advance to %s: %w", to, err)
@@ -204,7 +207,7 @@ func (s *Service) Advance(ctx context.Context, c *Claim, to lifecycle.Status, se
 	if err != nil {
 		return err
 	}
-	c.Row.Status, c.Row.Phases, c.Row.Image, c.Row.Attempt = to, phases, image, attempt
+	c.Row.Status, c.Row.Phases, c.Row.Image, c.Row.Bundle, c.Row.Attempt = to, phases, image, bundle, attempt
 	return nil
 }
 

@@ -103,6 +103,9 @@ func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (
 		git.Ref = o.Ref
 		return spec.Source{Git: &git}, nil
 	case o.Image != "":
+		if i.Edges.Service.Kind == spec.StaticSite {
+			return src, fault.At("image", fault.Invalid, "A static site is made of files, not of an image.")
+		}
 		if err := spec.CheckImage("image", o.Image); err != nil {
 			return src, err
 		}

@@ -66,6 +66,10 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 		return f, nil, nil
 	}
 	f.Active = true
+	if active.Bundle != nil { // files that are there: nothing of them can fall ill
+		f.Wanted = 0
+		return f, nil, nil
+	}
 	replicas, err := tx.Replica.Query().
 		Where(replica.DeploymentID(active.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining)).
 		All(ctx)

@@ -41,6 +41,7 @@ func (s *Service) keeps() int {
 // Needed is what of the world outside the rows is still needed.
 type Needed struct {
 	Images   map[string]bool // by their ID
+	Bundles  map[string]bool // by their digest
 	UnderWay map[string]bool // deployments that have not ended
 	Building bool            // one of them may make an image whose ID no row has yet
 }
@@ -48,14 +49,17 @@ type Needed struct {
 // Needed reads what is needed. What is made later than that is made for a row
 // that is older: look at the world first, then call this.
 func (s *Service) Needed(ctx context.Context) (Needed, error) {
-	out := Needed{Images: map[string]bool{}, UnderWay: map[string]bool{}}
+	out := Needed{Images: map[string]bool{}, Bundles: map[string]bool{}, UnderWay: map[string]bool{}}
 	err := s.eachKept(ctx, func(d *ent.Deployment) {
 		if d.Image != nil {
 			out.Images[d.Image.ID] = true
 		}
+		if d.Bundle != nil {
+			out.Bundles[d.Bundle.Digest] = true
+		}
 		if !d.Status.Final() {
 			out.UnderWay[d.ID] = true
-			out.Building = out.Building || d.Image == nil
+			out.Building = out.Building || d.Image == nil && d.Bundle == nil
 		}
 	})
 	return out, err
@@ -155,8 +159,8 @@ func (s *Service) InstanceExists(ctx context.Context, id string) (bool, error) {
 	return s.DB.ServiceInstance.Query().Where(serviceinstance.ID(id)).Exist(ctx)
 }
 
-// stillKept fails with IMAGE_NOT_KEPT if the image of a deployment may have
-// been removed. One of a registry can be pulled again.
+// stillKept fails with IMAGE_NOT_KEPT if the image, or the files, of a
+// deployment may have been removed. An image of a registry can be pulled again.
 func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
 	if d.Source.Image != nil {
 		return nil
@@ -178,7 +182,7 @@ func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment
 	for _, r := range rows {
 		numbers = append(numbers, fmt.Sprintf("#%d", r.Number))
 	}
-	gone := fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", d.Number)
+	gone := notKept(d)
 	if len(numbers) == 0 {
 		return gone.WithHint("No deployment went live yet: deploy the source again.")
 	}
@@ -198,4 +202,12 @@ func sourceKept(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
 		return fault.New(fault.UploadExpired, "The source of deployment #%d is no longer kept.", d.Number).WithHint("Upload it again, and deploy that.")
 	}
 	return nil
+}
+
+// notKept says that what a deployment ran or served is gone.
+func notKept(d *ent.Deployment) *fault.Error {
+	if d.Bundle != nil {
+		return fault.New(fault.ImageNotKept, "The files of deployment #%d are no longer kept.", d.Number)
+	}
+	return fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", d.Number)
 }

@@ -122,7 +122,10 @@ func (s *Service) WakeOperations(ctx context.Context, targetID string) ([]string
 }
 
 // Settling is how far an instance is on its way to what it should be.
-type Settling struct{ Left, Done int }
+type Settling struct {
+	Left, Done int
+	Site       bool // a static site serves: once the routes say so, all is done
+}
 
 // Settling counts the replicas of an instance that are as they should be, and
 // those that are not yet.
@@ -131,21 +134,23 @@ func (s *Service) Settling(ctx context.Context, instanceID string) (Settling, er
 	i, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ID(instanceID)).
 		WithReplicas(func(q *ent.ReplicaQuery) {
 			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved), replica.HasDeploymentWith(deployment.StatusIn(lifecycle.Completed, lifecycle.Finalizing)))
-		}).Only(ctx)
+		}).
+		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true), deployment.BundleNotNil()) }).Only(ctx)
 	if ent.IsNotFound(err) {
 		return out, nil
 	}
 	if err != nil {
 		return out, fmt.Errorf("load instance: %w", err)
 	}
+	out.Site = len(i.Edges.Deployments) > 0
 	for _, r := range i.Edges.Replicas {
-		if !i.Stopped && r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy && !r.Replace {
+		if !i.Stopped && !out.Site && r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy && !r.Replace {
 			out.Done++
 		} else {
 			out.Left++
 		}
 	}
-	if !i.Stopped {
+	if !i.Stopped && !out.Site {
 		out.Left = max(out.Left, i.ReplicaCount-out.Done)
 	}
 	return out, nil

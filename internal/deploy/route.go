@@ -23,7 +23,7 @@ type Routes struct {
 	Names   []Name
 }
 
-// Route sends requests for a host and a path to replicas.
+// Route sends requests for a host and a path to replicas or to a static site.
 type Route struct {
 	Label        string // of the host name, below the base domain
 	Path         string
@@ -31,6 +31,7 @@ type Route struct {
 	DeploymentID string // the active one, "" if none
 	Status       lifecycle.InstanceStatus
 	Targets      []Target
+	Bundle       string // digest of the static site that serves, "" if none does
 }
 
 // Target is a replica that may get requests.
@@ -71,11 +72,14 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 		if i.Edges.Service == nil { // removed between the statements: a newer version follows
 			continue
 		}
-		var id string
+		var id, bundle string
 		var targets []Target
 		name := Name{EnvironmentID: i.EnvironmentID, Name: i.Edges.Service.Slug}
 		for _, d := range i.Edges.Deployments {
 			id = d.ID
+			if d.Bundle != nil && !i.Stopped && !i.Deleting {
+				bundle = d.Bundle.Digest
+			}
 			for _, r := range d.Edges.Replicas {
 				targets = append(targets, Target{ReplicaID: r.ID, Addr: *r.Addr})
 				name.Addrs = append(name.Addrs, *r.Addr)
@@ -87,7 +91,7 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 				continue
 			}
 			out.List = append(out.List, Route{
-				Label: r.Edges.Domain.Hostname, Path: r.Path, InstanceID: i.ID, DeploymentID: id, Status: i.Status, Targets: targets,
+				Label: r.Edges.Domain.Hostname, Path: r.Path, InstanceID: i.ID, DeploymentID: id, Status: i.Status, Targets: targets, Bundle: bundle,
 			})
 		}
 	}

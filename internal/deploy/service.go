@@ -24,7 +24,7 @@ const (
 )
 
 // Scale changes how many replicas of an instance should run. To run none, stop
-// it.
+// it. A static site has none: CONFLICT.
 func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.ServiceInstance, error) {
 	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, id); err != nil {
 		return nil, err
@@ -35,6 +35,9 @@ func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.Serv
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		i, err := lock(ctx, tx, id)
 		if err != nil {
+			return err
+		}
+		if err := hasReplicas(ctx, tx, i); err != nil {
 			return err
 		}
 		if i.ReplicaCount == replicas {
@@ -56,11 +59,14 @@ func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.Serv
 }
 
 // Restart replaces the replicas of an instance one by one without dropping a
-// request; with replicaID only that one.
+// request; with replicaID only that one. A static site has none: CONFLICT.
 func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Operation, error) {
 	return s.operate(ctx, id, OpRestart, "is being restarted", func(tx *store.Tx, i *ent.ServiceInstance) error {
 		if i.Stopped {
 			return fault.New(fault.Conflict, "The service is stopped: start it instead.")
+		}
+		if err := hasReplicas(ctx, tx, i); err != nil {
+			return err
 		}
 		u := tx.Replica.Update().Where(replica.InstanceID(i.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining),
 			replica.HasDeploymentWith(deployment.IsActive(true)))
@@ -79,6 +85,22 @@ func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Opera
 		}
 		return s.want(ctx, tx, i, nil)
 	})
+}
+
+// hasReplicas fails with CONFLICT for a static site.
+func hasReplicas(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) error {
+	is := i.Edges.Service.Kind == spec.StaticSite
+	if !is {
+		var err error
+		is, err = tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true), deployment.BundleNotNil()).Exist(ctx)
+		if err != nil {
+			return fmt.Errorf("find active deployment: %w", err)
+		}
+	}
+	if is {
+		return fault.New(fault.Conflict, "A static site has no replicas: its files are served by the proxy itself, to any number of visitors.")
+	}
+	return nil
 }
 
 // Stop drains and stops all replicas of an instance. What it would run stays

@@ -64,7 +64,7 @@ func (w *Work) Deleting() bool {
 
 // Wanted is how many replicas of the active deployment should run.
 func (w *Work) Wanted() int {
-	if w.Active == nil || w.Row.Stopped || w.Deleting() {
+	if w.Active == nil || w.Active.Bundle != nil || w.Row.Stopped || w.Deleting() {
 		return 0
 	}
 	return w.Row.ReplicaCount

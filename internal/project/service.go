@@ -38,8 +38,8 @@ type NewService struct {
 	EnvironmentIDs []string
 }
 
-// CreateService makes a service and its instances, and for a web service a
-// host name for each. Nothing is deployed yet.
+// CreateService makes a service and its instances, and for a web service or a
+// static site a host name for each. Nothing is deployed yet.
 func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Service, error) {
 	p, err := access.Project(ctx, s.DB.Client, access.Write, in.ProjectID)
 	if err != nil {
@@ -58,6 +58,9 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 		return nil, err
 	}
 	if err := s.checkSource(ctx, p.WorkspaceID, "", in.Source, in.Access); err != nil {
+		return nil, err
+	}
+	if err := checkKind(in.Kind, in.Source, in.Replicas); err != nil {
 		return nil, err
 	}
 	var id string
@@ -137,8 +140,8 @@ func noEnvironment() error {
 	return fault.At("environmentIds", fault.NotFound, "The project has no such environment.")
 }
 
-// addInstance makes the instance of svc in e, with a host name if it is a web
-// service.
+// addInstance makes the instance of svc in e, with a host name if it answers
+// requests.
 func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
 	i, err := tx.ServiceInstance.Create().SetProjectID(p.ID).SetServiceID(svc.ID).SetEnvironmentID(e.ID).
 		SetSettings(settings).SetReplicaCount(replicas).Save(ctx)
@@ -146,7 +149,7 @@ func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Ser
 		return nil, fmt.Errorf("create instance: %w", err)
 	}
 	tx.ChangeRoutes() // its name, and its host name
-	if svc.Kind != spec.Web {
+	if svc.Kind == spec.Worker {
 		return i, nil
 	}
 	label, err := freeLabel(ctx, tx, hostLabel(svc.Slug, p.Slug, e))
@@ -216,6 +219,9 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 	}
 	if in.Source != nil {
 		if err := s.checkSource(ctx, svc.Edges.Project.WorkspaceID, svc.ID, *in.Source, in.Access); err != nil {
+			return nil, err
+		}
+		if err := checkKind(svc.Kind, *in.Source, 1); err != nil {
 			return nil, err
 		}
 	}
@@ -339,6 +345,19 @@ func (s *Service) checkSource(ctx context.Context, workspaceID, serviceID string
 		if !exists { // or sent to another service
 			return access.Missing()
 		}
+	}
+	return nil
+}
+
+// checkKind refuses what a static site cannot have.
+func checkKind(k spec.Kind, src spec.Source, replicas int) error {
+	switch {
+	case k != spec.StaticSite:
+		return nil
+	case src.Image != nil:
+		return fault.At("source.image", fault.Invalid, "A static site is made of files: its source is a git repository or an upload.")
+	case replicas > 1:
+		return fault.At("settings.replicas", fault.Invalid, "A static site has no replicas.")
 	}
 	return nil
 }

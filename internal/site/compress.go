@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	compressFrom = 1 << 10  // smaller files fit into a packet either way
+	compressFrom = 512      // smaller files fit into a packet either way
 	compressTo   = 16 << 20 // larger ones would take too much memory and time
 	// slowest is up to where brotli takes all the time it likes.
 	slowest = 256 << 10

@@ -17,15 +17,18 @@ type Kind string
 const (
 	Web    Kind = "WEB"    // answers requests; has a host name and a health check
 	Worker Kind = "WORKER" // answers none
+	// StaticSite is files: it has a host name, and nothing of it runs.
+	StaticSite Kind = "STATIC_SITE"
 )
 
-// Builder says how an image comes about.
+// Builder says how what is deployed comes about.
 type Builder string
 
 // The builders.
 const (
 	Auto       Builder = "AUTO"       // detected from the source
 	Dockerfile Builder = "DOCKERFILE" // the source says
+	Static     Builder = "STATIC"     // files, that are there or that a build makes
 	Image      Builder = "IMAGE"      // it exists already
 )
 
@@ -177,8 +180,8 @@ type UploadSource struct {
 }
 
 var (
-	kinds    = []Kind{Web, Worker}
-	builders = []Builder{Auto, Dockerfile, Image}
+	kinds    = []Kind{Web, Worker, StaticSite}
+	builders = []Builder{Auto, Dockerfile, Static, Image}
 	checks   = []CheckKind{CheckHTTP, CheckTCP, CheckCommand, CheckNone}
 	restarts = []RestartPolicy{RestartAlways, RestartOnFailure, RestartNever}
 )

@@ -22,3 +22,10 @@ type ImageRef struct {
 	// release command of a Procfile.
 	PreDeploy []string `json:"preDeploy,omitempty"`
 }
+
+// BundleRef is the static site that a deployment serves.
+type BundleRef struct {
+	Digest    string `json:"digest"` // its content address, SHA-256 in hex digits
+	Files     int    `json:"files"`
+	SizeBytes int64  `json:"sizeBytes"`
+}

@@ -85,6 +85,7 @@ CREATE TABLE "deployments" (
   "failure" jsonb NULL,
   "commit" jsonb NULL,
   "image" jsonb NULL,
+  "bundle" jsonb NULL,
   "pre_deploy_container_id" character varying NULL COLLATE "C",
   "cancel_reason" character varying NULL,
   "started_at" timestamptz NULL,

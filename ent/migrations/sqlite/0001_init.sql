@@ -90,6 +90,7 @@ CREATE TABLE `deployments` (
   `failure` json NULL,
   `commit` json NULL,
   `image` json NULL,
+  `bundle` json NULL,
   `pre_deploy_container_id` text NULL,
   `cancel_reason` text NULL,
   `started_at` datetime NULL,
