@@ -23,6 +23,12 @@ type (
 		Message       *string               `json:"message,omitempty"`
 		Phases        []phaseView           `json:"phases,omitempty"`
 		Failure       *failureView          `json:"failure,omitempty"`
+		Bundle        *bundleView           `json:"bundle,omitempty"`
+	}
+	bundleView struct {
+		Digest    string `json:"digest"`
+		Files     int    `json:"files"`
+		SizeBytes int64  `json:"sizeBytes"`
 	}
 	phaseView struct {
 		Name       lifecycle.PhaseName   `json:"name"`
@@ -87,7 +93,7 @@ const (
 	deploymentFields = `id number status conclusion url isActive message queuePosition
 		phases{name status startedAt durationMs attempt detail error} ` + failureFields
 	instanceFields = `id status health stateReason service{id name slug project{id name slug}} environment{id name slug} routes{url}
-		activeDeployment{id number status conclusion url isActive message}
+		activeDeployment{id number status conclusion url isActive message bundle{digest files sizeBytes}}
 		latestDeployment{id number status conclusion url isActive message ` + failureFields + `}
 		replicas{status health restarts}`
 )

@@ -21,6 +21,8 @@ type deployment struct {
 	workspace      string
 	yes, detach    bool
 	noCache        bool
+	static         bool
+	output         string
 	in             io.Reader
 	out            io.Writer
 }
@@ -38,7 +40,8 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 		Example: "  davit deploy\n  davit deploy ./shop --project shop --name web --yes\n" +
 			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1\n" +
 			"  davit deploy --git https://github.com/team/shop --ref v2 --root apps/web\n" +
-			"  davit deploy --git git@github.com:team/shop.git --deploy-key",
+			"  davit deploy --git git@github.com:team/shop.git --deploy-key\n" +
+			"  davit deploy ./docs --static --output public",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.dir = "."
@@ -60,6 +63,8 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	f.BoolVarP(&d.yes, "yes", "y", false, "take what is proposed without asking")
 	f.BoolVar(&d.detach, "detach", false, "return as soon as the deployment is requested")
 	f.BoolVar(&d.noCache, "no-cache", false, "build every step anew")
+	f.BoolVar(&d.static, "static", false, "make a static site of it the first time: files that nothing has to run for")
+	f.StringVar(&d.output, "output", "", "directory of a static site's files below DIR, the first time")
 	return cmd
 }
 

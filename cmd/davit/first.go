@@ -145,12 +145,13 @@ func (d *deployment) ensureProject(ctx context.Context, c *client.Client, name s
 func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *link, project, name string) error {
 	type service struct {
 		ID        string
+		Kind      spec.Kind
 		Instances []struct {
 			ID          string
 			Environment struct{ Kind spec.EnvironmentKind }
 		}
 	}
-	const fields = `id instances{id environment{kind}}`
+	const fields = `id kind instances{id environment{kind}}`
 	var found struct{ Service *service }
 	err := c.Do(ctx, `query($w:String!,$p:String!,$s:String!){service(workspace:$w,project:$p,slug:$s){`+fields+`}}`,
 		client.Variables{"w": d.workspace, "p": spec.Slugify(project), "s": spec.Slugify(name)}, &found)
@@ -167,13 +168,24 @@ func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *lin
 		if d.image != "" {
 			source = client.Variables{"image": client.Variables{"image": d.image}}
 		}
+		input := client.Variables{"projectId": l.ProjectID, "name": name, "source": source, "deploy": false}
+		if d.static {
+			input["kind"] = spec.StaticSite
+		}
+		if d.output != "" {
+			input["settings"] = client.Variables{"outputDirectory": d.output}
+		}
 		var made struct{ CreateService struct{ Service service } }
 		err := c.Do(ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{`+fields+`}}}`,
-			client.Variables{"input": client.Variables{"projectId": l.ProjectID, "name": name, "source": source, "deploy": false}}, &made)
+			client.Variables{"input": input}, &made)
 		if err != nil {
 			return err
 		}
 		svc = &made.CreateService.Service
+	}
+	if d.static && svc.Kind != spec.StaticSite {
+		return fault.New(fault.Conflict, "Service %s is no static site, and cannot become one by --static.", name).
+			WithHint("Choose another name with --name, or set its builder to STATIC.")
 	}
 	l.ServiceID = svc.ID
 	for _, i := range svc.Instances {

@@ -23,13 +23,13 @@ func TestScripts(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(bin, "davit"), ".").CombinedOutput(); err != nil {
 		t.Fatalf("build davit: %v\n%s", err, out)
 	}
-	hello, err := filepath.Abs("../../examples/hello-go")
+	examples, err := filepath.Abs("../../examples")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:       "testdata/script",
-		Setup:     func(e *testscript.Env) error { return setUp(e, bin, hello) },
+		Setup:     func(e *testscript.Env) error { return setUp(e, bin, examples) },
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "jsonl": jsonl, "tty": tty,
@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-func setUp(e *testscript.Env, bin, hello string) error {
+func setUp(e *testscript.Env, bin, examples string) error {
 	data := filepath.Join(e.WorkDir, "data")
 	e.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	for _, name := range []string{"DOCKER_HOST", "GOPROXY", "GOFLAGS"} {
@@ -75,7 +75,12 @@ func setUp(e *testscript.Env, bin, hello string) error {
 	if err := shareCache(data); err != nil {
 		return err
 	}
-	return os.CopyFS(filepath.Join(e.WorkDir, "hello-go"), os.DirFS(hello))
+	for _, name := range []string{"hello-go", "static-site"} {
+		if err := os.CopyFS(filepath.Join(e.WorkDir, name), os.DirFS(filepath.Join(examples, name))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeDown ends what a script that failed left running. A server is needed to

@@ -50,7 +50,11 @@ func showInstance(out io.Writer, i instanceView) error {
 	for _, r := range i.Routes {
 		row("url", "%s", r.URL)
 	}
-	row("replicas", "%s", replicaCount(i))
+	if d := i.ActiveDeployment; d != nil && d.Bundle != nil {
+		row("files", "%d, %s, served by the proxy", d.Bundle.Files, bytes(d.Bundle.SizeBytes))
+	} else {
+		row("replicas", "%s", replicaCount(i))
+	}
 	if d := i.ActiveDeployment; d != nil {
 		row("serves", "deployment #%d (%s)", d.Number, d.ID)
 	}
@@ -72,6 +76,9 @@ func statusOf(d deploymentView) string {
 }
 
 func replicaCount(i instanceView) string {
+	if i.ActiveDeployment != nil && i.ActiveDeployment.Bundle != nil {
+		return "static"
+	}
 	running, all := runningOf(i)
 	if all == 0 {
 		return "none"
@@ -136,7 +143,7 @@ func eachInstance(ctx context.Context, c *client.Client, workspace string, fn fu
 			return err
 		}
 		const fields = `instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
-			routes{url} activeDeployment{id number status conclusion url isActive}
+			routes{url} activeDeployment{id number status conclusion url isActive bundle{digest files sizeBytes}}
 			latestDeployment{id number status conclusion url isActive} replicas{status health restarts}}`
 		return servicesOf(ctx, c, p.ID, fields, func(node json.RawMessage) error {
 			var svc struct{ Instances []instanceView }
