@@ -124,6 +124,9 @@ func (w *Worker) haveBundle(ctx context.Context, c *deploy.Claim, b site.Bundle,
 // serveSite switches requests to a bundle, once it is certain that all of it is
 // there. Nothing has to start.
 func (w *Worker) serveSite(ctx context.Context, c *deploy.Claim) error {
+	if len(c.Row.Settings.PreDeployCommand) > 0 {
+		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, "The pre-deploy command does not run: a static site has no container to run it in.")
+	}
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseSwitchTraffic, deploy.MaxAttempts); err != nil {
 		return err
 	}
