@@ -1,10 +1,12 @@
 package worker
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -21,8 +23,8 @@ import (
 	"github.com/davitdev/davit/runner/runnertest"
 )
 
-// fakeBuilder makes images on the fake engine, which answer with "built" and
-// the id of their deployment.
+// fakeBuilder makes images on the fake engine, and sites, which answer with
+// "built" and the id of their deployment.
 type fakeBuilder struct {
 	house *house
 	mu    sync.Mutex
@@ -44,6 +46,19 @@ func (b *fakeBuilder) Build(ctx context.Context, req build.Request, sink build.S
 	sink.Step(build.Step{ID: "1", Name: "the only one", StartedAt: now})
 	sink.Log([]build.Line{{Step: "1", Stream: build.Stdout, Time: now, Text: "building"}})
 	sink.Step(build.Step{ID: "1", Name: "the only one", StartedAt: now, FinishedAt: now})
+	if req.Export != nil {
+		var files bytes.Buffer
+		tw := tar.NewWriter(&files)
+		text := "built " + req.Deployment
+		err := tw.WriteHeader(&tar.Header{Name: "index.html", Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(text))})
+		if err == nil {
+			_, err = tw.Write([]byte(text))
+		}
+		if err = errors.Join(err, tw.Close()); err == nil {
+			err = req.Export(&files)
+		}
+		return build.Result{Platform: "linux/amd64", CacheHit: true}, err
+	}
 	ref := "davit/" + req.Instance + ":" + req.Deployment
 	image, err := b.house.fake.Build(ctx, ref, runnertest.FakeImage{Env: map[string]string{"APP_VERSION": "built " + req.Deployment}})
 	return build.Result{Image: image.ID, Reference: ref, Platform: "linux/amd64"}, err

@@ -89,7 +89,7 @@ func TestWhatCannotBeBuiltSaysWhatToDo(t *testing.T) {
 		want   string
 	}{
 		"nothing to build":    {map[string]string{"README.md": "# Shop"}, func(*spec.Settings) {}, "add a Dockerfile, or a go.mod"},
-		"a static site":       {map[string]string{"index.html": "<h1>"}, func(*spec.Settings) {}, "static sites are not served yet"},
+		"no static site":      {map[string]string{"go.mod": "module x\n"}, func(c *spec.Settings) { c.Builder = spec.Static }, "There is no index.html"},
 		"a key in davit.toml": {map[string]string{"davit.toml": "prot = 1\n"}, func(*spec.Settings) {}, `Line 1 of davit.toml has the key "prot"`},
 		"another language":    {shop, func(c *spec.Settings) { c.Language = "python" }, "The language of the settings is Python, but"},
 		"no such version":     {shop, func(c *spec.Settings) { c.LanguageVersion = "fast" }, `The language version "fast"`},

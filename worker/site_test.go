@@ -144,6 +144,36 @@ func TestStaticSite(t *testing.T) {
 	})
 }
 
+func TestASiteThatIsBuilt(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStage(t, db)
+		p := s.start()
+		i := s.site("site")
+		_, err := s.projects.UpdateInstance(s.ctx, project.ChangeInstance{ID: i.ID, Apply: func(c spec.Settings) spec.Settings {
+			c.BuildCommand, c.OutputDirectory = "node build.js", "dist"
+			return c
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.upload(i, map[string]string{"package.json": `{"name":"site"}`, "build.js": ""})
+		d := s.deploy(i, "")
+		s.serves(i, "built "+d.ID)
+		b, err := d.QueryBuild().Only(s.ctx)
+		if err != nil || b.Status != lifecycle.BuildSucceeded || b.Builder != spec.Static || len(b.Steps) != 1 || b.Platform == "" || d.Bundle.Files != 1 {
+			t.Errorf("its build is %+v, its bundle %+v, %v", b, d.Bundle, err)
+		}
+		if said := p.output(d, "BUILD"); len(said) != 1 || said[0] != "building" {
+			t.Errorf("its log says %q", said)
+		}
+		if n := len(s.containers()); n != 0 {
+			t.Errorf("%d containers are there", n)
+		}
+	})
+}
+
 func TestASiteTakesThePlaceOfAnApplication(t *testing.T) {
 	t.Parallel()
 
