@@ -13071,6 +13071,15 @@ type OperationMutation struct {
 	message          *string
 	failure          **lifecycle.Failure
 	input            *map[string]string
+	command          *[]string
+	appendcommand    []string
+	deployment_id    *string
+	limit_ms         *int64
+	addlimit_ms      *int64
+	container_id     *string
+	cancel_requested *bool
+	exit_code        *int
+	addexit_code     *int
 	started_at       *time.Time
 	finished_at      *time.Time
 	clearedFields    map[string]struct{}
@@ -13963,6 +13972,331 @@ func (m *OperationMutation) ResetInput() {
 	delete(m.clearedFields, operation.FieldInput)
 }
 
+// SetCommand sets the "command" field.
+func (m *OperationMutation) SetCommand(s []string) {
+	m.command = &s
+	m.appendcommand = nil
+}
+
+// Command returns the value of the "command" field in the mutation.
+func (m *OperationMutation) Command() (r []string, exists bool) {
+	v := m.command
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCommand returns the old "command" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldCommand(ctx context.Context) (v []string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCommand is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCommand requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCommand: %w", err)
+	}
+	return oldValue.Command, nil
+}
+
+// AppendCommand adds s to the "command" field.
+func (m *OperationMutation) AppendCommand(s []string) {
+	m.appendcommand = append(m.appendcommand, s...)
+}
+
+// AppendedCommand returns the list of values that were appended to the "command" field in this mutation.
+func (m *OperationMutation) AppendedCommand() ([]string, bool) {
+	if len(m.appendcommand) == 0 {
+		return nil, false
+	}
+	return m.appendcommand, true
+}
+
+// ClearCommand clears the value of the "command" field.
+func (m *OperationMutation) ClearCommand() {
+	m.command = nil
+	m.appendcommand = nil
+	m.clearedFields[operation.FieldCommand] = struct{}{}
+}
+
+// CommandCleared returns if the "command" field was cleared in this mutation.
+func (m *OperationMutation) CommandCleared() bool {
+	_, ok := m.clearedFields[operation.FieldCommand]
+	return ok
+}
+
+// ResetCommand resets all changes to the "command" field.
+func (m *OperationMutation) ResetCommand() {
+	m.command = nil
+	m.appendcommand = nil
+	delete(m.clearedFields, operation.FieldCommand)
+}
+
+// SetDeploymentID sets the "deployment_id" field.
+func (m *OperationMutation) SetDeploymentID(s string) {
+	m.deployment_id = &s
+}
+
+// DeploymentID returns the value of the "deployment_id" field in the mutation.
+func (m *OperationMutation) DeploymentID() (r string, exists bool) {
+	v := m.deployment_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldDeploymentID returns the old "deployment_id" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldDeploymentID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldDeploymentID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldDeploymentID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldDeploymentID: %w", err)
+	}
+	return oldValue.DeploymentID, nil
+}
+
+// ClearDeploymentID clears the value of the "deployment_id" field.
+func (m *OperationMutation) ClearDeploymentID() {
+	m.deployment_id = nil
+	m.clearedFields[operation.FieldDeploymentID] = struct{}{}
+}
+
+// DeploymentIDCleared returns if the "deployment_id" field was cleared in this mutation.
+func (m *OperationMutation) DeploymentIDCleared() bool {
+	_, ok := m.clearedFields[operation.FieldDeploymentID]
+	return ok
+}
+
+// ResetDeploymentID resets all changes to the "deployment_id" field.
+func (m *OperationMutation) ResetDeploymentID() {
+	m.deployment_id = nil
+	delete(m.clearedFields, operation.FieldDeploymentID)
+}
+
+// SetLimitMs sets the "limit_ms" field.
+func (m *OperationMutation) SetLimitMs(i int64) {
+	m.limit_ms = &i
+	m.addlimit_ms = nil
+}
+
+// LimitMs returns the value of the "limit_ms" field in the mutation.
+func (m *OperationMutation) LimitMs() (r int64, exists bool) {
+	v := m.limit_ms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLimitMs returns the old "limit_ms" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldLimitMs(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLimitMs is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLimitMs requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLimitMs: %w", err)
+	}
+	return oldValue.LimitMs, nil
+}
+
+// AddLimitMs adds i to the "limit_ms" field.
+func (m *OperationMutation) AddLimitMs(i int64) {
+	if m.addlimit_ms != nil {
+		*m.addlimit_ms += i
+	} else {
+		m.addlimit_ms = &i
+	}
+}
+
+// AddedLimitMs returns the value that was added to the "limit_ms" field in this mutation.
+func (m *OperationMutation) AddedLimitMs() (r int64, exists bool) {
+	v := m.addlimit_ms
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetLimitMs resets all changes to the "limit_ms" field.
+func (m *OperationMutation) ResetLimitMs() {
+	m.limit_ms = nil
+	m.addlimit_ms = nil
+}
+
+// SetContainerID sets the "container_id" field.
+func (m *OperationMutation) SetContainerID(s string) {
+	m.container_id = &s
+}
+
+// ContainerID returns the value of the "container_id" field in the mutation.
+func (m *OperationMutation) ContainerID() (r string, exists bool) {
+	v := m.container_id
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldContainerID returns the old "container_id" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldContainerID(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldContainerID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldContainerID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldContainerID: %w", err)
+	}
+	return oldValue.ContainerID, nil
+}
+
+// ClearContainerID clears the value of the "container_id" field.
+func (m *OperationMutation) ClearContainerID() {
+	m.container_id = nil
+	m.clearedFields[operation.FieldContainerID] = struct{}{}
+}
+
+// ContainerIDCleared returns if the "container_id" field was cleared in this mutation.
+func (m *OperationMutation) ContainerIDCleared() bool {
+	_, ok := m.clearedFields[operation.FieldContainerID]
+	return ok
+}
+
+// ResetContainerID resets all changes to the "container_id" field.
+func (m *OperationMutation) ResetContainerID() {
+	m.container_id = nil
+	delete(m.clearedFields, operation.FieldContainerID)
+}
+
+// SetCancelRequested sets the "cancel_requested" field.
+func (m *OperationMutation) SetCancelRequested(b bool) {
+	m.cancel_requested = &b
+}
+
+// CancelRequested returns the value of the "cancel_requested" field in the mutation.
+func (m *OperationMutation) CancelRequested() (r bool, exists bool) {
+	v := m.cancel_requested
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCancelRequested returns the old "cancel_requested" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldCancelRequested(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCancelRequested is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCancelRequested requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCancelRequested: %w", err)
+	}
+	return oldValue.CancelRequested, nil
+}
+
+// ResetCancelRequested resets all changes to the "cancel_requested" field.
+func (m *OperationMutation) ResetCancelRequested() {
+	m.cancel_requested = nil
+}
+
+// SetExitCode sets the "exit_code" field.
+func (m *OperationMutation) SetExitCode(i int) {
+	m.exit_code = &i
+	m.addexit_code = nil
+}
+
+// ExitCode returns the value of the "exit_code" field in the mutation.
+func (m *OperationMutation) ExitCode() (r int, exists bool) {
+	v := m.exit_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExitCode returns the old "exit_code" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldExitCode(ctx context.Context) (v *int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExitCode is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExitCode requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExitCode: %w", err)
+	}
+	return oldValue.ExitCode, nil
+}
+
+// AddExitCode adds i to the "exit_code" field.
+func (m *OperationMutation) AddExitCode(i int) {
+	if m.addexit_code != nil {
+		*m.addexit_code += i
+	} else {
+		m.addexit_code = &i
+	}
+}
+
+// AddedExitCode returns the value that was added to the "exit_code" field in this mutation.
+func (m *OperationMutation) AddedExitCode() (r int, exists bool) {
+	v := m.addexit_code
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ClearExitCode clears the value of the "exit_code" field.
+func (m *OperationMutation) ClearExitCode() {
+	m.exit_code = nil
+	m.addexit_code = nil
+	m.clearedFields[operation.FieldExitCode] = struct{}{}
+}
+
+// ExitCodeCleared returns if the "exit_code" field was cleared in this mutation.
+func (m *OperationMutation) ExitCodeCleared() bool {
+	_, ok := m.clearedFields[operation.FieldExitCode]
+	return ok
+}
+
+// ResetExitCode resets all changes to the "exit_code" field.
+func (m *OperationMutation) ResetExitCode() {
+	m.exit_code = nil
+	m.addexit_code = nil
+	delete(m.clearedFields, operation.FieldExitCode)
+}
+
 // SetStartedAt sets the "started_at" field.
 func (m *OperationMutation) SetStartedAt(t time.Time) {
 	m.started_at = &t
@@ -14122,7 +14456,7 @@ func (m *OperationMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OperationMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 25)
 	if m.created_at != nil {
 		fields = append(fields, operation.FieldCreatedAt)
 	}
@@ -14174,6 +14508,24 @@ func (m *OperationMutation) Fields() []string {
 	if m.input != nil {
 		fields = append(fields, operation.FieldInput)
 	}
+	if m.command != nil {
+		fields = append(fields, operation.FieldCommand)
+	}
+	if m.deployment_id != nil {
+		fields = append(fields, operation.FieldDeploymentID)
+	}
+	if m.limit_ms != nil {
+		fields = append(fields, operation.FieldLimitMs)
+	}
+	if m.container_id != nil {
+		fields = append(fields, operation.FieldContainerID)
+	}
+	if m.cancel_requested != nil {
+		fields = append(fields, operation.FieldCancelRequested)
+	}
+	if m.exit_code != nil {
+		fields = append(fields, operation.FieldExitCode)
+	}
 	if m.started_at != nil {
 		fields = append(fields, operation.FieldStartedAt)
 	}
@@ -14222,6 +14574,18 @@ func (m *OperationMutation) Field(name string) (ent.Value, bool) {
 		return m.Failure()
 	case operation.FieldInput:
 		return m.Input()
+	case operation.FieldCommand:
+		return m.Command()
+	case operation.FieldDeploymentID:
+		return m.DeploymentID()
+	case operation.FieldLimitMs:
+		return m.LimitMs()
+	case operation.FieldContainerID:
+		return m.ContainerID()
+	case operation.FieldCancelRequested:
+		return m.CancelRequested()
+	case operation.FieldExitCode:
+		return m.ExitCode()
 	case operation.FieldStartedAt:
 		return m.StartedAt()
 	case operation.FieldFinishedAt:
@@ -14269,6 +14633,18 @@ func (m *OperationMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldFailure(ctx)
 	case operation.FieldInput:
 		return m.OldInput(ctx)
+	case operation.FieldCommand:
+		return m.OldCommand(ctx)
+	case operation.FieldDeploymentID:
+		return m.OldDeploymentID(ctx)
+	case operation.FieldLimitMs:
+		return m.OldLimitMs(ctx)
+	case operation.FieldContainerID:
+		return m.OldContainerID(ctx)
+	case operation.FieldCancelRequested:
+		return m.OldCancelRequested(ctx)
+	case operation.FieldExitCode:
+		return m.OldExitCode(ctx)
 	case operation.FieldStartedAt:
 		return m.OldStartedAt(ctx)
 	case operation.FieldFinishedAt:
@@ -14401,6 +14777,48 @@ func (m *OperationMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetInput(v)
 		return nil
+	case operation.FieldCommand:
+		v, ok := value.([]string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCommand(v)
+		return nil
+	case operation.FieldDeploymentID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetDeploymentID(v)
+		return nil
+	case operation.FieldLimitMs:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLimitMs(v)
+		return nil
+	case operation.FieldContainerID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetContainerID(v)
+		return nil
+	case operation.FieldCancelRequested:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCancelRequested(v)
+		return nil
+	case operation.FieldExitCode:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExitCode(v)
+		return nil
 	case operation.FieldStartedAt:
 		v, ok := value.(time.Time)
 		if !ok {
@@ -14438,6 +14856,12 @@ func (m *OperationMutation) AddedFields() []string {
 	if m.addprogress != nil {
 		fields = append(fields, operation.FieldProgress)
 	}
+	if m.addlimit_ms != nil {
+		fields = append(fields, operation.FieldLimitMs)
+	}
+	if m.addexit_code != nil {
+		fields = append(fields, operation.FieldExitCode)
+	}
 	return fields
 }
 
@@ -14456,6 +14880,10 @@ func (m *OperationMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedDueAt()
 	case operation.FieldProgress:
 		return m.AddedProgress()
+	case operation.FieldLimitMs:
+		return m.AddedLimitMs()
+	case operation.FieldExitCode:
+		return m.AddedExitCode()
 	}
 	return nil, false
 }
@@ -14500,6 +14928,20 @@ func (m *OperationMutation) AddField(name string, value ent.Value) error {
 		}
 		m.AddProgress(v)
 		return nil
+	case operation.FieldLimitMs:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddLimitMs(v)
+		return nil
+	case operation.FieldExitCode:
+		v, ok := value.(int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddExitCode(v)
+		return nil
 	}
 	return fmt.Errorf("unknown Operation numeric field %s", name)
 }
@@ -14522,6 +14964,18 @@ func (m *OperationMutation) ClearedFields() []string {
 	}
 	if m.FieldCleared(operation.FieldInput) {
 		fields = append(fields, operation.FieldInput)
+	}
+	if m.FieldCleared(operation.FieldCommand) {
+		fields = append(fields, operation.FieldCommand)
+	}
+	if m.FieldCleared(operation.FieldDeploymentID) {
+		fields = append(fields, operation.FieldDeploymentID)
+	}
+	if m.FieldCleared(operation.FieldContainerID) {
+		fields = append(fields, operation.FieldContainerID)
+	}
+	if m.FieldCleared(operation.FieldExitCode) {
+		fields = append(fields, operation.FieldExitCode)
 	}
 	if m.FieldCleared(operation.FieldStartedAt) {
 		fields = append(fields, operation.FieldStartedAt)
@@ -14557,6 +15011,18 @@ func (m *OperationMutation) ClearField(name string) error {
 		return nil
 	case operation.FieldInput:
 		m.ClearInput()
+		return nil
+	case operation.FieldCommand:
+		m.ClearCommand()
+		return nil
+	case operation.FieldDeploymentID:
+		m.ClearDeploymentID()
+		return nil
+	case operation.FieldContainerID:
+		m.ClearContainerID()
+		return nil
+	case operation.FieldExitCode:
+		m.ClearExitCode()
 		return nil
 	case operation.FieldStartedAt:
 		m.ClearStartedAt()
@@ -14622,6 +15088,24 @@ func (m *OperationMutation) ResetField(name string) error {
 		return nil
 	case operation.FieldInput:
 		m.ResetInput()
+		return nil
+	case operation.FieldCommand:
+		m.ResetCommand()
+		return nil
+	case operation.FieldDeploymentID:
+		m.ResetDeploymentID()
+		return nil
+	case operation.FieldLimitMs:
+		m.ResetLimitMs()
+		return nil
+	case operation.FieldContainerID:
+		m.ResetContainerID()
+		return nil
+	case operation.FieldCancelRequested:
+		m.ResetCancelRequested()
+		return nil
+	case operation.FieldExitCode:
+		m.ResetExitCode()
 		return nil
 	case operation.FieldStartedAt:
 		m.ResetStartedAt()

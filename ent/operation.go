@@ -54,6 +54,18 @@ type Operation struct {
 	Failure *lifecycle.Failure `json:"failure,omitempty"`
 	// Input holds the value of the "input" field.
 	Input map[string]string `json:"input,omitempty"`
+	// argv
+	Command []string `json:"command,omitempty"`
+	// whose image and variables it gets
+	DeploymentID *string `json:"deployment_id,omitempty"`
+	// how long it may run
+	LimitMs int64 `json:"limit_ms,omitempty"`
+	// what it runs in, once there is one: there is no second
+	ContainerID *string `json:"container_id,omitempty"`
+	// CancelRequested holds the value of the "cancel_requested" field.
+	CancelRequested bool `json:"cancel_requested,omitempty"`
+	// ExitCode holds the value of the "exit_code" field.
+	ExitCode *int `json:"exit_code,omitempty"`
 	// StartedAt holds the value of the "started_at" field.
 	StartedAt *time.Time `json:"started_at,omitempty"`
 	// FinishedAt holds the value of the "finished_at" field.
@@ -89,13 +101,15 @@ func (*Operation) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case operation.FieldFailure, operation.FieldInput:
+		case operation.FieldFailure, operation.FieldInput, operation.FieldCommand:
 			values[i] = new([]byte)
+		case operation.FieldCancelRequested:
+			values[i] = new(sql.NullBool)
 		case operation.FieldProgress:
 			values[i] = new(sql.NullFloat64)
-		case operation.FieldEpoch, operation.FieldLeaseUntil, operation.FieldAttempt, operation.FieldDueAt:
+		case operation.FieldEpoch, operation.FieldLeaseUntil, operation.FieldAttempt, operation.FieldDueAt, operation.FieldLimitMs, operation.FieldExitCode:
 			values[i] = new(sql.NullInt64)
-		case operation.FieldID, operation.FieldOwner, operation.FieldWorkspaceID, operation.FieldProjectID, operation.FieldKind, operation.FieldTargetID, operation.FieldActorID, operation.FieldStatus, operation.FieldMessage:
+		case operation.FieldID, operation.FieldOwner, operation.FieldWorkspaceID, operation.FieldProjectID, operation.FieldKind, operation.FieldTargetID, operation.FieldActorID, operation.FieldStatus, operation.FieldMessage, operation.FieldDeploymentID, operation.FieldContainerID:
 			values[i] = new(sql.NullString)
 		case operation.FieldCreatedAt, operation.FieldUpdatedAt, operation.FieldStartedAt, operation.FieldFinishedAt:
 			values[i] = new(sql.NullTime)
@@ -229,6 +243,47 @@ func (_m *Operation) assignValues(columns []string, values []any) error {
 					return fmt.Errorf("unmarshal field input: %w", err)
 				}
 			}
+		case operation.FieldCommand:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field command", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.Command); err != nil {
+					return fmt.Errorf("unmarshal field command: %w", err)
+				}
+			}
+		case operation.FieldDeploymentID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field deployment_id", values[i])
+			} else if value.Valid {
+				_m.DeploymentID = new(string)
+				*_m.DeploymentID = value.String
+			}
+		case operation.FieldLimitMs:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field limit_ms", values[i])
+			} else if value.Valid {
+				_m.LimitMs = value.Int64
+			}
+		case operation.FieldContainerID:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field container_id", values[i])
+			} else if value.Valid {
+				_m.ContainerID = new(string)
+				*_m.ContainerID = value.String
+			}
+		case operation.FieldCancelRequested:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field cancel_requested", values[i])
+			} else if value.Valid {
+				_m.CancelRequested = value.Bool
+			}
+		case operation.FieldExitCode:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field exit_code", values[i])
+			} else if value.Valid {
+				_m.ExitCode = new(int)
+				*_m.ExitCode = int(value.Int64)
+			}
 		case operation.FieldStartedAt:
 			if value, ok := values[i].(*sql.NullTime); !ok {
 				return fmt.Errorf("unexpected type %T for field started_at", values[i])
@@ -340,6 +395,30 @@ func (_m *Operation) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("input=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Input))
+	builder.WriteString(", ")
+	builder.WriteString("command=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Command))
+	builder.WriteString(", ")
+	if v := _m.DeploymentID; v != nil {
+		builder.WriteString("deployment_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	builder.WriteString("limit_ms=")
+	builder.WriteString(fmt.Sprintf("%v", _m.LimitMs))
+	builder.WriteString(", ")
+	if v := _m.ContainerID; v != nil {
+		builder.WriteString("container_id=")
+		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	builder.WriteString("cancel_requested=")
+	builder.WriteString(fmt.Sprintf("%v", _m.CancelRequested))
+	builder.WriteString(", ")
+	if v := _m.ExitCode; v != nil {
+		builder.WriteString("exit_code=")
+		builder.WriteString(fmt.Sprintf("%v", *v))
+	}
 	builder.WriteString(", ")
 	if v := _m.StartedAt; v != nil {
 		builder.WriteString("started_at=")

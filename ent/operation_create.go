@@ -212,6 +212,82 @@ func (_c *OperationCreate) SetInput(v map[string]string) *OperationCreate {
 	return _c
 }
 
+// SetCommand sets the "command" field.
+func (_c *OperationCreate) SetCommand(v []string) *OperationCreate {
+	_c.mutation.SetCommand(v)
+	return _c
+}
+
+// SetDeploymentID sets the "deployment_id" field.
+func (_c *OperationCreate) SetDeploymentID(v string) *OperationCreate {
+	_c.mutation.SetDeploymentID(v)
+	return _c
+}
+
+// SetNillableDeploymentID sets the "deployment_id" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableDeploymentID(v *string) *OperationCreate {
+	if v != nil {
+		_c.SetDeploymentID(*v)
+	}
+	return _c
+}
+
+// SetLimitMs sets the "limit_ms" field.
+func (_c *OperationCreate) SetLimitMs(v int64) *OperationCreate {
+	_c.mutation.SetLimitMs(v)
+	return _c
+}
+
+// SetNillableLimitMs sets the "limit_ms" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableLimitMs(v *int64) *OperationCreate {
+	if v != nil {
+		_c.SetLimitMs(*v)
+	}
+	return _c
+}
+
+// SetContainerID sets the "container_id" field.
+func (_c *OperationCreate) SetContainerID(v string) *OperationCreate {
+	_c.mutation.SetContainerID(v)
+	return _c
+}
+
+// SetNillableContainerID sets the "container_id" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableContainerID(v *string) *OperationCreate {
+	if v != nil {
+		_c.SetContainerID(*v)
+	}
+	return _c
+}
+
+// SetCancelRequested sets the "cancel_requested" field.
+func (_c *OperationCreate) SetCancelRequested(v bool) *OperationCreate {
+	_c.mutation.SetCancelRequested(v)
+	return _c
+}
+
+// SetNillableCancelRequested sets the "cancel_requested" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableCancelRequested(v *bool) *OperationCreate {
+	if v != nil {
+		_c.SetCancelRequested(*v)
+	}
+	return _c
+}
+
+// SetExitCode sets the "exit_code" field.
+func (_c *OperationCreate) SetExitCode(v int) *OperationCreate {
+	_c.mutation.SetExitCode(v)
+	return _c
+}
+
+// SetNillableExitCode sets the "exit_code" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableExitCode(v *int) *OperationCreate {
+	if v != nil {
+		_c.SetExitCode(*v)
+	}
+	return _c
+}
+
 // SetStartedAt sets the "started_at" field.
 func (_c *OperationCreate) SetStartedAt(v time.Time) *OperationCreate {
 	_c.mutation.SetStartedAt(v)
@@ -326,6 +402,14 @@ func (_c *OperationCreate) defaults() {
 		v := operation.DefaultStatus
 		_c.mutation.SetStatus(v)
 	}
+	if _, ok := _c.mutation.LimitMs(); !ok {
+		v := operation.DefaultLimitMs
+		_c.mutation.SetLimitMs(v)
+	}
+	if _, ok := _c.mutation.CancelRequested(); !ok {
+		v := operation.DefaultCancelRequested
+		_c.mutation.SetCancelRequested(v)
+	}
 	if _, ok := _c.mutation.ID(); !ok {
 		v := operation.DefaultID()
 		_c.mutation.SetID(v)
@@ -374,6 +458,12 @@ func (_c *OperationCreate) check() error {
 		if err := operation.StatusValidator(v); err != nil {
 			return &ValidationError{Name: "status", err: fmt.Errorf(`ent: validator failed for field "Operation.status": %w`, err)}
 		}
+	}
+	if _, ok := _c.mutation.LimitMs(); !ok {
+		return &ValidationError{Name: "limit_ms", err: errors.New(`ent: missing required field "Operation.limit_ms"`)}
+	}
+	if _, ok := _c.mutation.CancelRequested(); !ok {
+		return &ValidationError{Name: "cancel_requested", err: errors.New(`ent: missing required field "Operation.cancel_requested"`)}
 	}
 	if len(_c.mutation.WorkspaceIDs()) == 0 {
 		return &ValidationError{Name: "workspace", err: errors.New(`ent: missing required edge "Operation.workspace"`)}
@@ -476,6 +566,30 @@ func (_c *OperationCreate) createSpec() (*Operation, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Input(); ok {
 		_spec.SetField(operation.FieldInput, field.TypeJSON, value)
 		_node.Input = value
+	}
+	if value, ok := _c.mutation.Command(); ok {
+		_spec.SetField(operation.FieldCommand, field.TypeJSON, value)
+		_node.Command = value
+	}
+	if value, ok := _c.mutation.DeploymentID(); ok {
+		_spec.SetField(operation.FieldDeploymentID, field.TypeString, value)
+		_node.DeploymentID = &value
+	}
+	if value, ok := _c.mutation.LimitMs(); ok {
+		_spec.SetField(operation.FieldLimitMs, field.TypeInt64, value)
+		_node.LimitMs = value
+	}
+	if value, ok := _c.mutation.ContainerID(); ok {
+		_spec.SetField(operation.FieldContainerID, field.TypeString, value)
+		_node.ContainerID = &value
+	}
+	if value, ok := _c.mutation.CancelRequested(); ok {
+		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)
+		_node.CancelRequested = value
+	}
+	if value, ok := _c.mutation.ExitCode(); ok {
+		_spec.SetField(operation.FieldExitCode, field.TypeInt, value)
+		_node.ExitCode = &value
 	}
 	if value, ok := _c.mutation.StartedAt(); ok {
 		_spec.SetField(operation.FieldStartedAt, field.TypeTime, value)

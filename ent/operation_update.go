@@ -206,6 +206,67 @@ func (_u *OperationUpdate) ClearFailure() *OperationUpdate {
 	return _u
 }
 
+// SetContainerID sets the "container_id" field.
+func (_u *OperationUpdate) SetContainerID(v string) *OperationUpdate {
+	_u.mutation.SetContainerID(v)
+	return _u
+}
+
+// SetNillableContainerID sets the "container_id" field if the given value is not nil.
+func (_u *OperationUpdate) SetNillableContainerID(v *string) *OperationUpdate {
+	if v != nil {
+		_u.SetContainerID(*v)
+	}
+	return _u
+}
+
+// ClearContainerID clears the value of the "container_id" field.
+func (_u *OperationUpdate) ClearContainerID() *OperationUpdate {
+	_u.mutation.ClearContainerID()
+	return _u
+}
+
+// SetCancelRequested sets the "cancel_requested" field.
+func (_u *OperationUpdate) SetCancelRequested(v bool) *OperationUpdate {
+	_u.mutation.SetCancelRequested(v)
+	return _u
+}
+
+// SetNillableCancelRequested sets the "cancel_requested" field if the given value is not nil.
+func (_u *OperationUpdate) SetNillableCancelRequested(v *bool) *OperationUpdate {
+	if v != nil {
+		_u.SetCancelRequested(*v)
+	}
+	return _u
+}
+
+// SetExitCode sets the "exit_code" field.
+func (_u *OperationUpdate) SetExitCode(v int) *OperationUpdate {
+	_u.mutation.ResetExitCode()
+	_u.mutation.SetExitCode(v)
+	return _u
+}
+
+// SetNillableExitCode sets the "exit_code" field if the given value is not nil.
+func (_u *OperationUpdate) SetNillableExitCode(v *int) *OperationUpdate {
+	if v != nil {
+		_u.SetExitCode(*v)
+	}
+	return _u
+}
+
+// AddExitCode adds value to the "exit_code" field.
+func (_u *OperationUpdate) AddExitCode(v int) *OperationUpdate {
+	_u.mutation.AddExitCode(v)
+	return _u
+}
+
+// ClearExitCode clears the value of the "exit_code" field.
+func (_u *OperationUpdate) ClearExitCode() *OperationUpdate {
+	_u.mutation.ClearExitCode()
+	return _u
+}
+
 // SetStartedAt sets the "started_at" field.
 func (_u *OperationUpdate) SetStartedAt(v time.Time) *OperationUpdate {
 	_u.mutation.SetStartedAt(v)
@@ -371,6 +432,30 @@ func (_u *OperationUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.InputCleared() {
 		_spec.ClearField(operation.FieldInput, field.TypeJSON)
+	}
+	if _u.mutation.CommandCleared() {
+		_spec.ClearField(operation.FieldCommand, field.TypeJSON)
+	}
+	if _u.mutation.DeploymentIDCleared() {
+		_spec.ClearField(operation.FieldDeploymentID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ContainerID(); ok {
+		_spec.SetField(operation.FieldContainerID, field.TypeString, value)
+	}
+	if _u.mutation.ContainerIDCleared() {
+		_spec.ClearField(operation.FieldContainerID, field.TypeString)
+	}
+	if value, ok := _u.mutation.CancelRequested(); ok {
+		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ExitCode(); ok {
+		_spec.SetField(operation.FieldExitCode, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedExitCode(); ok {
+		_spec.AddField(operation.FieldExitCode, field.TypeInt, value)
+	}
+	if _u.mutation.ExitCodeCleared() {
+		_spec.ClearField(operation.FieldExitCode, field.TypeInt)
 	}
 	if value, ok := _u.mutation.StartedAt(); ok {
 		_spec.SetField(operation.FieldStartedAt, field.TypeTime, value)
@@ -581,6 +666,67 @@ func (_u *OperationUpdateOne) ClearFailure() *OperationUpdateOne {
 	return _u
 }
 
+// SetContainerID sets the "container_id" field.
+func (_u *OperationUpdateOne) SetContainerID(v string) *OperationUpdateOne {
+	_u.mutation.SetContainerID(v)
+	return _u
+}
+
+// SetNillableContainerID sets the "container_id" field if the given value is not nil.
+func (_u *OperationUpdateOne) SetNillableContainerID(v *string) *OperationUpdateOne {
+	if v != nil {
+		_u.SetContainerID(*v)
+	}
+	return _u
+}
+
+// ClearContainerID clears the value of the "container_id" field.
+func (_u *OperationUpdateOne) ClearContainerID() *OperationUpdateOne {
+	_u.mutation.ClearContainerID()
+	return _u
+}
+
+// SetCancelRequested sets the "cancel_requested" field.
+func (_u *OperationUpdateOne) SetCancelRequested(v bool) *OperationUpdateOne {
+	_u.mutation.SetCancelRequested(v)
+	return _u
+}
+
+// SetNillableCancelRequested sets the "cancel_requested" field if the given value is not nil.
+func (_u *OperationUpdateOne) SetNillableCancelRequested(v *bool) *OperationUpdateOne {
+	if v != nil {
+		_u.SetCancelRequested(*v)
+	}
+	return _u
+}
+
+// SetExitCode sets the "exit_code" field.
+func (_u *OperationUpdateOne) SetExitCode(v int) *OperationUpdateOne {
+	_u.mutation.ResetExitCode()
+	_u.mutation.SetExitCode(v)
+	return _u
+}
+
+// SetNillableExitCode sets the "exit_code" field if the given value is not nil.
+func (_u *OperationUpdateOne) SetNillableExitCode(v *int) *OperationUpdateOne {
+	if v != nil {
+		_u.SetExitCode(*v)
+	}
+	return _u
+}
+
+// AddExitCode adds value to the "exit_code" field.
+func (_u *OperationUpdateOne) AddExitCode(v int) *OperationUpdateOne {
+	_u.mutation.AddExitCode(v)
+	return _u
+}
+
+// ClearExitCode clears the value of the "exit_code" field.
+func (_u *OperationUpdateOne) ClearExitCode() *OperationUpdateOne {
+	_u.mutation.ClearExitCode()
+	return _u
+}
+
 // SetStartedAt sets the "started_at" field.
 func (_u *OperationUpdateOne) SetStartedAt(v time.Time) *OperationUpdateOne {
 	_u.mutation.SetStartedAt(v)
@@ -776,6 +922,30 @@ func (_u *OperationUpdateOne) sqlSave(ctx context.Context) (_node *Operation, er
 	}
 	if _u.mutation.InputCleared() {
 		_spec.ClearField(operation.FieldInput, field.TypeJSON)
+	}
+	if _u.mutation.CommandCleared() {
+		_spec.ClearField(operation.FieldCommand, field.TypeJSON)
+	}
+	if _u.mutation.DeploymentIDCleared() {
+		_spec.ClearField(operation.FieldDeploymentID, field.TypeString)
+	}
+	if value, ok := _u.mutation.ContainerID(); ok {
+		_spec.SetField(operation.FieldContainerID, field.TypeString, value)
+	}
+	if _u.mutation.ContainerIDCleared() {
+		_spec.ClearField(operation.FieldContainerID, field.TypeString)
+	}
+	if value, ok := _u.mutation.CancelRequested(); ok {
+		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)
+	}
+	if value, ok := _u.mutation.ExitCode(); ok {
+		_spec.SetField(operation.FieldExitCode, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.AddedExitCode(); ok {
+		_spec.AddField(operation.FieldExitCode, field.TypeInt, value)
+	}
+	if _u.mutation.ExitCodeCleared() {
+		_spec.ClearField(operation.FieldExitCode, field.TypeInt)
 	}
 	if value, ok := _u.mutation.StartedAt(); ok {
 		_spec.SetField(operation.FieldStartedAt, field.TypeTime, value)

@@ -380,6 +380,14 @@ func init() {
 	operationDescDueAt := operationMixinFields2[4].Descriptor()
 	// operation.DefaultDueAt holds the default value on creation for the due_at field.
 	operation.DefaultDueAt = operationDescDueAt.Default.(int64)
+	// operationDescLimitMs is the schema descriptor for limit_ms field.
+	operationDescLimitMs := operationFields[12].Descriptor()
+	// operation.DefaultLimitMs holds the default value on creation for the limit_ms field.
+	operation.DefaultLimitMs = operationDescLimitMs.Default.(int64)
+	// operationDescCancelRequested is the schema descriptor for cancel_requested field.
+	operationDescCancelRequested := operationFields[14].Descriptor()
+	// operation.DefaultCancelRequested holds the default value on creation for the cancel_requested field.
+	operation.DefaultCancelRequested = operationDescCancelRequested.Default.(bool)
 	// operationDescID is the schema descriptor for id field.
 	operationDescID := operationMixinFields0[0].Descriptor()
 	// operation.DefaultID holds the default value on creation for the id field.

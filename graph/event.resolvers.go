@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/graph/generated"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -25,6 +26,17 @@ func (r *eventResolver) Subject(ctx context.Context, obj *ent.Event) (model.Node
 
 func (r *eventResolver) Actor(ctx context.Context, obj *ent.Event) (model.Principal, error) {
 	return actor(ctx, obj.ActorID)
+}
+
+func (r *mutationResolver) RunCommand(ctx context.Context, input model.RunCommandInput) (*model.RunCommandPayload, error) {
+	ctx = keyed(ctx, input.IdempotencyKey)
+	op, err := r.Deployments.RunCommand(ctx, deploy.Command{InstanceID: input.ServiceInstanceID, Words: input.Command, Limit: input.Timeout})
+	return &model.RunCommandPayload{ClientMutationID: input.ClientMutationID, Operation: op}, err
+}
+
+func (r *mutationResolver) CancelOperation(ctx context.Context, input model.CancelOperationInput) (*model.CancelOperationPayload, error) {
+	op, err := r.Deployments.CancelOperation(ctx, input.OperationID)
+	return &model.CancelOperationPayload{ClientMutationID: input.ClientMutationID, Operation: op}, err
 }
 
 func (r *operationResolver) Error(ctx context.Context, obj *ent.Operation) (*lifecycle.Failure, error) {

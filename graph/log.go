@@ -40,6 +40,15 @@ func (r *Resolver) logSource(ctx context.Context, in model.LogSource) (logOf, er
 			return logOf{}, err
 		}
 		return logOf{Source: logs.Source{Group: i.ID}}, nil
+	case in.OperationID != nil:
+		op, err := access.Operation(ctx, r.DB, access.ReadLogs, *in.OperationID)
+		if err != nil {
+			return logOf{}, err
+		}
+		if op.Command == nil {
+			return logOf{}, fault.At("source.operationId", fault.Conflict, "Only an operation that runs a command has a log.")
+		}
+		return logOf{Source: logs.Source{Group: op.ID, ID: op.ID}}, nil
 	default: // refused by @oneOf before
 		return logOf{}, fault.At("source", fault.Invalid, "Say whose log you want.")
 	}

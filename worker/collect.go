@@ -131,7 +131,7 @@ func (w *Worker) collectScratch(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// collectLogs removes the logs of instances that are gone.
+// collectLogs removes the logs of instances and commands that are gone.
 func (w *Worker) collectLogs(ctx context.Context) error {
 	groups, err := w.Recorder.Logs.Groups()
 	if err != nil {
@@ -139,12 +139,17 @@ func (w *Worker) collectLogs(ctx context.Context) error {
 	}
 	var errs []error
 	for _, id := range groups {
-		if !ident.Is(id, ident.Instance) {
+		find := w.Deploy.InstanceExists
+		switch kind, _ := ident.KindOf(id); kind {
+		case ident.Instance:
+		case ident.Operation:
+			find = w.Deploy.OperationExists
+		default:
 			continue
 		}
-		exists, err := w.Deploy.InstanceExists(ctx, id)
+		exists, err := find(ctx, id)
 		if err != nil {
-			return fmt.Errorf("find instance: %w", err)
+			return fmt.Errorf("find %s: %w", id, err)
 		}
 		if !exists {
 			errs = append(errs, w.Recorder.Forget(ctx, id))

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
@@ -346,6 +347,23 @@ func stories() []story {
 				s.t.Errorf("%d replicas are there", n)
 			}
 		}),
+		{
+			name: "a command that is run", serves: true,
+			begin: func(s *stage) {
+				s.op = s.command(s.instance, time.Minute, "--print", "1", "--exit-after", "20ms", "--exit-code", "3")
+			},
+			ended: func(s *stage) bool { return s.operation(s.op.ID).Status.Final() },
+			check: func(s *stage) {
+				op := s.operation(s.op.ID)
+				if op.Status != lifecycle.OperationFailed || op.ExitCode == nil || *op.ExitCode != 3 || !s.worker.closed(op) {
+					s.t.Errorf("it ended as %s with %v: %+v", op.Status, op.ExitCode, op.Failure)
+				}
+				lines := s.worker.printed(op)
+				if n := len(slices.DeleteFunc(lines, func(l string) bool { return l != "line 1" })); n != 1 {
+					s.t.Errorf("it printed its line %d times", n)
+				}
+			},
+		},
 		operates("the end of a service", false, func(s *stage) (*ent.Operation, error) {
 			s.again()
 			return s.projects.DeleteService(s.ctx, s.instance.ServiceID)

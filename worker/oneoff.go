@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/runner"
 )
@@ -15,6 +17,9 @@ import (
 // from its row, so that whoever goes on after a crash finds it.
 type oneOff struct {
 	by      printer
+	what    string      // it is, as in "The … ended."
+	code    fault.Code  // of its failure
+	after   string      // what its failure means, a sentence
 	spec    runner.Spec // its name is by.container
 	secrets []string
 	limit   time.Duration // from its start to its end; what runs longer is stopped
@@ -35,6 +40,22 @@ var errVanished = errors.New("worker: the container of a command vanished")
 // started, with errVanished if its run is lost, and with an *overtimeError,
 // having stopped it, if it takes longer than its limit.
 func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, error) {
+	if _, err := w.begin(ctx, o); err != nil {
+		return runner.Container{}, err
+	}
+	c, err := w.untilExit(ctx, o)
+	if err != nil {
+		return c, err
+	}
+	if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil {
+		return c, fmt.Errorf("record output: %w", err)
+	}
+	return c, nil
+}
+
+// begin starts a command unless that was done, and sees to it that its output
+// is recorded. It returns its container as it was then.
+func (w *Worker) begin(ctx context.Context, o *oneOff) (runner.Container, error) {
 	c, err := w.prepareOnce(ctx, o)
 	if err != nil {
 		return c, err
@@ -48,12 +69,6 @@ func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, erro
 		if err := w.Runner.Start(ctx, o.by.container); err != nil {
 			return c, fmt.Errorf("start container: %w", err)
 		}
-	}
-	if c, err = w.untilExit(ctx, o); err != nil {
-		return c, err
-	}
-	if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil {
-		return c, fmt.Errorf("record output: %w", err)
 	}
 	return c, nil
 }
@@ -143,7 +158,37 @@ func (w *Worker) drop(ctx context.Context, o *oneOff) error {
 	return nil
 }
 
-// lastLines are the end of what a command printed.
-func (w *Worker) lastLines(ctx context.Context, o *oneOff) []lifecycle.ExcerptLine {
-	return w.Recorder.Tail(ctx, o.by, lifecycle.ExcerptLines)
+// commandFault says what became of a command that did not succeed: how it
+// ended, or err of runOnce.
+func (w *Worker) commandFault(ctx context.Context, o *oneOff, ended runner.Container, err error) error {
+	app := &lifecycle.AppError{}
+	failed := func(hint, message string, args ...any) error {
+		app.Err = fault.New(o.code, "The "+o.what+" "+message, args...).WithHint("%s", strings.TrimSpace(hint+" "+o.after))
+		app.Excerpt = w.Recorder.Tail(ctx, o.by, lifecycle.ExcerptLines)
+		return app
+	}
+	if start, ok := errors.AsType[*runner.StartError](err); ok {
+		app.ExitCode = &start.ExitCode
+		return failed("Check the command and that the image has it.", "cannot be started: %s", start.Message)
+	}
+	if late, ok := errors.AsType[*overtimeError](err); ok {
+		return failed("Its last lines say what it did until then.", "did not end within %s.", late.limit)
+	}
+	switch {
+	case errors.Is(err, errVanished):
+		return failed("Whether it did its work is not known: look, then run it again.", "was lost: its container was removed.")
+	case err != nil:
+		return err
+	}
+	app.ExitCode, app.OOMKilled = &ended.ExitCode, ended.OOMKilled
+	switch {
+	case ended.OOMKilled:
+		return failed("Raise the memory limit of the service.", "ran out of memory and was killed.")
+	case ended.ExitCode == 127:
+		return failed("Check the command and that the image has it.", "was not found in the image.")
+	case ended.ExitCode == 126:
+		return failed("Check the command and that the image has it.", "cannot be executed.")
+	default:
+		return failed("Its last lines say why.", "ended with exit code %d.", ended.ExitCode)
+	}
 }

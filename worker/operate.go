@@ -24,6 +24,9 @@ func (w *Worker) Operate(ctx context.Context, id string) error {
 	if err != nil {
 		return ignore(err)
 	}
+	if job.Row.Kind == deploy.OpRun {
+		return ignore(w.operateCommand(ctx, job))
+	}
 	progress, err := w.operate(ctx, job)
 	switch {
 	case overtaken(err):
@@ -35,7 +38,7 @@ func (w *Worker) Operate(ctx context.Context, id string) error {
 	case err != nil && !fault.CodeOf(classify(err)).Info().Retryable:
 		return ignore(w.Deploy.FinishOperation(ctx, job, lifecycle.Explain(classify(err), "")))
 	case job.Overdue():
-		return ignore(w.Deploy.FinishOperation(ctx, job, deploy.Late("", deploy.OperationLimit)))
+		return ignore(w.Deploy.FinishOperation(ctx, job, deploy.Late("", job.Limit())))
 	case err != nil:
 		w.Log.WarnContext(ctx, "operation goes on later", "operation", id, "err", err)
 		return ignore(w.Deploy.PauseOperation(ctx, job, 0, "Waiting: trying again.", lookAgain))
@@ -94,8 +97,8 @@ func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) 
 	if err != nil {
 		return progress{}, err
 	}
-	if c.Open > 0 || c.Replicas > 0 {
-		return progress{message: fmt.Sprintf("%d deployments and %d replicas to go.", c.Open, c.Replicas), share: 0.1}, nil
+	if c.Open > 0 || c.Replicas > 0 || c.Commands > 0 {
+		return progress{message: fmt.Sprintf("%d deployments, %d replicas and %d commands to go.", c.Open, c.Replicas, c.Commands), share: 0.1}, nil
 	}
 	if err := w.Router.Sync(ctx); err != nil { // no name server listens in a network that goes
 		return progress{}, err
@@ -114,8 +117,12 @@ func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) 
 			return progress{}, fmt.Errorf("remove image: %w", err)
 		}
 	}
+	commands, err := w.Deploy.Commands(ctx, c.InstanceIDs)
+	if err != nil {
+		return progress{}, err
+	}
 	var errs []error
-	for _, id := range c.InstanceIDs {
+	for _, id := range append(commands, c.InstanceIDs...) {
 		errs = append(errs, w.Recorder.Forget(ctx, id))
 	}
 	if err := errors.Join(errs...); err != nil {

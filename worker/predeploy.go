@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
-	"github.com/davitdev/davit/runner"
 )
 
 // commandBefore is what runs before a deployment goes live, nil for nothing: as
@@ -45,7 +43,7 @@ func (w *Worker) preDeploy(ctx context.Context, c *deploy.Claim, set *replicaSet
 	}
 	ended, err := w.runOnce(ctx, o)
 	if err != nil || ended.ExitCode != 0 {
-		return w.preDeployFault(ctx, o, ended, err)
+		return w.commandFault(ctx, o, ended, err)
 	}
 	if err := w.Deploy.EndPhase(ctx, c, lifecycle.PhasePreDeploy, "exit code 0"); err != nil {
 		return err
@@ -58,7 +56,8 @@ func (w *Worker) preDeploy(ctx context.Context, c *deploy.Claim, set *replicaSet
 func (w *Worker) preDeployOf(c *deploy.Claim, secrets []string) *oneOff {
 	d := c.Row
 	o := &oneOff{
-		by:      printer{id: d.ID, container: deploy.ContainerName(d.ID), source: sourceOf(d.InstanceID, d.ID)},
+		by:   printer{id: d.ID, container: deploy.ContainerName(d.ID), source: sourceOf(d.InstanceID, d.ID)},
+		what: "pre-deploy command", code: fault.PreDeployFailed, after: "What served before serves on.",
 		secrets: secrets, limit: w.Limits.PreDeploy, grace: stopGrace(d),
 		keep: func(ctx context.Context, id string) error {
 			return w.Deploy.Advance(ctx, c, d.Status, func(u *ent.DeploymentUpdate) { u.SetPreDeployContainerID(id) })
@@ -81,38 +80,4 @@ func (w *Worker) dropPreDeploy(ctx context.Context, c *deploy.Claim) error {
 		return fmt.Errorf("secrets of deployment: %w", err)
 	}
 	return w.drop(ctx, w.preDeployOf(c, env.Secrets))
-}
-
-// preDeployFault says what became of a pre-deploy command that did not succeed.
-func (w *Worker) preDeployFault(ctx context.Context, o *oneOff, ended runner.Container, err error) error {
-	app := &lifecycle.AppError{}
-	failed := func(message, hint string) error {
-		app.Err = fault.New(fault.PreDeployFailed, "%s", message).WithHint("%s What served before serves on.", hint)
-		app.Excerpt = w.lastLines(ctx, o)
-		return app
-	}
-	if start, ok := errors.AsType[*runner.StartError](err); ok {
-		app.ExitCode = &start.ExitCode
-		return failed("The pre-deploy command cannot be started: "+start.Message, "Check the command and that the image has it.")
-	}
-	if late, ok := errors.AsType[*overtimeError](err); ok {
-		return failed(fmt.Sprintf("The pre-deploy command did not end within %s.", late.limit), "Its last lines say what it did until then.")
-	}
-	switch {
-	case errors.Is(err, errVanished):
-		return failed("The container of the pre-deploy command was removed while it ran.", "Whether it did its work is not known: look, then deploy again.")
-	case err != nil:
-		return err
-	}
-	app.ExitCode, app.OOMKilled = &ended.ExitCode, ended.OOMKilled
-	switch {
-	case ended.OOMKilled:
-		return failed("The pre-deploy command ran out of memory and was killed.", "Raise the memory limit of the service.")
-	case ended.ExitCode == 127:
-		return failed("The pre-deploy command was not found in the image.", "Check the command and that the image has it.")
-	case ended.ExitCode == 126:
-		return failed("The pre-deploy command cannot be executed.", "Check the command and that the image has it.")
-	default:
-		return failed(fmt.Sprintf("The pre-deploy command ended with exit code %d.", ended.ExitCode), "Its last lines say why. It must end with exit code 0.")
-	}
 }

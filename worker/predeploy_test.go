@@ -176,7 +176,7 @@ func TestPreDeploy(t *testing.T) {
 		if err := h.fake.Remove(h.ctx, h.containers()[0]); err != nil {
 			t.Fatal(err)
 		}
-		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Failed || d.Failure.Code != fault.PreDeployFailed || !strings.Contains(d.Failure.Message, "removed") {
+		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Failed || d.Failure.Code != fault.PreDeployFailed || !strings.Contains(d.Failure.Message, "was removed") {
 			t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
 		}
 		if n := len(p.output(d, logs.Stdout)); n != 2 { // the second says where it listens

@@ -268,7 +268,12 @@ func (rec *Recorder) End(ctx context.Context, instanceID, deploymentID string) e
 	return ignoreClosed(rec.Logs.End(ctx, sourceOf(instanceID, deploymentID), logs.DeploymentEnded))
 }
 
-// Forget removes the logs of an instance.
-func (rec *Recorder) Forget(ctx context.Context, instanceID string) error {
-	return rec.Logs.RemoveGroup(ctx, instanceID)
+// EndCommand closes the log of a command that has ended.
+func (rec *Recorder) EndCommand(ctx context.Context, operationID string) error {
+	return ignoreClosed(rec.Logs.End(ctx, logs.Source{Group: operationID, ID: operationID}, logs.CommandEnded))
+}
+
+// Forget removes the logs of an instance, or of a command.
+func (rec *Recorder) Forget(ctx context.Context, id string) error {
+	return rec.Logs.RemoveGroup(ctx, id)
 }

@@ -81,9 +81,11 @@ type (
 		Restarts int                     `json:"restarts"`
 	}
 	operationView struct {
-		ID     string                    `json:"id"`
-		Status lifecycle.OperationStatus `json:"status"`
-		Error  *failureView              `json:"error"`
+		ID       string                    `json:"id"`
+		Status   lifecycle.OperationStatus `json:"status"`
+		ExitCode *int                      `json:"exitCode,omitempty"`
+		Command  []string                  `json:"command,omitempty"`
+		Error    *failureView              `json:"error"`
 	}
 )
 
@@ -124,15 +126,7 @@ func followDeployment(ctx context.Context, c *client.Client, id string, show fun
 
 // awaitOperation waits until an operation ended, and returns why it failed.
 func awaitOperation(ctx context.Context, c *client.Client, id string) error {
-	var last operationView
-	err := c.Subscribe(ctx, `subscription($id:ID!){operationUpdated(id:$id){id status error{`+failureParts+`}}}`,
-		func() client.Variables { return client.Variables{"id": id} },
-		func(data json.RawMessage) error {
-			var out struct{ OperationUpdated operationView }
-			err := json.Unmarshal(data, &out)
-			last = out.OperationUpdated
-			return err
-		})
+	last, err := followOperation(ctx, c, id)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ type logLine struct {
 	Severity  string    `json:"severity"`
 	Message   string    `json:"message"`
 	ReplicaID *string   `json:"replicaId"`
+	Truncated bool      `json:"truncated"`
 }
 
 // logGap is a place where lines are missing.
@@ -31,7 +32,7 @@ type logGap struct {
 	From    string
 }
 
-const lineFields = `cursor timestamp stream severity message replicaId`
+const lineFields = `cursor timestamp stream severity message replicaId truncated`
 
 // linePrinter prints lines of a log.
 type linePrinter struct {
@@ -40,6 +41,8 @@ type linePrinter struct {
 	c     *client.Client
 	names map[string]string // of replicas, by id
 	day   string            // of the last line
+	bare  io.Writer         // not nil: lines are a command's, printed as it did; what was for stderr goes there
+	rung  error             // not nil: what the first line is answered with
 }
 
 // page prints the lines of a page and, each where it is, its gaps.
@@ -66,7 +69,16 @@ func (p *linePrinter) page(ctx context.Context, lines []logLine, gaps []logGap) 
 }
 
 func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
+	if p.rung != nil && len(lines) > 0 {
+		return p.rung
+	}
 	for _, l := range lines {
+		if p.bare != nil && !p.json {
+			if err := p.print(l); err != nil {
+				return err
+			}
+			continue
+		}
 		replica := ""
 		if !p.json {
 			replica = p.replica(ctx, l.ReplicaID)
@@ -90,6 +102,21 @@ func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
 		if _, err := fmt.Fprintf(p.out, "%s %-6s %-5s %s\n", l.Timestamp.Local().Format("15:04:05.000"), l.Stream, replica, l.Message); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
+	}
+	return nil
+}
+
+// print prints a line as the command did.
+func (p *linePrinter) print(l logLine) error {
+	to, end := p.out, "\n"
+	if l.Stream != "STDOUT" {
+		to = p.bare
+	}
+	if l.Truncated {
+		end = ""
+	}
+	if _, err := io.WriteString(to, l.Message+end); err != nil {
+		return fmt.Errorf("print: %w", err)
 	}
 	return nil
 }
@@ -120,6 +147,9 @@ func (p *linePrinter) replica(ctx context.Context, id *string) string {
 
 // gap says that lines are missing.
 func (p *linePrinter) gap(g logGap) error {
+	if p.rung != nil {
+		return p.rung
+	}
 	if p.json {
 		return p.emit(p.out, map[string]any{"gap": g.Reason, "dropped": g.Dropped})
 	}
@@ -127,13 +157,21 @@ func (p *linePrinter) gap(g logGap) error {
 	if g.Dropped != nil {
 		count = counted(int(*g.Dropped), "line is", "lines are")
 	}
-	_, err := fmt.Fprintf(p.out, "-- %s missing here: %s\n", count, plain(strings.ToLower(strings.ReplaceAll(g.Reason, "_", " "))))
+	out := p.out
+	if p.bare != nil {
+		out = p.bare
+	}
+	_, err := fmt.Fprintf(out, "-- %s missing here: %s\n", count, plain(strings.ToLower(strings.ReplaceAll(g.Reason, "_", " "))))
 	return err
 }
 
 // aim finds whose log is wanted.
 func (w *logWish) aim(ctx context.Context, c *client.Client, l link, args []string) error {
 	w.source = client.Variables{"serviceInstanceId": l.InstanceID}
+	if len(args) == 1 && ident.Is(args[0], ident.Operation) {
+		w.source = client.Variables{"operationId": args[0]}
+		return nil
+	}
 	if len(args) == 1 {
 		d, err := pick(ctx, c, l, args, underWay, "")
 		if err != nil {

@@ -49,13 +49,16 @@ func rollbackCommand(getenv func(string) string) *cobra.Command {
 func cancelCommand(getenv func(string) string) *cobra.Command {
 	var s *session
 	cmd := &cobra.Command{
-		Use: "cancel [ID|NUMBER]", Short: "Stop a deployment that is not live yet", Args: cobra.MaximumNArgs(1),
-		Long:    "Stops a deployment that is not live yet, without an argument the newest that is under way, and\nwaits until it ended.",
+		Use: "cancel [ID|NUMBER]", Short: "Stop a deployment that is not live yet, or a command", Args: cobra.MaximumNArgs(1),
+		Long:    "Stops a deployment that is not live yet, without an argument the newest that is under way, or a\ncommand by its id, and waits until it ended.",
 		Example: "  davit cancel\n  davit cancel 4",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, l, err := s.link()
 			if err != nil {
 				return err
+			}
+			if len(args) == 1 && ident.Is(args[0], ident.Operation) {
+				return s.cancelOne(cmd, c, args[0])
 			}
 			d, err := pick(cmd.Context(), c, l, args, underWay, "No deployment is under way.")
 			if err != nil {
@@ -81,6 +84,22 @@ func cancelCommand(getenv func(string) string) *cobra.Command {
 	}
 	s = newSession(cmd, getenv).linked(cmd)
 	return cmd
+}
+
+// cancelOne stops a command and waits until it ended.
+func (s *session) cancelOne(cmd *cobra.Command, c *client.Client, id string) error {
+	if err := cancelCommandOf(cmd.Context(), c, id); err != nil {
+		return err
+	}
+	last, err := followOperation(cmd.Context(), c, id)
+	if err != nil {
+		return err
+	}
+	if s.json {
+		return s.emit(cmd.OutOrStdout(), last)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "The command ended: %s.\n", last.Status)
+	return err
 }
 
 // before picks the newest deployment that was live before the one that is.

@@ -539,6 +539,12 @@ var (
 		{Name: "message", Type: field.TypeString, Nullable: true},
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "input", Type: field.TypeJSON, Nullable: true},
+		{Name: "command", Type: field.TypeJSON, Nullable: true},
+		{Name: "deployment_id", Type: field.TypeString, Nullable: true},
+		{Name: "limit_ms", Type: field.TypeInt64, Default: 0},
+		{Name: "container_id", Type: field.TypeString, Nullable: true},
+		{Name: "cancel_requested", Type: field.TypeBool, Default: false},
+		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
 		{Name: "finished_at", Type: field.TypeTime, Nullable: true},
 		{Name: "workspace_id", Type: field.TypeString},
@@ -551,7 +557,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "operations_workspaces_operations",
-				Columns:    []*schema.Column{OperationsColumns[19]},
+				Columns:    []*schema.Column{OperationsColumns[25]},
 				RefColumns: []*schema.Column{WorkspacesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},

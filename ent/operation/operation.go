@@ -50,6 +50,18 @@ const (
 	FieldFailure = "failure"
 	// FieldInput holds the string denoting the input field in the database.
 	FieldInput = "input"
+	// FieldCommand holds the string denoting the command field in the database.
+	FieldCommand = "command"
+	// FieldDeploymentID holds the string denoting the deployment_id field in the database.
+	FieldDeploymentID = "deployment_id"
+	// FieldLimitMs holds the string denoting the limit_ms field in the database.
+	FieldLimitMs = "limit_ms"
+	// FieldContainerID holds the string denoting the container_id field in the database.
+	FieldContainerID = "container_id"
+	// FieldCancelRequested holds the string denoting the cancel_requested field in the database.
+	FieldCancelRequested = "cancel_requested"
+	// FieldExitCode holds the string denoting the exit_code field in the database.
+	FieldExitCode = "exit_code"
 	// FieldStartedAt holds the string denoting the started_at field in the database.
 	FieldStartedAt = "started_at"
 	// FieldFinishedAt holds the string denoting the finished_at field in the database.
@@ -87,6 +99,12 @@ var Columns = []string{
 	FieldMessage,
 	FieldFailure,
 	FieldInput,
+	FieldCommand,
+	FieldDeploymentID,
+	FieldLimitMs,
+	FieldContainerID,
+	FieldCancelRequested,
+	FieldExitCode,
 	FieldStartedAt,
 	FieldFinishedAt,
 }
@@ -118,6 +136,10 @@ var (
 	DefaultAttempt int
 	// DefaultDueAt holds the default value on creation for the "due_at" field.
 	DefaultDueAt int64
+	// DefaultLimitMs holds the default value on creation for the "limit_ms" field.
+	DefaultLimitMs int64
+	// DefaultCancelRequested holds the default value on creation for the "cancel_requested" field.
+	DefaultCancelRequested bool
 	// DefaultID holds the default value on creation for the "id" field.
 	DefaultID func() string
 )
@@ -215,6 +237,31 @@ func ByProgress(opts ...sql.OrderTermOption) OrderOption {
 // ByMessage orders the results by the message field.
 func ByMessage(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldMessage, opts...).ToFunc()
+}
+
+// ByDeploymentID orders the results by the deployment_id field.
+func ByDeploymentID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldDeploymentID, opts...).ToFunc()
+}
+
+// ByLimitMs orders the results by the limit_ms field.
+func ByLimitMs(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldLimitMs, opts...).ToFunc()
+}
+
+// ByContainerID orders the results by the container_id field.
+func ByContainerID(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldContainerID, opts...).ToFunc()
+}
+
+// ByCancelRequested orders the results by the cancel_requested field.
+func ByCancelRequested(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldCancelRequested, opts...).ToFunc()
+}
+
+// ByExitCode orders the results by the exit_code field.
+func ByExitCode(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldExitCode, opts...).ToFunc()
 }
 
 // ByStartedAt orders the results by the started_at field.

@@ -136,6 +136,31 @@ func Message(v string) predicate.Operation {
 	return predicate.Operation(sql.FieldEQ(FieldMessage, v))
 }
 
+// DeploymentID applies equality check predicate on the "deployment_id" field. It's identical to DeploymentIDEQ.
+func DeploymentID(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldDeploymentID, v))
+}
+
+// LimitMs applies equality check predicate on the "limit_ms" field. It's identical to LimitMsEQ.
+func LimitMs(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldLimitMs, v))
+}
+
+// ContainerID applies equality check predicate on the "container_id" field. It's identical to ContainerIDEQ.
+func ContainerID(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldContainerID, v))
+}
+
+// CancelRequested applies equality check predicate on the "cancel_requested" field. It's identical to CancelRequestedEQ.
+func CancelRequested(v bool) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldCancelRequested, v))
+}
+
+// ExitCode applies equality check predicate on the "exit_code" field. It's identical to ExitCodeEQ.
+func ExitCode(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldExitCode, v))
+}
+
 // StartedAt applies equality check predicate on the "started_at" field. It's identical to StartedAtEQ.
 func StartedAt(v time.Time) predicate.Operation {
 	return predicate.Operation(sql.FieldEQ(FieldStartedAt, v))
@@ -959,6 +984,266 @@ func InputIsNil() predicate.Operation {
 // InputNotNil applies the NotNil predicate on the "input" field.
 func InputNotNil() predicate.Operation {
 	return predicate.Operation(sql.FieldNotNull(FieldInput))
+}
+
+// CommandIsNil applies the IsNil predicate on the "command" field.
+func CommandIsNil() predicate.Operation {
+	return predicate.Operation(sql.FieldIsNull(FieldCommand))
+}
+
+// CommandNotNil applies the NotNil predicate on the "command" field.
+func CommandNotNil() predicate.Operation {
+	return predicate.Operation(sql.FieldNotNull(FieldCommand))
+}
+
+// DeploymentIDEQ applies the EQ predicate on the "deployment_id" field.
+func DeploymentIDEQ(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldDeploymentID, v))
+}
+
+// DeploymentIDNEQ applies the NEQ predicate on the "deployment_id" field.
+func DeploymentIDNEQ(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldDeploymentID, v))
+}
+
+// DeploymentIDIn applies the In predicate on the "deployment_id" field.
+func DeploymentIDIn(vs ...string) predicate.Operation {
+	return predicate.Operation(sql.FieldIn(FieldDeploymentID, vs...))
+}
+
+// DeploymentIDNotIn applies the NotIn predicate on the "deployment_id" field.
+func DeploymentIDNotIn(vs ...string) predicate.Operation {
+	return predicate.Operation(sql.FieldNotIn(FieldDeploymentID, vs...))
+}
+
+// DeploymentIDGT applies the GT predicate on the "deployment_id" field.
+func DeploymentIDGT(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldGT(FieldDeploymentID, v))
+}
+
+// DeploymentIDGTE applies the GTE predicate on the "deployment_id" field.
+func DeploymentIDGTE(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldGTE(FieldDeploymentID, v))
+}
+
+// DeploymentIDLT applies the LT predicate on the "deployment_id" field.
+func DeploymentIDLT(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldLT(FieldDeploymentID, v))
+}
+
+// DeploymentIDLTE applies the LTE predicate on the "deployment_id" field.
+func DeploymentIDLTE(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldLTE(FieldDeploymentID, v))
+}
+
+// DeploymentIDContains applies the Contains predicate on the "deployment_id" field.
+func DeploymentIDContains(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldContains(FieldDeploymentID, v))
+}
+
+// DeploymentIDHasPrefix applies the HasPrefix predicate on the "deployment_id" field.
+func DeploymentIDHasPrefix(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldHasPrefix(FieldDeploymentID, v))
+}
+
+// DeploymentIDHasSuffix applies the HasSuffix predicate on the "deployment_id" field.
+func DeploymentIDHasSuffix(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldHasSuffix(FieldDeploymentID, v))
+}
+
+// DeploymentIDIsNil applies the IsNil predicate on the "deployment_id" field.
+func DeploymentIDIsNil() predicate.Operation {
+	return predicate.Operation(sql.FieldIsNull(FieldDeploymentID))
+}
+
+// DeploymentIDNotNil applies the NotNil predicate on the "deployment_id" field.
+func DeploymentIDNotNil() predicate.Operation {
+	return predicate.Operation(sql.FieldNotNull(FieldDeploymentID))
+}
+
+// DeploymentIDEqualFold applies the EqualFold predicate on the "deployment_id" field.
+func DeploymentIDEqualFold(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEqualFold(FieldDeploymentID, v))
+}
+
+// DeploymentIDContainsFold applies the ContainsFold predicate on the "deployment_id" field.
+func DeploymentIDContainsFold(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldContainsFold(FieldDeploymentID, v))
+}
+
+// LimitMsEQ applies the EQ predicate on the "limit_ms" field.
+func LimitMsEQ(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldLimitMs, v))
+}
+
+// LimitMsNEQ applies the NEQ predicate on the "limit_ms" field.
+func LimitMsNEQ(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldLimitMs, v))
+}
+
+// LimitMsIn applies the In predicate on the "limit_ms" field.
+func LimitMsIn(vs ...int64) predicate.Operation {
+	return predicate.Operation(sql.FieldIn(FieldLimitMs, vs...))
+}
+
+// LimitMsNotIn applies the NotIn predicate on the "limit_ms" field.
+func LimitMsNotIn(vs ...int64) predicate.Operation {
+	return predicate.Operation(sql.FieldNotIn(FieldLimitMs, vs...))
+}
+
+// LimitMsGT applies the GT predicate on the "limit_ms" field.
+func LimitMsGT(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldGT(FieldLimitMs, v))
+}
+
+// LimitMsGTE applies the GTE predicate on the "limit_ms" field.
+func LimitMsGTE(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldGTE(FieldLimitMs, v))
+}
+
+// LimitMsLT applies the LT predicate on the "limit_ms" field.
+func LimitMsLT(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldLT(FieldLimitMs, v))
+}
+
+// LimitMsLTE applies the LTE predicate on the "limit_ms" field.
+func LimitMsLTE(v int64) predicate.Operation {
+	return predicate.Operation(sql.FieldLTE(FieldLimitMs, v))
+}
+
+// ContainerIDEQ applies the EQ predicate on the "container_id" field.
+func ContainerIDEQ(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldContainerID, v))
+}
+
+// ContainerIDNEQ applies the NEQ predicate on the "container_id" field.
+func ContainerIDNEQ(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldContainerID, v))
+}
+
+// ContainerIDIn applies the In predicate on the "container_id" field.
+func ContainerIDIn(vs ...string) predicate.Operation {
+	return predicate.Operation(sql.FieldIn(FieldContainerID, vs...))
+}
+
+// ContainerIDNotIn applies the NotIn predicate on the "container_id" field.
+func ContainerIDNotIn(vs ...string) predicate.Operation {
+	return predicate.Operation(sql.FieldNotIn(FieldContainerID, vs...))
+}
+
+// ContainerIDGT applies the GT predicate on the "container_id" field.
+func ContainerIDGT(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldGT(FieldContainerID, v))
+}
+
+// ContainerIDGTE applies the GTE predicate on the "container_id" field.
+func ContainerIDGTE(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldGTE(FieldContainerID, v))
+}
+
+// ContainerIDLT applies the LT predicate on the "container_id" field.
+func ContainerIDLT(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldLT(FieldContainerID, v))
+}
+
+// ContainerIDLTE applies the LTE predicate on the "container_id" field.
+func ContainerIDLTE(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldLTE(FieldContainerID, v))
+}
+
+// ContainerIDContains applies the Contains predicate on the "container_id" field.
+func ContainerIDContains(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldContains(FieldContainerID, v))
+}
+
+// ContainerIDHasPrefix applies the HasPrefix predicate on the "container_id" field.
+func ContainerIDHasPrefix(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldHasPrefix(FieldContainerID, v))
+}
+
+// ContainerIDHasSuffix applies the HasSuffix predicate on the "container_id" field.
+func ContainerIDHasSuffix(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldHasSuffix(FieldContainerID, v))
+}
+
+// ContainerIDIsNil applies the IsNil predicate on the "container_id" field.
+func ContainerIDIsNil() predicate.Operation {
+	return predicate.Operation(sql.FieldIsNull(FieldContainerID))
+}
+
+// ContainerIDNotNil applies the NotNil predicate on the "container_id" field.
+func ContainerIDNotNil() predicate.Operation {
+	return predicate.Operation(sql.FieldNotNull(FieldContainerID))
+}
+
+// ContainerIDEqualFold applies the EqualFold predicate on the "container_id" field.
+func ContainerIDEqualFold(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldEqualFold(FieldContainerID, v))
+}
+
+// ContainerIDContainsFold applies the ContainsFold predicate on the "container_id" field.
+func ContainerIDContainsFold(v string) predicate.Operation {
+	return predicate.Operation(sql.FieldContainsFold(FieldContainerID, v))
+}
+
+// CancelRequestedEQ applies the EQ predicate on the "cancel_requested" field.
+func CancelRequestedEQ(v bool) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldCancelRequested, v))
+}
+
+// CancelRequestedNEQ applies the NEQ predicate on the "cancel_requested" field.
+func CancelRequestedNEQ(v bool) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldCancelRequested, v))
+}
+
+// ExitCodeEQ applies the EQ predicate on the "exit_code" field.
+func ExitCodeEQ(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldExitCode, v))
+}
+
+// ExitCodeNEQ applies the NEQ predicate on the "exit_code" field.
+func ExitCodeNEQ(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldExitCode, v))
+}
+
+// ExitCodeIn applies the In predicate on the "exit_code" field.
+func ExitCodeIn(vs ...int) predicate.Operation {
+	return predicate.Operation(sql.FieldIn(FieldExitCode, vs...))
+}
+
+// ExitCodeNotIn applies the NotIn predicate on the "exit_code" field.
+func ExitCodeNotIn(vs ...int) predicate.Operation {
+	return predicate.Operation(sql.FieldNotIn(FieldExitCode, vs...))
+}
+
+// ExitCodeGT applies the GT predicate on the "exit_code" field.
+func ExitCodeGT(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldGT(FieldExitCode, v))
+}
+
+// ExitCodeGTE applies the GTE predicate on the "exit_code" field.
+func ExitCodeGTE(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldGTE(FieldExitCode, v))
+}
+
+// ExitCodeLT applies the LT predicate on the "exit_code" field.
+func ExitCodeLT(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldLT(FieldExitCode, v))
+}
+
+// ExitCodeLTE applies the LTE predicate on the "exit_code" field.
+func ExitCodeLTE(v int) predicate.Operation {
+	return predicate.Operation(sql.FieldLTE(FieldExitCode, v))
+}
+
+// ExitCodeIsNil applies the IsNil predicate on the "exit_code" field.
+func ExitCodeIsNil() predicate.Operation {
+	return predicate.Operation(sql.FieldIsNull(FieldExitCode))
+}
+
+// ExitCodeNotNil applies the NotNil predicate on the "exit_code" field.
+func ExitCodeNotNil() predicate.Operation {
+	return predicate.Operation(sql.FieldNotNull(FieldExitCode))
 }
 
 // StartedAtEQ applies the EQ predicate on the "started_at" field.

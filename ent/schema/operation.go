@@ -31,6 +31,14 @@ func (Operation) Fields() []ent.Field {
 		field.String("message").Optional().Nillable(),
 		field.JSON("failure", &lifecycle.Failure{}).Optional(),
 		field.JSON("input", map[string]string{}).Optional().Immutable(),
+		// Of a command alone.
+		field.JSON("command", []string{}).Optional().Immutable().Comment("argv"),
+		field.String("deployment_id").Optional().Nillable().Immutable().Comment("whose image and variables it gets"),
+		field.Int64("limit_ms").Default(0).Immutable().Comment("how long it may run"),
+		field.String("container_id").Optional().Nillable().Comment("what it runs in, once there is one: there is no second"),
+		field.Bool("cancel_requested").Default(false),
+		field.Int("exit_code").Optional().Nillable(),
+
 		field.Time("started_at").Optional().Nillable(),
 		field.Time("finished_at").Optional().Nillable(),
 	}

@@ -715,7 +715,7 @@ func (ec *executionContext) unmarshalInputLogSource(ctx context.Context, obj any
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"deploymentId", "buildId", "serviceInstanceId"}
+	fieldsInOrder := [...]string{"deploymentId", "buildId", "serviceInstanceId", "operationId"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -743,6 +743,13 @@ func (ec *executionContext) unmarshalInputLogSource(ctx context.Context, obj any
 				return it, err
 			}
 			it.ServiceInstanceID = data
+		case "operationId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("operationId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OperationID = data
 		}
 	}
 	return it, nil

@@ -101,6 +101,11 @@ type ComplexityRoot struct {
 		Deployment       func(childComplexity int) int
 	}
 
+	CancelOperationPayload struct {
+		ClientMutationID func(childComplexity int) int
+		Operation        func(childComplexity int) int
+	}
+
 	Commit struct {
 		Author      func(childComplexity int) int
 		Branch      func(childComplexity int) int
@@ -381,6 +386,7 @@ type ComplexityRoot struct {
 
 	Mutation struct {
 		CancelDeployment         func(childComplexity int, input model.CancelDeploymentInput) int
+		CancelOperation          func(childComplexity int, input model.CancelOperationInput) int
 		CreateEnvironment        func(childComplexity int, input model.CreateEnvironmentInput) int
 		CreateProject            func(childComplexity int, input model.CreateProjectInput) int
 		CreateService            func(childComplexity int, input model.CreateServiceInput) int
@@ -394,6 +400,7 @@ type ComplexityRoot struct {
 		RemoveRegistryCredential func(childComplexity int, input model.RemoveRegistryCredentialInput) int
 		RestartService           func(childComplexity int, input model.RestartServiceInput) int
 		Rollback                 func(childComplexity int, input model.RollbackInput) int
+		RunCommand               func(childComplexity int, input model.RunCommandInput) int
 		ScaleService             func(childComplexity int, input model.ScaleServiceInput) int
 		SetVariables             func(childComplexity int, input model.SetVariablesInput) int
 		StartService             func(childComplexity int, input model.StartServiceInput) int
@@ -412,8 +419,10 @@ type ComplexityRoot struct {
 	}
 
 	Operation struct {
+		Command    func(childComplexity int) int
 		CreatedAt  func(childComplexity int) int
 		Error      func(childComplexity int) int
+		ExitCode   func(childComplexity int) int
 		FinishedAt func(childComplexity int) int
 		ID         func(childComplexity int) int
 		Kind       func(childComplexity int) int
@@ -550,6 +559,11 @@ type ComplexityRoot struct {
 		Path        func(childComplexity int) int
 		Target      func(childComplexity int) int
 		URL         func(childComplexity int) int
+	}
+
+	RunCommandPayload struct {
+		ClientMutationID func(childComplexity int) int
+		Operation        func(childComplexity int) int
 	}
 
 	ScaleServicePayload struct {
@@ -953,6 +967,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CancelDeploymentPayload.Deployment(childComplexity), true
+
+	case "CancelOperationPayload.clientMutationId":
+		if e.ComplexityRoot.CancelOperationPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelOperationPayload.ClientMutationID(childComplexity), true
+	case "CancelOperationPayload.operation":
+		if e.ComplexityRoot.CancelOperationPayload.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CancelOperationPayload.Operation(childComplexity), true
 
 	case "Commit.author":
 		if e.ComplexityRoot.Commit.Author == nil {
@@ -2058,6 +2085,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelDeployment(childComplexity, args["input"].(model.CancelDeploymentInput)), true
+	case "Mutation.cancelOperation":
+		if e.ComplexityRoot.Mutation.CancelOperation == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cancelOperation_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CancelOperation(childComplexity, args["input"].(model.CancelOperationInput)), true
 	case "Mutation.createEnvironment":
 		if e.ComplexityRoot.Mutation.CreateEnvironment == nil {
 			break
@@ -2201,6 +2239,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Rollback(childComplexity, args["input"].(model.RollbackInput)), true
+	case "Mutation.runCommand":
+		if e.ComplexityRoot.Mutation.RunCommand == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_runCommand_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RunCommand(childComplexity, args["input"].(model.RunCommandInput)), true
 	case "Mutation.scaleService":
 		if e.ComplexityRoot.Mutation.ScaleService == nil {
 			break
@@ -2320,6 +2369,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.NameAvailability.Suggestion(childComplexity), true
 
+	case "Operation.command":
+		if e.ComplexityRoot.Operation.Command == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Operation.Command(childComplexity), true
 	case "Operation.createdAt":
 		if e.ComplexityRoot.Operation.CreatedAt == nil {
 			break
@@ -2332,6 +2387,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Operation.Error(childComplexity), true
+	case "Operation.exitCode":
+		if e.ComplexityRoot.Operation.ExitCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Operation.ExitCode(childComplexity), true
 	case "Operation.finishedAt":
 		if e.ComplexityRoot.Operation.FinishedAt == nil {
 			break
@@ -2947,6 +3008,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Route.URL(childComplexity), true
+
+	case "RunCommandPayload.clientMutationId":
+		if e.ComplexityRoot.RunCommandPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RunCommandPayload.ClientMutationID(childComplexity), true
+	case "RunCommandPayload.operation":
+		if e.ComplexityRoot.RunCommandPayload.Operation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RunCommandPayload.Operation(childComplexity), true
 
 	case "ScaleServicePayload.clientMutationId":
 		if e.ComplexityRoot.ScaleServicePayload.ClientMutationID == nil {
@@ -3711,6 +3785,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputCancelDeploymentInput,
+		ec.unmarshalInputCancelOperationInput,
 		ec.unmarshalInputCreateEnvironmentInput,
 		ec.unmarshalInputCreateProjectInput,
 		ec.unmarshalInputCreateServiceInput,
@@ -3735,6 +3810,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputResourcesInput,
 		ec.unmarshalInputRestartServiceInput,
 		ec.unmarshalInputRollbackInput,
+		ec.unmarshalInputRunCommandInput,
 		ec.unmarshalInputScaleServiceInput,
 		ec.unmarshalInputServiceSettingsInput,
 		ec.unmarshalInputServiceSourceInput,
@@ -3912,6 +3988,8 @@ enum Action {
   DEPLOY
   "Go back to an earlier deployment."
   ROLLBACK
+  "Run a command with its image and its variables, secret ones too."
+  EXEC
   "Delete it."
   DELETE
   "Run this installation."
@@ -4501,6 +4579,10 @@ type Operation implements Node {
   targetId: ID!
   "What it is about, null if that is gone."
   target: Node
+  "Words of the command it runs, null for an operation that runs none."
+  command: [String!]
+  "Exit code of the command, null until it ended by itself."
+  exitCode: Int
   "When it was asked for."
   createdAt: DateTime!
   "When it began."
@@ -4529,6 +4611,47 @@ extend type Query {
 extend type Subscription {
   "What an operation is, now and after every change, until it ended."
   operationUpdated("Id of the operation." id: ID!): Operation!
+}
+
+extend type Mutation {
+  "Runs a command in a container of its own, with the image and the variables of what serves. Watch the operation and its log."
+  runCommand("What and where." input: RunCommandInput!): RunCommandPayload!
+  "Stops a command that was run. Other operations go on: CONFLICT."
+  cancelOperation("Which one." input: CancelOperationInput!): CancelOperationPayload!
+}
+"Input of runCommand."
+input RunCommandInput {
+  "Echoed in the payload."
+  clientMutationId: String
+  "Makes a retry safe for 24 hours."
+  idempotencyKey: String
+  "The service in its environment. It must have been deployed there."
+  serviceInstanceId: ID!
+  "Words of the command, the program first. No shell sees them."
+  command: [String!]!
+  "How long it may run, a second to a day. Then it is stopped."
+  timeout: Duration! = "PT1H"
+}
+"Payload of runCommand."
+type RunCommandPayload {
+  "As sent."
+  clientMutationId: String
+  "The command under way. It fails with COMMAND_FAILED if its exit code is not 0."
+  operation: Operation!
+}
+"Input of cancelOperation."
+input CancelOperationInput {
+  "Echoed in the payload."
+  clientMutationId: String
+  "Which one."
+  operationId: ID!
+}
+"Payload of cancelOperation."
+type CancelOperationPayload {
+  "As sent."
+  clientMutationId: String
+  "As it is now; it may take a moment to end."
+  operation: Operation!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/log.graphqls", Input: `"An instant, RFC 3339 in UTC with nanoseconds."
@@ -4595,6 +4718,8 @@ input LogSource @oneOf {
   buildId: ID
   "All deployments of a service in an environment."
   serviceInstanceId: ID
+  "A command that was run."
+  operationId: ID
 }
 """
 Which lines of a log. Everything said must hold. With ` + "`" + `after` + "`" + ` a page goes forwards; with ` + "`" + `before` + "`" + ` alone, backwards; with neither it begins at
@@ -4662,7 +4787,7 @@ type LogEnd {
   cursor: Cursor!
 }
 """
-Why a feed ended. A build's feed ends with the build. A deployment's feed ends when the deployment failed, was canceled or skipped, or when its
+Why a feed ended. A build's feed ends with the build, a command's with the command. A deployment's feed ends when the deployment failed, was canceled or skipped, or when its
 last replica is gone; not when it goes live. The feed of a service instance does not end while that exists.
 """
 enum LogEndReason {
@@ -4670,6 +4795,8 @@ enum LogEndReason {
   BUILD_ENDED
   "Nothing of the deployment runs any more."
   DEPLOYMENT_ENDED
+  "The command ended."
+  COMMAND_ENDED
   "The source was deleted, or the viewer may no longer know of it."
   SOURCE_REMOVED
   "The viewer's token ended, or no longer allows reading logs."
@@ -6050,6 +6177,16 @@ func (ec *executionContext) childFields_CancelDeploymentPayload(ctx context.Cont
 	return nil, fmt.Errorf("no field named %q was found under type CancelDeploymentPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_CancelOperationPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_CancelOperationPayload_clientMutationId(ctx, field)
+	case "operation":
+		return ec.fieldContext_CancelOperationPayload_operation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CancelOperationPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Commit(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "sha":
@@ -6590,6 +6727,10 @@ func (ec *executionContext) childFields_Operation(ctx context.Context, field gra
 		return ec.fieldContext_Operation_targetId(ctx, field)
 	case "target":
 		return ec.fieldContext_Operation_target(ctx, field)
+	case "command":
+		return ec.fieldContext_Operation_command(ctx, field)
+	case "exitCode":
+		return ec.fieldContext_Operation_exitCode(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Operation_createdAt(ctx, field)
 	case "startedAt":
@@ -6824,6 +6965,16 @@ func (ec *executionContext) childFields_Route(ctx context.Context, field graphql
 		return ec.fieldContext_Route_url(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Route", field.Name)
+}
+
+func (ec *executionContext) childFields_RunCommandPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_RunCommandPayload_clientMutationId(ctx, field)
+	case "operation":
+		return ec.fieldContext_RunCommandPayload_operation(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RunCommandPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_ScaleServicePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

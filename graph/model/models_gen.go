@@ -32,6 +32,22 @@ type CancelDeploymentPayload struct {
 	Deployment *ent.Deployment `json:"deployment"`
 }
 
+// Input of cancelOperation.
+type CancelOperationInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId"`
+	// Which one.
+	OperationID string `json:"operationId"`
+}
+
+// Payload of cancelOperation.
+type CancelOperationPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId"`
+	// As it is now; it may take a moment to end.
+	Operation *ent.Operation `json:"operation"`
+}
+
 // Whether a part of Davit works.
 type ComponentHealth struct {
 	// Which part.
@@ -439,6 +455,8 @@ type LogSource struct {
 	BuildID *string `json:"buildId"`
 	// All deployments of a service in an environment.
 	ServiceInstanceID *string `json:"serviceInstanceId"`
+	// A command that was run.
+	OperationID *string `json:"operationId"`
 }
 
 // Whether a name can be had.
@@ -597,6 +615,28 @@ type RollbackPayload struct {
 	ClientMutationID *string `json:"clientMutationId"`
 	// What was begun.
 	Deployment *ent.Deployment `json:"deployment"`
+}
+
+// Input of runCommand.
+type RunCommandInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId"`
+	// Makes a retry safe for 24 hours.
+	IdempotencyKey *string `json:"idempotencyKey"`
+	// The service in its environment. It must have been deployed there.
+	ServiceInstanceID string `json:"serviceInstanceId"`
+	// Words of the command, the program first. No shell sees them.
+	Command []string `json:"command"`
+	// How long it may run, a second to a day. Then it is stopped.
+	Timeout time.Duration `json:"timeout"`
+}
+
+// Payload of runCommand.
+type RunCommandPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId"`
+	// The command under way. It fails with COMMAND_FAILED if its exit code is not 0.
+	Operation *ent.Operation `json:"operation"`
 }
 
 // Input of scaleService.

@@ -25,23 +25,24 @@ const (
 	Write              Action = "WRITE"
 	Deploy             Action = "DEPLOY"
 	Rollback           Action = "ROLLBACK"
+	Exec               Action = "EXEC"
 	Delete             Action = "DELETE"
 	AdministerPlatform Action = "ADMINISTER_PLATFORM"
 )
 
-var actions = []Action{Read, ReadLogs, Write, Deploy, Rollback, Delete, AdministerPlatform}
+var actions = []Action{Read, ReadLogs, Write, Deploy, Rollback, Exec, Delete, AdministerPlatform}
 
 // least is the lowest role that may do an action in a workspace.
 var least = map[Action]principal.Role{
 	Read: principal.Viewer, ReadLogs: principal.Viewer,
-	Write: principal.Editor, Deploy: principal.Editor, Rollback: principal.Editor,
+	Write: principal.Editor, Deploy: principal.Editor, Rollback: principal.Editor, Exec: principal.Editor,
 	Delete: principal.Maintainer,
 }
 
 // needs is the scope an API token must have for an action.
 var needs = map[Action]principal.Scope{
 	Read: principal.Read, ReadLogs: principal.Logs, Write: principal.Write, Deploy: principal.Deploy,
-	Rollback: principal.Deploy, Delete: principal.Write, AdministerPlatform: principal.Admin,
+	Rollback: principal.Deploy, Exec: principal.Deploy, Delete: principal.Write, AdministerPlatform: principal.Admin,
 }
 
 // Can reports, as nil or an error, whether the principal of ctx may do a in

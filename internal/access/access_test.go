@@ -16,7 +16,7 @@ import (
 	"github.com/davitdev/davit/internal/store/storetest"
 )
 
-var all = []Action{Read, ReadLogs, Write, Deploy, Rollback, Delete, AdministerPlatform}
+var all = []Action{Read, ReadLogs, Write, Deploy, Rollback, Exec, Delete, AdministerPlatform}
 
 func TestRolesAndActions(t *testing.T) {
 	t.Parallel()
@@ -70,7 +70,7 @@ func TestScopes(t *testing.T) {
 		admin.IsPlatformAdmin = true
 		tests := map[principal.Scope][]Action{
 			principal.Read: {Read}, principal.Logs: {ReadLogs}, principal.Write: {Write, Delete},
-			principal.Deploy: {Deploy, Rollback}, principal.Secrets: {}, principal.Admin: all,
+			principal.Deploy: {Deploy, Rollback, Exec}, principal.Secrets: {}, principal.Admin: all,
 		}
 		for scope, may := range tests {
 			for _, a := range all {

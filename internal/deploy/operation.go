@@ -44,8 +44,13 @@ func (s *Service) ClaimOperation(ctx context.Context, id, owner string) (*Job, e
 	return &Job{ID: id, Epoch: epoch, Row: op}, nil
 }
 
+// Limit is how long the operation may take.
+func (j *Job) Limit() time.Duration {
+	return OperationLimit + time.Duration(j.Row.LimitMs)*time.Millisecond
+}
+
 // Overdue reports whether the operation has used up its time.
-func (j *Job) Overdue() bool { return time.Since(j.Row.CreatedAt) > OperationLimit }
+func (j *Job) Overdue() bool { return time.Since(j.Row.CreatedAt) > j.Limit() }
 
 // PauseOperation notes how far an operation is and gives it back to be looked
 // at again after wait.
@@ -72,16 +77,23 @@ func (s *Service) PauseOperation(ctx context.Context, j *Job, progress float64, 
 
 // FinishOperation ends an operation; failure is nil for a success.
 func (s *Service) FinishOperation(ctx context.Context, j *Job, failure *lifecycle.Failure) error {
-	return s.finish(ctx, j, failure, nil)
+	return s.finish(ctx, j, failure, nil, nil)
+}
+
+// FinishCommand ends a command: failure is nil for one that ended with exit
+// code 0, exit is nil for one that did not end by itself. One that was asked to
+// stop and did not succeed before counts as canceled.
+func (s *Service) FinishCommand(ctx context.Context, j *Job, exit *int, failure *lifecycle.Failure) error {
+	return s.finish(ctx, j, storable(failure), nil, func(u *ent.OperationUpdate) { u.SetNillableExitCode(exit) })
 }
 
 // FinishRemoval ends an operation that deletes, and in the same transaction the
 // rows of its target.
 func (s *Service) FinishRemoval(ctx context.Context, j *Job) error {
-	return s.finish(ctx, j, nil, func(tx *store.Tx) error { return s.Remove(ctx, tx, j.Row.TargetID) })
+	return s.finish(ctx, j, nil, func(tx *store.Tx) error { return s.Remove(ctx, tx, j.Row.TargetID) }, nil)
 }
 
-func (s *Service) finish(ctx context.Context, j *Job, failure *lifecycle.Failure, before func(*store.Tx) error) error {
+func (s *Service) finish(ctx context.Context, j *Job, failure *lifecycle.Failure, before func(*store.Tx) error, set func(*ent.OperationUpdate)) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
 		u := tx.Operation.Update().
 			Where(operation.ID(j.ID), operation.Epoch(j.Epoch), operation.StatusEQ(lifecycle.OperationRunning)).
@@ -90,9 +102,19 @@ func (s *Service) finish(ctx context.Context, j *Job, failure *lifecycle.Failure
 			Scope: store.Scope{WorkspaceID: j.Row.WorkspaceID}, Type: j.Row.Kind + ".succeeded", SubjectID: j.Row.TargetID,
 			Message: "Done: " + j.Row.Kind + ".",
 		}
-		if failure != nil {
+		switch {
+		case failure != nil && failure.Code == fault.Canceled:
+			u.SetStatus(lifecycle.OperationCanceled).SetFailure(failure)
+			e.Type, e.Message = j.Row.Kind+".canceled", "Canceled: "+j.Row.Kind+"."
+		case failure != nil:
 			u.SetStatus(lifecycle.OperationFailed).SetFailure(failure)
 			e.Type, e.Severity, e.Message = j.Row.Kind+".failed", lifecycle.Warning, "Failed: "+j.Row.Kind+": "+failure.Message
+		}
+		if j.Row.Kind == OpRun { // of an instance, which is there longer than its commands
+			e.InstanceID, e.SubjectID = j.Row.TargetID, j.ID
+		}
+		if set != nil {
+			set(u)
 		}
 		n, err := u.Save(ctx)
 		if err != nil {

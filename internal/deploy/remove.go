@@ -8,6 +8,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/predicate"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
@@ -26,6 +27,7 @@ type Condemned struct {
 	EnvironmentIDs []string // whose networks go
 	Open           int      // deployments that have not ended
 	Replicas       int      // replicas that still have a container
+	Commands       int      // commands that have not ended
 }
 
 // Condemn makes everything below target, a project, an environment or a
@@ -66,6 +68,10 @@ func (s *Service) Condemn(ctx context.Context, targetID string) (Condemned, erro
 		Where(replica.InstanceIDIn(out.InstanceIDs...), replica.StatusNEQ(lifecycle.ReplicaRemoved)).Count(ctx); err != nil {
 		return out, fmt.Errorf("count replicas: %w", err)
 	}
+	if out.Commands, err = s.DB.Operation.Query().Where(operation.Kind(OpRun), operation.TargetIDIn(out.InstanceIDs...),
+		operation.StatusIn(lifecycle.OperationQueued, lifecycle.OperationRunning)).Count(ctx); err != nil {
+		return out, fmt.Errorf("count commands: %w", err)
+	}
 	return out, nil
 }
 
@@ -91,6 +97,9 @@ func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) 
 		if err != nil {
 			return err
 		}
+	}
+	if _, err := s.cancelCommands(ctx, tx, operation.TargetID(instanceID)); err != nil {
+		return err
 	}
 	if i.Deleting {
 		return nil

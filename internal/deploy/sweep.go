@@ -121,9 +121,10 @@ func (s *Service) LiveReplicas(ctx context.Context) ([]*ent.Replica, error) {
 }
 
 // WithCommand lists the rows that may have a container of their own, which runs
-// a command: deployments that are about to go live.
+// a command: deployments that are about to go live, and operations.
 func (s *Service) WithCommand(ctx context.Context) (map[string]bool, error) {
-	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status = 'DEPLOYING'`)
+	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status = 'DEPLOYING'
+		UNION ALL SELECT id FROM operations WHERE kind = ? AND status IN ('QUEUED', 'RUNNING')`, OpRun)
 	if err != nil {
 		return nil, fmt.Errorf("list commands: %w", err)
 	}

@@ -89,6 +89,7 @@ const (
 
 	// Starting the application.
 	PreDeployFailed  Code = "PRE_DEPLOY_FAILED" // the command that runs before the switch
+	CommandFailed    Code = "COMMAND_FAILED"    // a command somebody ran
 	AppExited        Code = "APP_EXITED"
 	AppOutOfMemory   Code = "APP_OUT_OF_MEMORY"
 	AppNotListening  Code = "APP_NOT_LISTENING"
@@ -163,7 +164,7 @@ var codes = map[Code]Info{
 	RepositoryAway: upstream,
 	NotBuildable:   app, DockerfileInvalid: app, SourceForbidden: app, BuildFailed: app, BuildTimeout: app,
 
-	PreDeployFailed: app, AppExited: app, AppOutOfMemory: app, AppNotListening: app, AppUnhealthy: app, AppCannotStart: app,
+	PreDeployFailed: app, CommandFailed: app, AppExited: app, AppOutOfMemory: app, AppNotListening: app, AppUnhealthy: app, AppCannotStart: app,
 	DeadlineExceeded: {ClassOutage, http.StatusGatewayTimeout, ExitOutage, true, Platform},
 	Canceled:         conflict, Superseded: conflict,
 

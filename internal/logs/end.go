@@ -13,14 +13,14 @@ import (
 )
 
 // End says that nothing more comes from src: its writers are closed, its lines
-// go into the store, and its feeds end with reason, BuildEnded or
-// DeploymentEnded, when they have shown all. It returns once everything that
+// go into the store, and its feeds end with reason, BuildEnded, DeploymentEnded
+// or CommandEnded, when they have shown all. It returns once everything that
 // was taken is in the spool. Ending twice is no error; the first reason stays.
 func (l *Log) End(ctx context.Context, src Source, reason EndReason) error {
 	if err := src.check(false); err != nil {
 		return err
 	}
-	if reason != BuildEnded && reason != DeploymentEnded {
+	if reason != BuildEnded && reason != DeploymentEnded && reason != CommandEnded {
 		return fault.At("reason", fault.Invalid, "%.32q is not how a source ends.", reason)
 	}
 	for {

@@ -96,6 +96,7 @@ type EndReason string
 const (
 	BuildEnded      EndReason = "BUILD_ENDED"
 	DeploymentEnded EndReason = "DEPLOYMENT_ENDED"
+	CommandEnded    EndReason = "COMMAND_ENDED"
 	SourceRemoved   EndReason = "SOURCE_REMOVED"
 	ServerShutdown  EndReason = "SERVER_SHUTDOWN"
 )

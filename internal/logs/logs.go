@@ -24,7 +24,7 @@ import (
 // Source names what a feed is about. Where something is read, an empty ID
 // means the whole group.
 type Source struct {
-	Group string // "ins_…"
+	Group string // "ins_…", or that of an operation alone
 	ID    string // "dep_…" or "opn_…"
 }
 

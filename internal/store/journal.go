@@ -135,17 +135,21 @@ func Text(s string) string {
 // TaskOperation is the task that carries out an operation.
 const TaskOperation = "operation:run"
 
-// Operate makes an operation of the given kind on target and rings for it.
-func (tx *Tx) Operate(ctx context.Context, s Scope, kind, targetID string, input map[string]string) (*ent.Operation, error) {
+// Operate makes an operation of the given kind on target, with what set adds,
+// and rings for it.
+func (tx *Tx) Operate(ctx context.Context, s Scope, kind, targetID string, input map[string]string, set ...func(*ent.OperationCreate)) (*ent.Operation, error) {
 	p, err := principal.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	op, err := tx.Operation.Create().
+	c := tx.Operation.Create().
 		SetWorkspaceID(s.WorkspaceID).SetNillableProjectID(nonEmpty(s.ProjectID)).
 		SetKind(kind).SetTargetID(targetID).SetActorID(p.ID()).SetInput(input).
-		SetStatus(lifecycle.OperationQueued).
-		Save(ctx)
+		SetStatus(lifecycle.OperationQueued)
+	for _, add := range set {
+		add(c)
+	}
+	op, err := c.Save(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("create operation: %w", err)
 	}

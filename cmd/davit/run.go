@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lifecycle"
+)
+
+// commandRun is what "davit run" was told.
+type commandRun struct {
+	*session
+	environment string
+	timeout     time.Duration
+	detach      bool
+	out, err    io.Writer
+}
+
+func runCommand(getenv func(string) string) *cobra.Command {
+	var r commandRun
+	cmd := &cobra.Command{
+		Use: "run -- COMMAND [ARG...]", Short: "Run a command with the image and the variables of what serves", Args: cobra.MinimumNArgs(1),
+		Long: "Runs a command in a container of its own, beside what serves, with its image, its variables and\n" +
+			"its network, and shows what it prints. Nothing can be typed into it, and no shell sees the words.\n\n" +
+			"It ends with the exit code of the command. Ctrl-C stops the command. With --json the last line\n" +
+			"says how it ended.",
+		Example: "  davit run -- ./manage.py migrate\n  davit run --detach --timeout 6h -- ./import --all\n  davit run -- sh -c 'echo $GREETING'",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.out, r.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			return r.run(cmd.Context(), args)
+		},
+	}
+	r.session = newSession(cmd, getenv).linked(cmd)
+	f := cmd.Flags()
+	f.SetInterspersed(false) // what follows the command's name is the command's
+	f.StringVar(&r.environment, "environment", "", "slug of the environment; that of the deployment if absent")
+	f.DurationVar(&r.timeout, "timeout", time.Hour, "stop the command after so long, at most 24h")
+	f.BoolVar(&r.detach, "detach", false, "print the id of the command and return; \"davit logs ID\" shows its output")
+	return cmd
+}
+
+const operationFields = `id status exitCode command error{` + failureParts + `}`
+
+func (r *commandRun) run(ctx context.Context, words []string) error {
+	c, l, err := r.link()
+	if err != nil {
+		return err
+	}
+	instance, err := r.instance(ctx, c, l)
+	if err != nil {
+		return err
+	}
+	var out struct {
+		RunCommand struct{ Operation operationView }
+	}
+	err = c.Do(ctx, `mutation($input:RunCommandInput!){runCommand(input:$input){operation{`+operationFields+`}}}`, client.Variables{"input": client.Variables{
+		"serviceInstanceId": instance, "command": words, "timeout": fmt.Sprintf("PT%fS", r.timeout.Seconds()),
+	}}, &out)
+	if err != nil {
+		return err
+	}
+	op := out.RunCommand.Operation
+	switch {
+	case r.detach && r.json:
+		return r.emit(r.out, op)
+	case r.detach:
+		_, err := fmt.Fprintln(r.out, op.ID)
+		return err
+	}
+	interrupted, err := r.attend(ctx, c, op.ID)
+	if err != nil {
+		return err
+	}
+	last, err := followOperation(context.WithoutCancel(ctx), c, op.ID)
+	if err != nil {
+		return err
+	}
+	if r.json {
+		if err := r.emit(r.out, last); err != nil {
+			return err
+		}
+	}
+	return commandOutcome(last, interrupted)
+}
+
+// instance is the one that the command runs beside.
+func (r *commandRun) instance(ctx context.Context, c *client.Client, l link) (string, error) {
+	if r.environment == "" {
+		return l.InstanceID, nil
+	}
+	var out struct {
+		Node struct {
+			Instances []struct {
+				ID          string
+				Environment named
+			}
+		}
+	}
+	if err := c.Do(ctx, `query($id:ID!){node(id:$id){... on Service{instances{id environment{slug}}}}}`, client.Variables{"id": l.ServiceID}, &out); err != nil {
+		return "", err
+	}
+	var slugs []string
+	for _, i := range out.Node.Instances {
+		if i.Environment.Slug == r.environment {
+			return i.ID, nil
+		}
+		slugs = append(slugs, i.Environment.Slug)
+	}
+	return "", fault.New(fault.NotFound, "The service is in no environment %q.", r.environment).WithHint("There are: %s.", strings.Join(slugs, ", "))
+}
+
+// attend shows what a command prints until it has ended. Ctrl-C cancels the
+// command, whose end is shown too.
+func (r *commandRun) attend(ctx context.Context, c *client.Client, id string) (interrupted bool, err error) {
+	follow, giveUp := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer giveUp(nil)
+	canceled := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(canceled)
+		if err := cancelCommandOf(follow, c, id); err != nil && !fault.Is(err, fault.Conflict) {
+			giveUp(err)
+		}
+	})
+	err = r.output(follow, c, id)
+	if interrupted = !stop(); interrupted {
+		<-canceled
+	}
+	return interrupted, err
+}
+
+// output shows all that a command prints: no line is missed, whenever it began.
+func (r *commandRun) output(ctx context.Context, c *client.Client, id string) error {
+	from := time.Unix(0, 0) // its first line
+	w := &logWish{session: r.session, follow: true, tail: 1, from: &from, source: client.Variables{"operationId": id}, filter: client.Variables{}}
+	bell := &linePrinter{session: r.session, rung: errReached}
+	err := w.followLogs(ctx, c, bell, nil)
+	if !errors.Is(err, errReached) {
+		return err // it ended without a line, or could not be asked
+	}
+	p := &linePrinter{session: r.session, out: r.out, bare: r.err, c: c, names: map[string]string{}}
+	after, err := w.history(ctx, c, p)
+	if err != nil {
+		return err
+	}
+	return w.followLogs(ctx, c, p, after)
+}
+
+func cancelCommandOf(ctx context.Context, c *client.Client, id string) error {
+	var out struct{}
+	return c.Do(ctx, `mutation($id:ID!){cancelOperation(input:{operationId:$id}){operation{id}}}`, client.Variables{"id": id}, &out)
+}
+
+// followOperation waits until an operation has ended, and returns how.
+func followOperation(ctx context.Context, c *client.Client, id string) (operationView, error) {
+	var last operationView
+	err := c.Subscribe(ctx, `subscription($id:ID!){operationUpdated(id:$id){`+operationFields+`}}`,
+		func() client.Variables { return client.Variables{"id": id} },
+		func(data json.RawMessage) error {
+			var out struct{ OperationUpdated operationView }
+			err := json.Unmarshal(data, &out)
+			last = out.OperationUpdated
+			return err
+		})
+	return last, err
+}
+
+// commandOutcome is the exit code of a command, or why it has none.
+func commandOutcome(op operationView, interrupted bool) error {
+	switch {
+	case op.Status == lifecycle.OperationSucceeded:
+		return nil
+	case op.Status == lifecycle.OperationCanceled && interrupted:
+		return exitStatus(exitInterrupted)
+	case op.ExitCode != nil && *op.ExitCode != 126 && *op.ExitCode != 127 && (op.Error == nil || !op.Error.OOMKilled):
+		return exitStatus(*op.ExitCode) // it said itself why
+	default:
+		return op.Error.fault()
+	}
+}
