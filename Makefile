@@ -3,7 +3,7 @@
 PKG ?= ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo bench check generate lint test unchanged web
+.PHONY: help build demo bench check generate lint release test unchanged web
 
 help: ## list what one can type
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -35,6 +35,9 @@ lint: bin/golangci-lint ## check style and format
 
 test: ## run the tests on real services: make test PKG=./runner/... RUN=TestName
 	test/services run go run ./test/report $(if $(CI),-no-skip) -- -race -shuffle=on $(if $(RUN),-run '$(RUN)') $(PKG)
+
+release: ## archives for all platforms in dist/: make release VERSION=v1.2.3
+	go run ./release -version "$(VERSION)" -out dist/$(VERSION)
 
 unchanged: # generated code is committed as the generators write it
 	git diff --exit-code

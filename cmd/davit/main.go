@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,12 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/runner/process"
-)
-
-// Version and Commit are set by the release build.
-var (
-	Version = "dev"
-	Commit  = "unknown"
 )
 
 func main() {
@@ -68,20 +61,4 @@ func grouped(id string, cmds ...*cobra.Command) []*cobra.Command {
 		c.GroupID = id
 	}
 	return cmds
-}
-
-func versionCommand() *cobra.Command {
-	var s session
-	cmd := &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs, Example: "  davit version\n  davit version --json",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if s.json {
-				return s.emit(cmd.OutOrStdout(), map[string]string{"version": Version, "commit": Commit})
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "davit %s (%s)\n", Version, Commit)
-			return err
-		},
-	}
-	cmd.Flags().BoolVar(&s.json, "json", false, "print one JSON object a line")
-	return cmd
 }

@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"internal/golden":         {},
 	"schema":                  {},
 	"web":                     {},
+	"release":                 {},
 	"internal/wake":           {},
 	"internal/wake/redistest": {},
 
