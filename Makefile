@@ -1,9 +1,10 @@
 # What one can type here. CI runs "make check".
 
 PKG ?= ./...
+SECONDS ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo bench check generate lint release test unchanged web
+.PHONY: help build demo bench check fuzz generate lint release test unchanged web
 
 help: ## list what one can type
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | expand -t 12
@@ -29,6 +30,12 @@ generate: ## write the generated code anew
 
 web: ## bundle what browsers get, from web/
 	cd web && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
+fuzz: ## look for what breaks the parsers: make fuzz SECONDS=60 RUN=Guard
+	@git grep -o '^func Fuzz[A-Za-z]*' -- '*_test.go' | grep '$(RUN)' | while IFS=': ' read -r file _ name; do \
+		echo "$$name in $$(dirname $$file)"; \
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(SECONDS)s "./$$(dirname $$file)" </dev/null || exit 1; \
+	done
 
 lint: bin/golangci-lint ## check style and format
 	bin/golangci-lint run ./...

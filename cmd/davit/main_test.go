@@ -32,7 +32,7 @@ func TestScripts(t *testing.T) {
 		Setup:     func(e *testscript.Env) error { return setUp(e, bin, examples) },
 		Condition: condition,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "jsonl": jsonl, "tty": tty,
+			"exits": exits, "jsonl": jsonl, "tty": tty, "readme": readme,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})

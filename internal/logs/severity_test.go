@@ -60,3 +60,25 @@ func TestSeverityNamesAreThoseOfTheAPI(t *testing.T) {
 		t.Errorf("an impossible severity is %q", got)
 	}
 }
+
+// A guess about any bytes at all ends, is one there is, and does not depend on
+// what is in front of the message: blanks and colours.
+func FuzzDetectSeverity(f *testing.F) {
+	for _, m := range []string{
+		"", "ERROR x", "[2024-11-21 03:05:11,123] DEBUG x", "\x1b[31mWARN", "\x1b[31", `{"level":"info"}`, `{"severity":60`, `{"level":`,
+		"level=", "a level=fatal", `level="`, "1 2 3 4", "((((", "<6>", "\xff\xfe level=error",
+	} {
+		f.Add([]byte(m))
+	}
+	f.Fuzz(func(t *testing.T, m []byte) {
+		got := detectSeverity(m)
+		if got < SeverityUnknown || got > SeverityFatal {
+			t.Fatalf("severity %d", got)
+		}
+		for _, front := range []string{" ", "\t\t", "\x1b[1;31m", " \x1b[0m "} {
+			if again := detectSeverity(append([]byte(front), m...)); again != got {
+				t.Errorf("%v, but %v behind %q", got, again, front)
+			}
+		}
+	})
+}

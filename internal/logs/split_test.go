@@ -167,3 +167,36 @@ func TestAFlushedLineGoesOn(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// The same for any output, any secret and any two cuts.
+func FuzzSplitter(f *testing.F) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 10 {
+		f.Add(randomOutput(rng, 3), "hunter22", uint16(rng.Uint32()), uint16(rng.Uint32()))
+	}
+	f.Add([]byte("\x1b[3\n8;5;12mred\xc2"), "\n", uint16(3), uint16(1))
+	f.Add([]byte("aaaa\r\r\n\r"), "aa", uint16(1), uint16(4))
+	f.Fuzz(func(t *testing.T, raw []byte, secret string, first, second uint16) {
+		raw = append(raw, '\n')
+		feed := func(cuts ...int) []emitted {
+			var got []emitted
+			newSplitter(NewMask(secret), &got).feed(raw, func(most int) int {
+				n := most
+				if len(cuts) > 0 {
+					n, cuts = min(max(cuts[0], 1), most), cuts[1:]
+				}
+				return n
+			})
+			return got
+		}
+		whole := feed()
+		if d := cmp.Diff(whole, feed(int(first), int(second))); d != "" {
+			t.Error(d)
+		}
+		for _, e := range whole {
+			if len(e.Message) > MaxLine || !utf8.ValidString(e.Message) {
+				t.Errorf("a message of %d bytes: %q", len(e.Message), e.Message)
+			}
+		}
+	})
+}

@@ -332,48 +332,66 @@ func FuzzExtract(f *testing.F) {
 	} {
 		f.Add(data)
 	}
+	f.Fuzz(func(t *testing.T, data []byte) { extractsOrBlames(t, gzipped(t, data)) })
+}
+
+// FuzzArchive feeds Extract with what need not even be compressed.
+func FuzzArchive(f *testing.F) {
+	whole := gzipped(f, tarball(f, file("a/b", "1"), special(tar.TypeDir, "d/")))
+	damaged := bytes.Clone(whole)
+	damaged[len(damaged)/2] ^= 1
+	for _, data := range [][]byte{
+		nil, whole, whole[:len(whole)-5], damaged, append(bytes.Clone(whole), whole...), append(bytes.Clone(whole), "rest"...),
+		gzipped(f, make([]byte, 1<<16)), gzipped(f, whole), []byte("PK\x03\x04"), []byte("\x1f\x8b\x08\x1c\xff\xff\xff\xff\xff\xff"),
+	} {
+		f.Add(data)
+	}
+	f.Fuzz(extractsOrBlames)
+}
+
+// extractsOrBlames says what holds for every archive there is.
+func extractsOrBlames(t *testing.T, archive []byte) {
+	t.Helper()
 	limits := source.Limits{Archive: 1 << 20, Total: 64 << 10, Files: 50, Depth: 8}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		parent := t.TempDir()
-		dir := filepath.Join(parent, "tree")
-		tree, err := source.Extract(t.Context(), bytes.NewReader(gzipped(t, data)), dir, limits)
-		if err != nil {
-			if !fault.Is(err, fault.UploadInvalid) {
-				t.Errorf("Extract = %v, which does not blame the archive", err)
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "tree")
+	tree, err := source.Extract(t.Context(), bytes.NewReader(archive), dir, limits)
+	if err != nil {
+		if !fault.Is(err, fault.UploadInvalid) {
+			t.Errorf("Extract = %v, which does not blame the archive", err)
+		}
+		dir = ""
+	} else {
+		defer tree.Close()
+		for name := range listing(t, tree) {
+			info, err := fs.Lstat(tree.FS(), name)
+			if err != nil {
+				t.Fatal(err)
 			}
-			dir = ""
-		} else {
-			defer tree.Close()
-			for name := range listing(t, tree) {
-				info, err := fs.Lstat(tree.FS(), name)
-				if err != nil {
-					t.Fatal(err)
+			switch mode := info.Mode(); {
+			case name == ".":
+			case mode.IsRegular() && (mode == 0o644 || mode == 0o755):
+			case mode == fs.ModeDir|0o755:
+			case mode.Type() == fs.ModeSymlink:
+				if _, err := fs.Stat(tree.FS(), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("the link %q cannot be followed: %v", name, err)
 				}
-				switch mode := info.Mode(); {
-				case name == ".":
-				case mode.IsRegular() && (mode == 0o644 || mode == 0o755):
-				case mode == fs.ModeDir|0o755:
-				case mode.Type() == fs.ModeSymlink:
-					if _, err := fs.Stat(tree.FS(), name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-						t.Errorf("the link %q cannot be followed: %v", name, err)
-					}
-				default:
-					t.Errorf("%q has mode %v", name, mode)
-				}
-			}
-			if n := len(listing(t, tree)) - 1; n > limits.Files {
-				t.Errorf("%d files", n)
-			}
-			if tree.Bytes() > limits.Total {
-				t.Errorf("%d bytes", tree.Bytes())
+			default:
+				t.Errorf("%q has mode %v", name, mode)
 			}
 		}
-		beside, err := os.ReadDir(parent)
-		if err != nil {
-			t.Fatal(err)
+		if n := len(listing(t, tree)) - 1; n > limits.Files {
+			t.Errorf("%d files", n)
 		}
-		if (dir == "" && len(beside) != 0) || (dir != "" && len(beside) != 1) {
-			t.Errorf("beside the tree there is %v", beside)
+		if tree.Bytes() > limits.Total {
+			t.Errorf("%d bytes", tree.Bytes())
 		}
-	})
+	}
+	beside, err := os.ReadDir(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if (dir == "" && len(beside) != 0) || (dir != "" && len(beside) != 1) {
+		t.Errorf("beside the tree there is %v", beside)
+	}
 }
