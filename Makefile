@@ -34,7 +34,7 @@ web: ## bundle what browsers get, from web/
 fuzz: ## look for what breaks the parsers: make fuzz SECONDS=60 RUN=Guard
 	@git grep -o '^func Fuzz[A-Za-z]*' -- '*_test.go' | grep '$(RUN)' | while IFS=': ' read -r file _ name; do \
 		echo "$$name in $$(dirname $$file)"; \
-		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(SECONDS)s "./$$(dirname $$file)" </dev/null || exit 1; \
+		go test -run '^$$' -fuzz "^$$name$$" -fuzztime $(SECONDS)s -fuzzminimizetime 5s "./$$(dirname $$file)" </dev/null || exit 1; \
 	done
 
 lint: bin/golangci-lint ## check style and format

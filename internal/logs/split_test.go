@@ -168,16 +168,22 @@ func TestAFlushedLineGoesOn(t *testing.T) {
 	}
 }
 
-// The same for any output, any secret and any two cuts.
+// The same for any output, any secret and any two cuts. An L is a long line, so
+// that what is tried remains short.
 func FuzzSplitter(f *testing.F) {
-	rng := rand.New(rand.NewPCG(5, 6))
-	for range 10 {
-		f.Add(randomOutput(rng, 3), "hunter22", uint16(rng.Uint32()), uint16(rng.Uint32()))
+	for _, raw := range []string{
+		"word hunter22\n\x1b[31mred\x1b[0m 世界\n", "LLhunter22L\xff\x00hunter\n22", "Lhunter22hunter22\x1b]0;title\x07é\t\r\n\r", "\x1b[38;5;12", "L\xc2L\n\n",
+	} {
+		for _, cut := range []uint16{1, 7, 20000} {
+			f.Add([]byte(raw), "hunter22", cut, cut/2)
+		}
 	}
-	f.Add([]byte("\x1b[3\n8;5;12mred\xc2"), "\n", uint16(3), uint16(1))
-	f.Add([]byte("aaaa\r\r\n\r"), "aa", uint16(1), uint16(4))
+	f.Add([]byte("aaaaaaaa\r\r\n\r"), "aaaa", uint16(1), uint16(4))
 	f.Fuzz(func(t *testing.T, raw []byte, secret string, first, second uint16) {
-		raw = append(raw, '\n')
+		if bytes.Count(raw, []byte("L")) > 4 {
+			return
+		}
+		raw = append(bytes.ReplaceAll(raw, []byte("L"), bytes.Repeat([]byte("lo"), 6000)), '\n')
 		feed := func(cuts ...int) []emitted {
 			var got []emitted
 			newSplitter(NewMask(secret), &got).feed(raw, func(most int) int {
