@@ -93,15 +93,26 @@ func detect(tree *source.Tree, in buildInput) (build.Plan, error) {
 	return plan, err
 }
 
-// planned says in a few words how a source is built.
+// planned says in a few words how a source is built and started.
 func planned(p build.Plan) string {
+	const most = 200
+	what := strings.Join(strings.Fields(p.Language+" "+p.Version+" "+p.Framework), " ")
 	switch {
-	case p.Language == "" && p.Static:
-		return "files"
-	case p.Language == "":
-		return string(p.Builder)
+	case p.DockerfilePath != "":
+		what = p.DockerfilePath
+	case what == "" && p.Static:
+		what = "files"
 	}
-	return strings.TrimSpace(strings.Join([]string{p.Language, p.Version, p.Framework}, " "))
+	parts := []string{what, p.Build, p.Start}
+	if p.Port != 0 {
+		parts = append(parts, fmt.Sprintf("port %d", p.Port))
+	}
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	text := []rune(strings.Join(strings.Fields(strings.Join(parts, "; ")), " "))
+	if len(text) > most {
+		text = append(text[:most], '…')
+	}
+	return string(text)
 }
 
 // buildInput is what people said about the build of a deployment.

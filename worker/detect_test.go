@@ -74,7 +74,7 @@ func TestSettingsReachTheBuild(t *testing.T) {
 			}
 		}
 		if !slices.ContainsFunc(d.Phases, func(p lifecycle.Phase) bool {
-			return p.Name == lifecycle.PhaseDetect && p.Detail != nil && *p.Detail == "Node.js 22 Express"
+			return p.Name == lifecycle.PhaseDetect && p.Detail != nil && *p.Detail == "Node.js 22 Express; node of-the-file.js; node server.js; port 3000"
 		}) {
 			t.Errorf("its phases are %+v", d.Phases)
 		}

@@ -38,7 +38,7 @@ func serviceCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
 		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), redeployCommand(getenv), runCommand(getenv),
 		rollbackCommand(getenv), cancelCommand(getenv), scaleCommand(getenv), restartCommand(getenv), stopCommand(getenv), startCommand(getenv),
-		deleteCommand(getenv),
+		deleteCommand(getenv), detectCommand(), initCommand(),
 	}
 }
 

@@ -133,7 +133,7 @@ func TestDetect(t *testing.T) {
 
 func goPlan(version, from, pkg string) build.Plan {
 	return build.Plan{
-		Builder: build.Auto, Language: "Go", Version: version, VersionFrom: from,
+		Builder: build.Auto, Key: "go", Language: "Go", Version: version, VersionFrom: from,
 		Build: "go build -trimpath " + pkg, Start: "/app", Package: pkg, Port: 8080, Confidence: 0.9,
 		Processes: []detect.Process{{Name: "web", Command: "/app", Argv: []string{"/app"}}},
 	}

@@ -35,7 +35,7 @@ func Detect(fsys fs.FS, o Options) (Plan, error) {
 		return Plan{}, err
 	}
 	p := Plan{
-		Builder: Auto, Language: d.title, Confidence: m.confidence,
+		Builder: Auto, Key: d.name, Language: d.title, Confidence: m.confidence,
 		PreDeploy: app.PreDeployCommand, Args: app.Args, Context: app.context(),
 		Custom: app.InstallCommand != "" || app.BuildCommand != "",
 	}

@@ -46,7 +46,7 @@ func planDockerfile(a *app, p *Plan) error {
 		return fault.New(fault.DockerfileInvalid, "%s has more than %d KiB.", name, maxDockerfile>>10)
 	}
 	data := a.raw(name, maxDockerfile)
-	p.Builder, p.Language, p.Dockerfile, p.DockerfilePath, p.DockerTarget, p.Port = Dockerfile, "", data, name, a.DockerTarget, a.Port
+	p.Builder, p.Key, p.Language, p.Dockerfile, p.DockerfilePath, p.DockerTarget, p.Port = Dockerfile, "", "", data, name, a.DockerTarget, a.Port
 	for _, key := range a.ignored() {
 		a.say("The Dockerfile says everything about the build: %s is not used.", key)
 	}

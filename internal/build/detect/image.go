@@ -198,7 +198,7 @@ func jsonList(args ...string) string {
 // configures this build stay behind: they are not for readers.
 func Ignored(p Plan) []string {
 	if p.Static && p.Install == "" && p.Build == "" {
-		return []string{"**/.*", "!**/.well-known", "**/node_modules", configFile, "Dockerfile", "Procfile"}
+		return []string{"**/.*", "!**/.well-known", "**/node_modules", ConfigFile, "Dockerfile", "Procfile"}
 	}
 	return []string{
 		".git", "**/node_modules", "**/.venv", "**/venv", "**/__pycache__", ".env.local", ".env.*.local", "**/.next/cache",

@@ -48,6 +48,7 @@ type Process struct {
 // Plan says how source is built.
 type Plan struct {
 	Builder        Builder
+	Key            string // of the language, as Options.Language says it: "go"
 	Language       string // "Go"; "" for a Dockerfile of the source
 	Framework      string // "Next.js"; "" for none that is known
 	PackageManager string // "pnpm 9.15.9"; "" where a language has but one

@@ -12,7 +12,7 @@ import (
 func Schema() ([]byte, error) {
 	root := object(reflect.TypeFor[Config]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-	root["title"] = configFile
+	root["title"] = ConfigFile
 	root["description"] = "How Davit builds and starts a source. The settings of a service go before it, and it goes before what is detected."
 	data, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 )
 
-// configFile is where a source says how it is built.
-const configFile = "davit.toml"
+// ConfigFile is where a source says how it is built.
+const ConfigFile = "davit.toml"
 
 // Config is what davit.toml may say. The keys are those of the API's
 // ServiceSettings. docs/davit.schema.json describes it for editors.
@@ -44,22 +44,22 @@ type ProcessConfig struct {
 
 // readConfig puts davit.toml below what the settings say.
 func (a *app) readConfig() error {
-	info, ok := a.stat(configFile)
+	info, ok := a.stat(ConfigFile)
 	if !ok || !info.Mode().IsRegular() {
 		return nil
 	}
-	text := a.text(configFile)
+	text := a.text(ConfigFile)
 	if text == "" && info.Size() > 0 {
-		return fault.New(fault.NotBuildable, "%s is no text of less than %d KiB.", configFile, maxFile>>10)
+		return fault.New(fault.NotBuildable, "%s is no text of less than %d KiB.", ConfigFile, maxFile>>10)
 	}
 	if nested(text) {
-		return unreadable(configFile, errNested)
+		return unreadable(ConfigFile, errNested)
 	}
 	var c Config
 	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
 		return explainTOML(err)
 	}
-	a.say("The source has a %s.", configFile)
+	a.say("The source has a %s.", ConfigFile)
 	return a.under(c)
 }
 
@@ -69,20 +69,20 @@ func explainTOML(err error) error {
 		first := strict.Errors[0]
 		row, _ := first.Position()
 		return fault.New(fault.NotBuildable, "Line %d of %s has the key %q, which is not known: the keys are %s.",
-			row, configFile, clip(strings.Join(first.Key(), ".")), strings.Join(configKeys(), ", "))
+			row, ConfigFile, clip(strings.Join(first.Key(), ".")), strings.Join(configKeys(), ", "))
 	}
 	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, _ := wrong.Position()
-		return fault.New(fault.NotBuildable, "Line %d of %s cannot be read: %s.", row, configFile, clip(strings.TrimPrefix(wrong.Error(), "toml: ")))
+		return fault.New(fault.NotBuildable, "Line %d of %s cannot be read: %s.", row, ConfigFile, clip(strings.TrimPrefix(wrong.Error(), "toml: ")))
 	}
-	return unreadable(configFile, err)
+	return unreadable(ConfigFile, err)
 }
 
 // under fills in what the settings leave open, and notes what they override.
 func (a *app) under(c Config) error {
 	o := &a.Options
 	if !slices.Contains([]string{"", string(Auto), string(Dockerfile), string(Static)}, c.Builder) {
-		return fault.New(fault.NotBuildable, "The builder of %s must be AUTO, DOCKERFILE or STATIC, not %q.", configFile, clip(c.Builder))
+		return fault.New(fault.NotBuildable, "The builder of %s must be AUTO, DOCKERFILE or STATIC, not %q.", ConfigFile, clip(c.Builder))
 	}
 	lay(a, "builder", &o.Builder, Builder(c.Builder))
 	lay(a, "language", &o.Language, c.Language)
@@ -117,7 +117,7 @@ func lay[T comparable](a *app, key string, said *T, file T) {
 		*said = file
 		a.byFile[key] = true
 	case *said != file:
-		a.say("The settings' %s replaces the one of %s.", key, configFile)
+		a.say("The settings' %s replaces the one of %s.", key, ConfigFile)
 	}
 }
 
@@ -128,7 +128,7 @@ func layList[T any](a *app, key string, said *[]T, file []T) {
 		*said = file
 		a.byFile[key] = true
 	default:
-		a.say("The settings' %s replaces the one of %s.", key, configFile)
+		a.say("The settings' %s replaces the one of %s.", key, ConfigFile)
 	}
 }
 
@@ -184,7 +184,7 @@ func checkCommand(key, command string) error {
 // who said something: the settings or the file.
 func (a *app) who(key string) string {
 	if a.byFile[key] {
-		return configFile
+		return ConfigFile
 	}
 	return "the settings"
 }

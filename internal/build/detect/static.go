@@ -38,7 +38,7 @@ func planStatic(a *app, p *Plan) error {
 		m := recogniseNode(a)
 		if m.confidence > 0.3 || a.BuildCommand != "" {
 			a.say("It has %s, which makes the files.", m.why)
-			p.Language = "Node.js"
+			p.Key, p.Language = "node", "Node.js"
 			return planNode(a, p)
 		}
 	}
