@@ -49,6 +49,7 @@ var examples = map[string]example{
 	"Query.node.id":                     id(kinds...),
 	"Query.nodes.ids":                   func(c cast) []any { return []any{id(kinds...)(c)} },
 	"Query.deployment.id":               id(ident.Deployment),
+	"Query.repository.url":              text("https://127.0.0.1/team/app"), // nobody may have that looked at
 	"Query.operation.id":                id(ident.Operation),
 	"Query.workspace.slug":              text("MARK-ws"),
 	"Query.project.workspace":           text("MARK-ws"),
@@ -103,6 +104,8 @@ var examples = map[string]example{
 	"GitSourceInput.rootDirectory":                 text("apps/web"),
 	"GitSourceInput.username":                      text("ann"),
 	"GitSourceInput.token":                         text("token"),
+	"RepositoryCredentialInput.username":           text("ann"),
+	"RepositoryCredentialInput.token":              text("token"),
 	"DeployInput.ref":                              func(cast) []any { return nil }, // only for services of a repository
 	"ImageSourceInput.image":                       text("nginx:1"),
 	"ImageSourceInput.credentialId":                id(ident.RegistryCredential),

@@ -132,7 +132,7 @@ func (l *list) page(first int, after any) (ids []string, end any, more bool) {
 	return ids, end, more
 }
 
-// eachList runs test for every connection of the schema, on both databases, in
+// eachList runs test for every connection of rows of the schema, on both databases, in
 // each of its orders, each below a tenant of its own.
 func eachList(t *testing.T, test func(l *list)) {
 	t.Helper()
@@ -140,7 +140,7 @@ func eachList(t *testing.T, test func(l *list)) {
 		w, s, seen := newWorld(t, db), sdl(t), 0
 		for _, def := range s.Types {
 			for _, f := range def.Fields {
-				if !strings.HasSuffix(f.Type.Name(), "Connection") {
+				if !strings.HasSuffix(f.Type.Name(), "Connection") || def.Name == "Repository" { // its branches are no rows
 					continue
 				}
 				for _, order := range orders(s, f) {

@@ -15,19 +15,21 @@ import (
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/repository"
 	"github.com/davitdev/davit/internal/wake"
 )
 
 // Resolver holds what the resolvers need. All exported fields are required.
 type Resolver struct {
-	DB          *ent.Client
-	Auth        *auth.Service
-	Projects    *project.Service
-	Deployments *deploy.Service
-	Logs        *logs.Log
-	Wakes       wake.Subscriber
-	Site        Site
-	Log         *slog.Logger
+	DB           *ent.Client
+	Auth         *auth.Service
+	Projects     *project.Service
+	Deployments  *deploy.Service
+	Repositories *repository.Reader
+	Logs         *logs.Log
+	Wakes        wake.Subscriber
+	Site         Site
+	Log          *slog.Logger
 
 	watched watches
 	wait    time.Duration // of loaders for more keys, 0: gather

@@ -24,8 +24,11 @@ const (
 
 // weights are the prices of fields that cost more than loading a row.
 func weights() map[string]int {
-	const ofPage = 50 // of a log, which may have to be searched for
-	return map[string]int{"Query.logs": ofPage, "Deployment.logs": ofPage, "Build.logs": ofPage}
+	const ofPage = 50                     // of a log, which may have to be searched for
+	const ofHost, ofSource = 1000, 10_000 // a host that may be slow, and all it has
+	return map[string]int{
+		"Query.logs": ofPage, "Deployment.logs": ofPage, "Build.logs": ofPage, "Query.repository": ofHost, "Repository.detect": ofSource,
+	}
 }
 
 // Server serves /graphql: queries and mutations over HTTP, operations of all

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,9 +19,11 @@ import (
 	"github.com/davitdev/davit/graph/transport"
 	"github.com/davitdev/davit/internal/auth"
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/git"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/repository"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -56,6 +60,10 @@ func newWorld(t testing.TB, db *store.DB) *world {
 	}
 	w.resolver = &graph.Resolver{
 		DB: db.Client, Auth: &auth.Service{DB: db}, Projects: w.projects, Deployments: w.verbs, Wakes: hub, Logs: book, Log: log,
+		Repositories: &repository.Reader{
+			DB: db.Client, Scratch: t.TempDir(), Limits: repository.DefaultLimits(),
+			Git: &git.Git{SSH: "/nonexistent", KnownHosts: filepath.Join(t.TempDir(), "known_hosts"), Scratch: t.TempDir(), Getenv: os.Getenv},
+		},
 		Site: graph.Site{
 			Version: "1.2.3", Commit: "abc", BaseDomain: "example.test",
 			URL:        func(host string) string { return "http://" + host },

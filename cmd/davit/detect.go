@@ -84,7 +84,6 @@ type detectionView struct {
 	Processes        []detect.Process `json:"processes,omitempty"`
 	Packages         []string         `json:"packages,omitempty"`
 	Port             int              `json:"port,omitempty"`
-	Static           bool             `json:"static,omitempty"`
 	OutputDirectory  string           `json:"outputDirectory,omitempty"`
 	Confidence       float64          `json:"confidence"`
 	Trace            []string         `json:"trace"`
@@ -95,7 +94,10 @@ func (d *detection) show(out io.Writer, p detect.Plan) error {
 	if d.json {
 		v := detectionView{
 			p.Builder, p.Language, p.Version, p.VersionFrom, p.Framework, p.PackageManager, p.Install, p.Build, p.Start, p.PreDeploy, p.Processes,
-			p.Packages, p.Port, p.Static, p.OutputDirectory, p.Confidence, p.Trace, "",
+			p.Packages, p.Port, p.OutputDirectory, p.Confidence, p.Trace, "",
+		}
+		if p.Static {
+			v.Builder = detect.Static
 		}
 		if d.dockerfile {
 			v.Dockerfile = string(p.Dockerfile)

@@ -26,6 +26,7 @@ import (
 	"github.com/davitdev/davit/internal/outbound"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
+	gitrepository "github.com/davitdev/davit/internal/repository"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/site"
 	"github.com/davitdev/davit/internal/source"
@@ -140,7 +141,8 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	h.uploads = &uploads{projects: projects, store: archives, log: log}
 	h.api = graph.NewServer(&graph.Resolver{
 		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: projects, Deployments: verbs, Wakes: wakes,
-		Logs: book, Site: h.site(q), Log: log,
+		Repositories: &gitrepository.Reader{DB: h.db.Client, Git: repositories, Scratch: c.Scratch(), Limits: gitrepository.DefaultLimits()},
+		Logs:         book, Site: h.site(q), Log: log,
 	}, h.originAllowed)
 	return h, nil
 }

@@ -4546,6 +4546,16 @@ func (ec *executionContext) marshalNCancelDeploymentPayload2ᚖgithubᚗcomᚋda
 	return ec._CancelDeploymentPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNCommit2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCommit(ctx context.Context, sel ast.SelectionSet, v *spec.Commit) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._Commit(ctx, sel, v)
+}
+
 func (ec *executionContext) unmarshalNDeployInput2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐDeployInput(ctx context.Context, v any) (model.DeployInput, error) {
 	res, err := ec.unmarshalInputDeployInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)

@@ -37,6 +37,7 @@ type ResolverRoot interface {
 	Project() ProjectResolver
 	Query() QueryResolver
 	Replica() ReplicaResolver
+	Repository() RepositoryResolver
 	Route() RouteResolver
 	Service() ServiceResolver
 	ServiceInstance() ServiceInstanceResolver
@@ -65,6 +66,23 @@ type ComplexityRoot struct {
 		SizeBytes  func(childComplexity int) int
 	}
 
+	Branch struct {
+		HeadSha func(childComplexity int) int
+		Name    func(childComplexity int) int
+	}
+
+	BranchConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	BranchEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
 	Build struct {
 		Builder    func(childComplexity int) int
 		CacheHit   func(childComplexity int) int
@@ -77,6 +95,27 @@ type ComplexityRoot struct {
 		StartedAt  func(childComplexity int) int
 		Status     func(childComplexity int) int
 		Steps      func(childComplexity int) int
+	}
+
+	BuildDetection struct {
+		BuildCommand     func(childComplexity int) int
+		Builder          func(childComplexity int) int
+		Commit           func(childComplexity int) int
+		Confidence       func(childComplexity int) int
+		Dockerfile       func(childComplexity int) int
+		Framework        func(childComplexity int) int
+		InstallCommand   func(childComplexity int) int
+		Language         func(childComplexity int) int
+		OutputDirectory  func(childComplexity int) int
+		PackageManager   func(childComplexity int) int
+		Packages         func(childComplexity int) int
+		Port             func(childComplexity int) int
+		PreDeployCommand func(childComplexity int) int
+		Processes        func(childComplexity int) int
+		RuntimeVersion   func(childComplexity int) int
+		StartCommand     func(childComplexity int) int
+		Trace            func(childComplexity int) int
+		VersionSource    func(childComplexity int) int
 	}
 
 	BuildStep struct {
@@ -230,6 +269,11 @@ type ComplexityRoot struct {
 	DeploymentTrigger struct {
 		Actor func(childComplexity int) int
 		Kind  func(childComplexity int) int
+	}
+
+	DetectedProcess struct {
+		Command func(childComplexity int) int
+		Name    func(childComplexity int) int
 	}
 
 	Environment struct {
@@ -495,6 +539,7 @@ type ComplexityRoot struct {
 		Operation     func(childComplexity int, id string) int
 		Platform      func(childComplexity int) int
 		Project       func(childComplexity int, workspace string, slug string) int
+		Repository    func(childComplexity int, url string, credential *model.RepositoryCredentialInput) int
 		Service       func(childComplexity int, workspace string, project string, slug string) int
 		Viewer        func(childComplexity int) int
 		Workspace     func(childComplexity int, slug string) int
@@ -535,6 +580,16 @@ type ComplexityRoot struct {
 		Slot         func(childComplexity int) int
 		StartedAt    func(childComplexity int) int
 		Status       func(childComplexity int) int
+	}
+
+	Repository struct {
+		Branches      func(childComplexity int, query *string, first int, after *string) int
+		CanPull       func(childComplexity int) int
+		DefaultBranch func(childComplexity int) int
+		Detect        func(childComplexity int, ref *string, rootDirectory *string) int
+		FullName      func(childComplexity int) int
+		Reason        func(childComplexity int) int
+		URL           func(childComplexity int) int
 	}
 
 	Resources struct {
@@ -815,6 +870,57 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Artifact.SizeBytes(childComplexity), true
 
+	case "Branch.headSha":
+		if e.ComplexityRoot.Branch.HeadSha == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Branch.HeadSha(childComplexity), true
+	case "Branch.name":
+		if e.ComplexityRoot.Branch.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Branch.Name(childComplexity), true
+
+	case "BranchConnection.edges":
+		if e.ComplexityRoot.BranchConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchConnection.Edges(childComplexity), true
+	case "BranchConnection.nodes":
+		if e.ComplexityRoot.BranchConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchConnection.Nodes(childComplexity), true
+	case "BranchConnection.pageInfo":
+		if e.ComplexityRoot.BranchConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchConnection.PageInfo(childComplexity), true
+	case "BranchConnection.totalCount":
+		if e.ComplexityRoot.BranchConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchConnection.TotalCount(childComplexity), true
+
+	case "BranchEdge.cursor":
+		if e.ComplexityRoot.BranchEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchEdge.Cursor(childComplexity), true
+	case "BranchEdge.node":
+		if e.ComplexityRoot.BranchEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BranchEdge.Node(childComplexity), true
+
 	case "Build.builder":
 		if e.ComplexityRoot.Build.Builder == nil {
 			break
@@ -886,6 +992,115 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Build.Steps(childComplexity), true
+
+	case "BuildDetection.buildCommand":
+		if e.ComplexityRoot.BuildDetection.BuildCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.BuildCommand(childComplexity), true
+	case "BuildDetection.builder":
+		if e.ComplexityRoot.BuildDetection.Builder == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Builder(childComplexity), true
+	case "BuildDetection.commit":
+		if e.ComplexityRoot.BuildDetection.Commit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Commit(childComplexity), true
+	case "BuildDetection.confidence":
+		if e.ComplexityRoot.BuildDetection.Confidence == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Confidence(childComplexity), true
+	case "BuildDetection.dockerfile":
+		if e.ComplexityRoot.BuildDetection.Dockerfile == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Dockerfile(childComplexity), true
+	case "BuildDetection.framework":
+		if e.ComplexityRoot.BuildDetection.Framework == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Framework(childComplexity), true
+	case "BuildDetection.installCommand":
+		if e.ComplexityRoot.BuildDetection.InstallCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.InstallCommand(childComplexity), true
+	case "BuildDetection.language":
+		if e.ComplexityRoot.BuildDetection.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Language(childComplexity), true
+	case "BuildDetection.outputDirectory":
+		if e.ComplexityRoot.BuildDetection.OutputDirectory == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.OutputDirectory(childComplexity), true
+	case "BuildDetection.packageManager":
+		if e.ComplexityRoot.BuildDetection.PackageManager == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.PackageManager(childComplexity), true
+	case "BuildDetection.packages":
+		if e.ComplexityRoot.BuildDetection.Packages == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Packages(childComplexity), true
+	case "BuildDetection.port":
+		if e.ComplexityRoot.BuildDetection.Port == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Port(childComplexity), true
+	case "BuildDetection.preDeployCommand":
+		if e.ComplexityRoot.BuildDetection.PreDeployCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.PreDeployCommand(childComplexity), true
+	case "BuildDetection.processes":
+		if e.ComplexityRoot.BuildDetection.Processes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Processes(childComplexity), true
+	case "BuildDetection.runtimeVersion":
+		if e.ComplexityRoot.BuildDetection.RuntimeVersion == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.RuntimeVersion(childComplexity), true
+	case "BuildDetection.startCommand":
+		if e.ComplexityRoot.BuildDetection.StartCommand == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.StartCommand(childComplexity), true
+	case "BuildDetection.trace":
+		if e.ComplexityRoot.BuildDetection.Trace == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.Trace(childComplexity), true
+	case "BuildDetection.versionSource":
+		if e.ComplexityRoot.BuildDetection.VersionSource == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BuildDetection.VersionSource(childComplexity), true
 
 	case "BuildStep.cached":
 		if e.ComplexityRoot.BuildStep.Cached == nil {
@@ -1479,6 +1694,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DeploymentTrigger.Kind(childComplexity), true
+
+	case "DetectedProcess.command":
+		if e.ComplexityRoot.DetectedProcess.Command == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DetectedProcess.Command(childComplexity), true
+	case "DetectedProcess.name":
+		if e.ComplexityRoot.DetectedProcess.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.DetectedProcess.Name(childComplexity), true
 
 	case "Environment.color":
 		if e.ComplexityRoot.Environment.Color == nil {
@@ -2767,6 +2995,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Project(childComplexity, args["workspace"].(string), args["slug"].(string)), true
+	case "Query.repository":
+		if e.ComplexityRoot.Query.Repository == nil {
+			break
+		}
+
+		args, err := ec.field_Query_repository_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Repository(childComplexity, args["url"].(string), args["credential"].(*model.RepositoryCredentialInput)), true
 	case "Query.service":
 		if e.ComplexityRoot.Query.Service == nil {
 			break
@@ -2932,6 +3171,59 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Replica.Status(childComplexity), true
+
+	case "Repository.branches":
+		if e.ComplexityRoot.Repository.Branches == nil {
+			break
+		}
+
+		args, err := ec.field_Repository_branches_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Repository.Branches(childComplexity, args["query"].(*string), args["first"].(int), args["after"].(*string)), true
+	case "Repository.canPull":
+		if e.ComplexityRoot.Repository.CanPull == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Repository.CanPull(childComplexity), true
+	case "Repository.defaultBranch":
+		if e.ComplexityRoot.Repository.DefaultBranch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Repository.DefaultBranch(childComplexity), true
+	case "Repository.detect":
+		if e.ComplexityRoot.Repository.Detect == nil {
+			break
+		}
+
+		args, err := ec.field_Repository_detect_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Repository.Detect(childComplexity, args["ref"].(*string), args["rootDirectory"].(*string)), true
+	case "Repository.fullName":
+		if e.ComplexityRoot.Repository.FullName == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Repository.FullName(childComplexity), true
+	case "Repository.reason":
+		if e.ComplexityRoot.Repository.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Repository.Reason(childComplexity), true
+	case "Repository.url":
+		if e.ComplexityRoot.Repository.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Repository.URL(childComplexity), true
 
 	case "Resources.cpuMillis":
 		if e.ComplexityRoot.Resources.CPUMillis == nil {
@@ -3807,6 +4099,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputPutRegistryCredentialInput,
 		ec.unmarshalInputRedeployInput,
 		ec.unmarshalInputRemoveRegistryCredentialInput,
+		ec.unmarshalInputRepositoryCredentialInput,
 		ec.unmarshalInputResourcesInput,
 		ec.unmarshalInputRestartServiceInput,
 		ec.unmarshalInputRollbackInput,
@@ -5172,6 +5465,107 @@ type DeleteEnvironmentPayload {
   operation: Operation!
 }
 `, BuiltIn: false},
+	{Name: "../../schema/repository.graphqls", Input: `"A git repository as it is now, before anything is made of it."
+type Repository {
+  "Path of the repository at its host, for example team/app."
+  fullName: String!
+  "Address as git takes it."
+  url: URL!
+  "Branch that is deployed where nothing names one; null in an empty repository, and in one that cannot be pulled."
+  defaultBranch: String
+  "Its branches by name."
+  branches("Only those that have this in their name." query: String, "How many, 1 to 100." first: Int! = 20, "Only those after this cursor." after: Cursor): BranchConnection!
+  "How it would be built; null with an error that says why it cannot be."
+  detect("Branch, tag or whole commit hash; absent: the default branch." ref: String, "Directory of the application, below the root of the repository." rootDirectory: String): BuildDetection
+  "Whether it can be pulled with the credential that was given."
+  canPull: Boolean!
+  "Why it cannot be pulled, a sentence; null if it can."
+  reason: String
+}
+"A branch of a repository."
+type Branch {
+  "Its name."
+  name: String!
+  "Hash of its newest commit."
+  headSha: String!
+}
+"A page of branches."
+type BranchConnection {
+  "The branches with their cursors."
+  edges: [BranchEdge!]!
+  "The branches alone."
+  nodes: [Branch!]!
+  "Where the page lies."
+  pageInfo: PageInfo!
+  "How many there are in all."
+  totalCount: Int!
+}
+"A branch in a list."
+type BranchEdge {
+  "Where it lies in the list."
+  cursor: Cursor!
+  "The branch."
+  node: Branch!
+}
+"How a source would be built, found by looking at it and at its davit.toml."
+type BuildDetection {
+  "How it comes about: DOCKERFILE if it has one, STATIC if the result is files, else AUTO."
+  builder: BuilderKind!
+  "Language for people, for example Node.js; null for a Dockerfile and for static files."
+  language: String
+  "Framework, for example Next.js."
+  framework: String
+  "Version of the language."
+  runtimeVersion: String
+  "What names the version, for example .nvmrc."
+  versionSource: String
+  "What fetches dependencies, with its version."
+  packageManager: String
+  "Command that fetches dependencies."
+  installCommand: String
+  "Command that compiles."
+  buildCommand: String
+  "What runs before a deployment goes live, in words."
+  preDeployCommand: [String!]!
+  "Command that starts it; null if the Dockerfile says, and for static files."
+  startCommand: String
+  "Other ways to start the same image."
+  processes: [DetectedProcess!]!
+  "TCP port it listens on, null if nothing tells."
+  port: Int
+  "Where the static files are, null if there is more to it."
+  outputDirectory: String
+  "Debian packages that are installed."
+  packages: [String!]!
+  "How sure this is, 0 to 1."
+  confidence: Float!
+  "Why, in sentences."
+  trace: [String!]!
+  "The Dockerfile it would be built by."
+  dockerfile: String!
+  "What was looked at."
+  commit: Commit!
+}
+"A way to start an image."
+type DetectedProcess {
+  "Its name, for example worker."
+  name: String!
+  "What starts it."
+  command: String!
+}
+
+extend type Query {
+  "Looks into a git repository for somebody who may create services. One that is not there, or asks for another credential, says so in canPull and reason. Fails with TOO_MANY_REQUESTS for who asks often."
+  repository("Address: https://host/path, ssh://user@host/path or user@host:path, without a password." url: URL!, "What opens a private one; it is kept nowhere." credential: RepositoryCredentialInput): Repository!
+}
+"What opens a private repository by https."
+input RepositoryCredentialInput {
+  "Who signs in; absent: a name that forges take with any token."
+  username: String
+  "A token that may read the repository."
+  token: String!
+}
+`, BuiltIn: false},
 	{Name: "../../schema/service.graphqls", Input: `"One deployable thing of a project."
 type Service implements Node {
   "Opaque and stable."
@@ -6105,6 +6499,40 @@ func (ec *executionContext) childFields_Artifact(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Artifact", field.Name)
 }
 
+func (ec *executionContext) childFields_Branch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Branch_name(ctx, field)
+	case "headSha":
+		return ec.fieldContext_Branch_headSha(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Branch", field.Name)
+}
+
+func (ec *executionContext) childFields_BranchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BranchConnection_edges(ctx, field)
+	case "nodes":
+		return ec.fieldContext_BranchConnection_nodes(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BranchConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_BranchConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BranchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BranchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BranchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BranchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BranchEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Build(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -6131,6 +6559,48 @@ func (ec *executionContext) childFields_Build(ctx context.Context, field graphql
 		return ec.fieldContext_Build_logs(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Build", field.Name)
+}
+
+func (ec *executionContext) childFields_BuildDetection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "builder":
+		return ec.fieldContext_BuildDetection_builder(ctx, field)
+	case "language":
+		return ec.fieldContext_BuildDetection_language(ctx, field)
+	case "framework":
+		return ec.fieldContext_BuildDetection_framework(ctx, field)
+	case "runtimeVersion":
+		return ec.fieldContext_BuildDetection_runtimeVersion(ctx, field)
+	case "versionSource":
+		return ec.fieldContext_BuildDetection_versionSource(ctx, field)
+	case "packageManager":
+		return ec.fieldContext_BuildDetection_packageManager(ctx, field)
+	case "installCommand":
+		return ec.fieldContext_BuildDetection_installCommand(ctx, field)
+	case "buildCommand":
+		return ec.fieldContext_BuildDetection_buildCommand(ctx, field)
+	case "preDeployCommand":
+		return ec.fieldContext_BuildDetection_preDeployCommand(ctx, field)
+	case "startCommand":
+		return ec.fieldContext_BuildDetection_startCommand(ctx, field)
+	case "processes":
+		return ec.fieldContext_BuildDetection_processes(ctx, field)
+	case "port":
+		return ec.fieldContext_BuildDetection_port(ctx, field)
+	case "outputDirectory":
+		return ec.fieldContext_BuildDetection_outputDirectory(ctx, field)
+	case "packages":
+		return ec.fieldContext_BuildDetection_packages(ctx, field)
+	case "confidence":
+		return ec.fieldContext_BuildDetection_confidence(ctx, field)
+	case "trace":
+		return ec.fieldContext_BuildDetection_trace(ctx, field)
+	case "dockerfile":
+		return ec.fieldContext_BuildDetection_dockerfile(ctx, field)
+	case "commit":
+		return ec.fieldContext_BuildDetection_commit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BuildDetection", field.Name)
 }
 
 func (ec *executionContext) childFields_BuildStep(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6437,6 +6907,16 @@ func (ec *executionContext) childFields_DeploymentTrigger(ctx context.Context, f
 		return ec.fieldContext_DeploymentTrigger_actor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DeploymentTrigger", field.Name)
+}
+
+func (ec *executionContext) childFields_DetectedProcess(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_DetectedProcess_name(ctx, field)
+	case "command":
+		return ec.fieldContext_DetectedProcess_command(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type DetectedProcess", field.Name)
 }
 
 func (ec *executionContext) childFields_Environment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6917,6 +7397,26 @@ func (ec *executionContext) childFields_Replica(ctx context.Context, field graph
 		return ec.fieldContext_Replica_oomKilled(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Replica", field.Name)
+}
+
+func (ec *executionContext) childFields_Repository(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "fullName":
+		return ec.fieldContext_Repository_fullName(ctx, field)
+	case "url":
+		return ec.fieldContext_Repository_url(ctx, field)
+	case "defaultBranch":
+		return ec.fieldContext_Repository_defaultBranch(ctx, field)
+	case "branches":
+		return ec.fieldContext_Repository_branches(ctx, field)
+	case "detect":
+		return ec.fieldContext_Repository_detect(ctx, field)
+	case "canPull":
+		return ec.fieldContext_Repository_canPull(ctx, field)
+	case "reason":
+		return ec.fieldContext_Repository_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Repository", field.Name)
 }
 
 func (ec *executionContext) childFields_Resources(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -11,10 +11,79 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/graph/page"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/spec"
 )
+
+// A branch of a repository.
+type Branch struct {
+	// Its name.
+	Name string `json:"name"`
+	// Hash of its newest commit.
+	HeadSha string `json:"headSha"`
+}
+
+// A page of branches.
+type BranchConnection struct {
+	// The branches with their cursors.
+	Edges []*BranchEdge `json:"edges"`
+	// The branches alone.
+	Nodes []*Branch `json:"nodes"`
+	// Where the page lies.
+	PageInfo *page.Info `json:"pageInfo"`
+	// How many there are in all.
+	TotalCount int `json:"totalCount"`
+}
+
+// A branch in a list.
+type BranchEdge struct {
+	// Where it lies in the list.
+	Cursor string `json:"cursor"`
+	// The branch.
+	Node *Branch `json:"node"`
+}
+
+// How a source would be built, found by looking at it and at its davit.toml.
+type BuildDetection struct {
+	// How it comes about: DOCKERFILE if it has one, STATIC if the result is files, else AUTO.
+	Builder spec.Builder `json:"builder"`
+	// Language for people, for example Node.js; null for a Dockerfile and for static files.
+	Language *string `json:"language"`
+	// Framework, for example Next.js.
+	Framework *string `json:"framework"`
+	// Version of the language.
+	RuntimeVersion *string `json:"runtimeVersion"`
+	// What names the version, for example .nvmrc.
+	VersionSource *string `json:"versionSource"`
+	// What fetches dependencies, with its version.
+	PackageManager *string `json:"packageManager"`
+	// Command that fetches dependencies.
+	InstallCommand *string `json:"installCommand"`
+	// Command that compiles.
+	BuildCommand *string `json:"buildCommand"`
+	// What runs before a deployment goes live, in words.
+	PreDeployCommand []string `json:"preDeployCommand"`
+	// Command that starts it; null if the Dockerfile says, and for static files.
+	StartCommand *string `json:"startCommand"`
+	// Other ways to start the same image.
+	Processes []*DetectedProcess `json:"processes"`
+	// TCP port it listens on, null if nothing tells.
+	Port *int `json:"port"`
+	// Where the static files are, null if there is more to it.
+	OutputDirectory *string `json:"outputDirectory"`
+	// Debian packages that are installed.
+	Packages []string `json:"packages"`
+	// How sure this is, 0 to 1.
+	Confidence float64 `json:"confidence"`
+	// Why, in sentences.
+	Trace []string `json:"trace"`
+	// The Dockerfile it would be built by.
+	Dockerfile string `json:"dockerfile"`
+	// What was looked at.
+	Commit *spec.Commit `json:"commit"`
+}
 
 // Input of cancelDeployment.
 type CancelDeploymentInput struct {
@@ -296,6 +365,14 @@ type DeploymentTrigger struct {
 	Actor Principal `json:"actor"`
 }
 
+// A way to start an image.
+type DetectedProcess struct {
+	// Its name, for example worker.
+	Name string `json:"name"`
+	// What starts it.
+	Command string `json:"command"`
+}
+
 // A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes.
 type GitSourceInput struct {
 	// Where it is: https://host/path, ssh://user@host/path or user@host:path, without a password.
@@ -563,6 +640,14 @@ type RemoveRegistryCredentialPayload struct {
 	ClientMutationID *string `json:"clientMutationId"`
 	// Id of what is gone.
 	RemovedID string `json:"removedId"`
+}
+
+// What opens a private repository by https.
+type RepositoryCredentialInput struct {
+	// Who signs in; absent: a name that forges take with any token.
+	Username *string `json:"username"`
+	// A token that may read the repository.
+	Token string `json:"token"`
 }
 
 // Limits of one replica.

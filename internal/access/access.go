@@ -65,6 +65,31 @@ func Can(ctx context.Context, c *ent.Client, a Action, workspaceID string) error
 	})
 }
 
+// Somewhere reports, as nil or an error, whether the principal of ctx may do a
+// in any workspace.
+func Somewhere(ctx context.Context, c *ent.Client, a Action) error {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return err
+	}
+	return allowed(p, a, func() (*principal.Role, error) {
+		list, err := c.Membership.Query().Where(membership.UserID(p.UserID)).All(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("load memberships: %w", err)
+		}
+		var best *principal.Role
+		for _, m := range list {
+			if best == nil || m.Role.AtLeast(*best) {
+				best = &m.Role
+			}
+		}
+		if best == nil {
+			return nil, fault.New(fault.Forbidden, "You are a member of no workspace: ask somebody to add you to one.")
+		}
+		return best, nil
+	})
+}
+
 // Allowed is Can for a principal whose role in the workspace is known, nil for
 // no member.
 func Allowed(p principal.Principal, a Action, role *principal.Role) error {

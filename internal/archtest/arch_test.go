@@ -68,7 +68,9 @@ var mayImport = map[string][]string{
 	"internal/project":         {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
 	"internal/deploy":          {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
 
-	"graph":           {"ent/", "graph/", "leaves", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/logs", "internal/wake"},
+	"internal/repository": {"ent/", "leaves", "internal/access", "internal/build", "internal/git", "internal/source"},
+
+	"graph":           {"ent/", "graph/", "leaves", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/repository", "internal/logs", "internal/wake"},
 	"graph/guard":     {"internal/fault"},
 	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},

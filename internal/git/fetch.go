@@ -25,6 +25,9 @@ type Fetch struct {
 	Commit string // the hash that Ref was once; "" is what it is now
 	Root   string // directory of the repository that must be there; "" is all of it
 	Dir    string // new directory to put it in
+	// Limits bounds what is unpacked; the zero value is what a deployment may
+	// have.
+	Limits source.Limits
 	// Progress hears how far it is, now and then; may be nil.
 	Progress func(string)
 }
@@ -170,7 +173,11 @@ func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, e
 		w.CloseWithError(err)
 		done <- err
 	}()
-	tree, err := source.Extract(ctx, r, f.Dir, source.Limits{Archive: 3 << 30})
+	limits := f.Limits
+	if limits == (source.Limits{}) {
+		limits.Archive = 3 << 30 // uncompressed, as git writes it
+	}
+	tree, err := source.Extract(ctx, r, f.Dir, limits)
 	r.CloseWithError(context.Canceled)
 	cancel()
 	<-done

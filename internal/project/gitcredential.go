@@ -24,15 +24,12 @@ import (
 // GitAccess is what somebody says about how a repository is opened. The zero
 // value keeps the credential that is there, as long as the host stays.
 type GitAccess struct {
-	Username string // of Token; "" is anyUser
+	Username string // of Token; "" is spec.GitUser
 	Token    string
 	// GenerateDeployKey makes a key, whose public half is to be added to the
 	// repository.
 	GenerateDeployKey bool
 }
-
-// anyUser is a name that GitHub, GitLab, Gitea and others take with a token.
-const anyUser = "oauth2"
 
 // GitCredentialPlace is where the secret of a git credential belongs.
 func GitCredentialPlace(id string) secret.Place {
@@ -60,12 +57,8 @@ func (a GitAccess) check(src spec.Source) error {
 		return fault.At(field+".token", fault.Invalid, "A token opens repositories by https: give that address, or ask for a deploy key.")
 	case a.GenerateDeployKey && r.Scheme != "ssh":
 		return fault.At(field+".generateDeployKey", fault.Invalid, "A deploy key opens repositories by ssh: give an address such as git@github.com:team/app.git, or a token.")
-	case len(a.Token) > 8192 || strings.ContainsFunc(a.Token, func(c rune) bool { return c <= ' ' || c > '~' }):
-		return fault.At(field+".token", fault.Invalid, "The token is too long or has a character that no token has.")
-	case len(a.Username) > 255 || strings.ContainsFunc(a.Username, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }):
-		return fault.At(field+".username", fault.Invalid, "The user name is too long, or has a colon or a character that no user name has.")
 	}
-	return nil
+	return spec.CheckGitToken(field, a.Username, a.Token)
 }
 
 // open stores what opens the repository of a service's new source, and forgets
@@ -84,7 +77,7 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, svc *ent.Service, src 
 		return nil
 	}
 	id := ident.New(ident.GitCredential)
-	c := tx.GitCredential.Create().SetID(id).SetProjectID(svc.ProjectID).SetServiceID(svc.ID).SetHost(host).SetUsername(cmp.Or(a.Username, anyUser)).SetKind(spec.GitToken)
+	c := tx.GitCredential.Create().SetID(id).SetProjectID(svc.ProjectID).SetServiceID(svc.ID).SetHost(host).SetUsername(cmp.Or(a.Username, spec.GitUser)).SetKind(spec.GitToken)
 	plain := a.Token
 	if a.GenerateDeployKey {
 		private, public, err := newDeployKey()

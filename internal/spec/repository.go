@@ -144,6 +144,20 @@ func CheckRef(field, ref string) error {
 	return fault.At(field, fault.Invalid, "%s is not the name of a branch or tag, nor a whole commit hash.", quote(ref))
 }
 
+// CheckGitToken refuses what cannot be a user name and a token. "" is none.
+func CheckGitToken(field, username, token string) error {
+	switch {
+	case len(token) > 8192 || strings.ContainsFunc(token, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return fault.At(field+".token", fault.Invalid, "The token is too long or has a character that no token has.")
+	case len(username) > 255 || strings.ContainsFunc(username, func(c rune) bool { return c <= ' ' || c > '~' || c == ':' }):
+		return fault.At(field+".username", fault.Invalid, "The user name is too long, or has a colon or a character that no user name has.")
+	}
+	return nil
+}
+
+// GitUser is a name that GitHub, GitLab, Gitea and others take with a token.
+const GitUser = "oauth2"
+
 // IsHash reports whether ref is a whole commit hash.
 func IsHash(ref string) bool { return gitHash.MatchString(ref) }
 
