@@ -1,10 +1,11 @@
 package site
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -82,11 +83,7 @@ func BenchmarkWrite(b *testing.B) {
 		return bundle.ID
 	}
 	open := func(b *testing.B) *Store {
-		dir, err := os.MkdirTemp(b.TempDir(), "")
-		if err != nil {
-			b.Fatal(err)
-		}
-		store, err := OpenStore(dir)
+		store, err := OpenStore(filepath.Join(b.TempDir(), rand.Text()))
 		if err != nil {
 			b.Fatal(err)
 		}
