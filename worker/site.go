@@ -121,6 +121,22 @@ func (w *Worker) haveBundle(ctx context.Context, c *deploy.Claim, b site.Bundle,
 	return w.Deploy.Advance(ctx, c, lifecycle.Deploying, func(u *ent.DeploymentUpdate) { u.SetBundle(ref).SetPhases(phases) })
 }
 
+// sameSite serves the files of another deployment, which was made of the same,
+// unless they are gone.
+func (w *Worker) sameSite(ctx context.Context, c *deploy.Claim, same *ent.Deployment) (done bool, err error) {
+	err = w.Builds.Sites.Verify(same.Bundle.Digest)
+	if fault.Is(err, fault.ImageNotKept) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	w.Recorder.Say(ctx, c.Row, lifecycle.Info,
+		fmt.Sprintf("Source and settings are those of deployment #%d: its files are used again. Deploy without the build cache to build anew.", same.Number))
+	phases := c.Row.Phases.EndAll(lifecycle.PhaseSucceeded, time.Now().UTC(), fmt.Sprintf("the files of #%d", same.Number))
+	return true, w.Deploy.Advance(ctx, c, lifecycle.Deploying, func(u *ent.DeploymentUpdate) { u.SetBundle(same.Bundle).SetPhases(phases) })
+}
+
 // serveSite switches requests to a bundle, once it is certain that all of it is
 // there. Nothing has to start.
 func (w *Worker) serveSite(ctx context.Context, c *deploy.Claim) error {

@@ -103,8 +103,15 @@ func TestStaticSite(t *testing.T) {
 			t.Error("nobody asked")
 		}
 
-		// What is built again is the same bundle.
+		// Of the same source the files are taken; what is built again is the same.
 		if d, err = h.verbs.Redeploy(h.ctx, second.ID, false); err != nil {
+			t.Fatal(err)
+		}
+		taken := h.completed(d.ID)
+		if taken.Bundle.Digest != second.Bundle.Digest || !strings.Contains(strings.Join(p.output(taken, "SYSTEM"), "\n"), "its files are used again") {
+			t.Errorf("the same source is %+v, was %+v", taken.Bundle, second.Bundle)
+		}
+		if d, err = h.verbs.Request(h.ctx, deploy.Order{InstanceID: i.ID, SkipBuildCache: true, Trigger: lifecycle.API}); err != nil {
 			t.Fatal(err)
 		}
 		again := h.completed(d.ID)

@@ -39,7 +39,7 @@ func (w *Worker) adoptSource(c *deploy.Claim) error {
 }
 
 // built looks whether the source and the settings of a deployment made an image
-// before, and goes on with that one. It does nothing for one whose author wants
+// or a site before, and goes on with that one. It does nothing for one whose author wants
 // every step run again.
 func (w *Worker) built(ctx context.Context, c *deploy.Claim) (done bool, err error) {
 	if c.Row.SkipBuildCache {
@@ -52,6 +52,9 @@ func (w *Worker) built(ctx context.Context, c *deploy.Claim) (done bool, err err
 	same, err := w.Deploy.SameBuild(ctx, c, key)
 	if err != nil || same == nil {
 		return false, err
+	}
+	if same.Bundle != nil {
+		return w.sameSite(ctx, c, same)
 	}
 	image, err := w.Runner.Image(ctx, same.Image.ID)
 	if isNotFound(err) { // somebody removed it

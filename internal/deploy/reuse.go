@@ -53,8 +53,8 @@ func (s *Service) BuildKey(ctx context.Context, d *ent.Deployment) (string, erro
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// SameBuild returns the latest deployment of the same service whose image was
-// built of what key names and is kept, nil if there is none.
+// SameBuild returns the latest deployment of the same service whose image or
+// static site was built of what key names and is kept, nil if there is none.
 func (s *Service) SameBuild(ctx context.Context, c *Claim, key string) (*ent.Deployment, error) {
 	ids, err := s.DB.Strings(ctx, `SELECT d.id FROM builds b JOIN deployments d ON d.id = b.deployment_id
 		WHERE b.recipe = ? AND b.status = 'SUCCEEDED' AND d.service_id = ? AND d.id <> ? AND d.id IN (`+keptIDs+`) ORDER BY d.id DESC LIMIT 1`,
@@ -65,7 +65,7 @@ func (s *Service) SameBuild(ctx context.Context, c *Claim, key string) (*ent.Dep
 	if len(ids) == 0 {
 		return nil, nil //nolint:nilnil // there is none
 	}
-	d, err := s.DB.Deployment.Query().Where(deployment.ID(ids[0]), deployment.ImageNotNil()).Only(ctx)
+	d, err := s.DB.Deployment.Query().Where(deployment.ID(ids[0]), deployment.Or(deployment.ImageNotNil(), deployment.BundleNotNil())).Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // likewise
 	}
