@@ -51,7 +51,11 @@ func showInstance(out io.Writer, i instanceView) error {
 		row("url", "%s", r.URL)
 	}
 	if d := i.ActiveDeployment; d != nil && d.Bundle != nil {
-		row("files", "%d, %s, served by the proxy", d.Bundle.Files, bytes(d.Bundle.SizeBytes))
+		by := "served by the proxy"
+		if i.Status == lifecycle.InstanceStopped {
+			by = "not served"
+		}
+		row("files", "%d, %s, %s", d.Bundle.Files, bytes(d.Bundle.SizeBytes), by)
 	} else {
 		row("replicas", "%s", replicaCount(i))
 	}

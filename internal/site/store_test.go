@@ -138,6 +138,9 @@ func TestLinksAreFollowedInside(t *testing.T) {
 			t.Errorf("%s: %d %q", target, res.StatusCode, got)
 		}
 	}
+	if len(b.Notes) != 1 || !strings.Contains(b.Notes[0], `nothing that is served: 1, such as "dangling.txt"`) {
+		t.Errorf("notes %q", b.Notes)
+	}
 	if res := w.ask(b, "GET", "/dangling.txt"); res.StatusCode != 404 {
 		t.Errorf("a link to nothing: %d", res.StatusCode)
 	}

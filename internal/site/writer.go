@@ -53,7 +53,8 @@ type Writer struct {
 	same    map[string]*File  // whose content a name has, by name
 	total   int64
 	names   int
-	dotted  int // files that are not served because of a dot
+	dotted  int      // files that are not served because of a dot
+	lost    []string // links to nothing that is served
 
 	group *errgroup.Group // finishes files
 	ctx   context.Context //nolint:containedctx // of the one bundle it writes
@@ -227,6 +228,9 @@ func (w *Writer) notes(m *Manifest) []string {
 	m.Redirects, notes = parseRedirects(w.rules[redirectsFile])
 	m.Headers, more = parseHeaders(w.rules[headersFile])
 	notes = append(notes, more...)
+	if n := len(w.lost); n > 0 {
+		notes = append(notes, fmt.Sprintf("Links that lead to nothing that is served: %d, such as %s.", n, show(w.lost[0])))
+	}
 	if w.dotted > 0 {
 		notes = append(notes, fmt.Sprintf("Files whose name begins with a dot are not served: %d.", w.dotted))
 	}
@@ -286,9 +290,14 @@ func (w *Writer) followLinks() error {
 		if to == "." || strings.HasPrefix(name+"/", to+"/") {
 			return invalid("the link %s leads in a circle.", show(name))
 		}
+		found := false
 		for _, below := range slices.Sorted(maps.Keys(w.files)) { // files alone: links below a link are not followed
 			rest, ok := strings.CutPrefix(below, to+"/")
-			if !ok || w.files[name+"/"+rest] != nil {
+			if !ok {
+				continue
+			}
+			found = true
+			if w.files[name+"/"+rest] != nil {
 				continue
 			}
 			if err := w.count(name + "/" + rest); err != nil {
@@ -297,6 +306,9 @@ func (w *Writer) followLinks() error {
 			if err := w.alias(name+"/"+rest, w.files[below]); err != nil {
 				return err
 			}
+		}
+		if !found {
+			w.lost = append(w.lost, name)
 		}
 	}
 	return nil
