@@ -123,6 +123,9 @@ func TestStaticSite(t *testing.T) {
 		if _, err := h.verbs.Scale(h.ctx, i.ID, 3); !fault.Is(err, fault.Conflict) {
 			t.Errorf("scaling: %v", err)
 		}
+		if _, err := h.verbs.RunCommand(h.ctx, deploy.Command{InstanceID: i.ID, Words: []string{"id"}, Limit: time.Minute}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("running a command: %v", err)
+		}
 		if _, err := h.verbs.Restart(h.ctx, i.ID, ""); !fault.Is(err, fault.Conflict) {
 			t.Errorf("restarting: %v", err)
 		}

@@ -75,6 +75,9 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, i *ent.ServiceInsta
 	if err != nil {
 		return nil, fmt.Errorf("find active deployment: %w", err)
 	}
+	if active.Image == nil {
+		return nil, fault.New(fault.Conflict, "A static site has no container, so that there is nothing to run a command in.")
+	}
 	op, err := tx.Operate(ctx, instanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
 		o.SetCommand(c.Words).SetDeploymentID(active.ID).SetLimitMs(c.Limit.Milliseconds())
 	})
