@@ -18310,6 +18310,7 @@ type ReplicaMutation struct {
 	id                *string
 	created_at        *time.Time
 	updated_at        *time.Time
+	process           *string
 	slot              *int
 	addslot           *int
 	generation        *int
@@ -18625,6 +18626,42 @@ func (m *ReplicaMutation) OldDeploymentID(ctx context.Context) (v string, err er
 // ResetDeploymentID resets all changes to the "deployment_id" field.
 func (m *ReplicaMutation) ResetDeploymentID() {
 	m.deployment = nil
+}
+
+// SetProcess sets the "process" field.
+func (m *ReplicaMutation) SetProcess(s string) {
+	m.process = &s
+}
+
+// Process returns the value of the "process" field in the mutation.
+func (m *ReplicaMutation) Process() (r string, exists bool) {
+	v := m.process
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProcess returns the old "process" field's value of the Replica entity.
+// If the Replica object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ReplicaMutation) OldProcess(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProcess is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProcess requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProcess: %w", err)
+	}
+	return oldValue.Process, nil
+}
+
+// ResetProcess resets all changes to the "process" field.
+func (m *ReplicaMutation) ResetProcess() {
+	m.process = nil
 }
 
 // SetSlot sets the "slot" field.
@@ -19468,7 +19505,7 @@ func (m *ReplicaMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ReplicaMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.created_at != nil {
 		fields = append(fields, replica.FieldCreatedAt)
 	}
@@ -19483,6 +19520,9 @@ func (m *ReplicaMutation) Fields() []string {
 	}
 	if m.deployment != nil {
 		fields = append(fields, replica.FieldDeploymentID)
+	}
+	if m.process != nil {
+		fields = append(fields, replica.FieldProcess)
 	}
 	if m.slot != nil {
 		fields = append(fields, replica.FieldSlot)
@@ -19547,6 +19587,8 @@ func (m *ReplicaMutation) Field(name string) (ent.Value, bool) {
 		return m.InstanceID()
 	case replica.FieldDeploymentID:
 		return m.DeploymentID()
+	case replica.FieldProcess:
+		return m.Process()
 	case replica.FieldSlot:
 		return m.Slot()
 	case replica.FieldGeneration:
@@ -19596,6 +19638,8 @@ func (m *ReplicaMutation) OldField(ctx context.Context, name string) (ent.Value,
 		return m.OldInstanceID(ctx)
 	case replica.FieldDeploymentID:
 		return m.OldDeploymentID(ctx)
+	case replica.FieldProcess:
+		return m.OldProcess(ctx)
 	case replica.FieldSlot:
 		return m.OldSlot(ctx)
 	case replica.FieldGeneration:
@@ -19669,6 +19713,13 @@ func (m *ReplicaMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetDeploymentID(v)
+		return nil
+	case replica.FieldProcess:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProcess(v)
 		return nil
 	case replica.FieldSlot:
 		v, ok := value.(int)
@@ -19946,6 +19997,9 @@ func (m *ReplicaMutation) ResetField(name string) error {
 		return nil
 	case replica.FieldDeploymentID:
 		m.ResetDeploymentID()
+		return nil
+	case replica.FieldProcess:
+		m.ResetProcess()
 		return nil
 	case replica.FieldSlot:
 		m.ResetSlot()
@@ -22147,6 +22201,7 @@ type ServiceInstanceMutation struct {
 	settings           *spec.Settings
 	replica_count      *int
 	addreplica_count   *int
+	process_replicas   *map[string]int
 	stopped            *bool
 	deleting           *bool
 	last_number        *int
@@ -22871,6 +22926,55 @@ func (m *ServiceInstanceMutation) ResetReplicaCount() {
 	m.addreplica_count = nil
 }
 
+// SetProcessReplicas sets the "process_replicas" field.
+func (m *ServiceInstanceMutation) SetProcessReplicas(value map[string]int) {
+	m.process_replicas = &value
+}
+
+// ProcessReplicas returns the value of the "process_replicas" field in the mutation.
+func (m *ServiceInstanceMutation) ProcessReplicas() (r map[string]int, exists bool) {
+	v := m.process_replicas
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProcessReplicas returns the old "process_replicas" field's value of the ServiceInstance entity.
+// If the ServiceInstance object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServiceInstanceMutation) OldProcessReplicas(ctx context.Context) (v map[string]int, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProcessReplicas is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProcessReplicas requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProcessReplicas: %w", err)
+	}
+	return oldValue.ProcessReplicas, nil
+}
+
+// ClearProcessReplicas clears the value of the "process_replicas" field.
+func (m *ServiceInstanceMutation) ClearProcessReplicas() {
+	m.process_replicas = nil
+	m.clearedFields[serviceinstance.FieldProcessReplicas] = struct{}{}
+}
+
+// ProcessReplicasCleared returns if the "process_replicas" field was cleared in this mutation.
+func (m *ServiceInstanceMutation) ProcessReplicasCleared() bool {
+	_, ok := m.clearedFields[serviceinstance.FieldProcessReplicas]
+	return ok
+}
+
+// ResetProcessReplicas resets all changes to the "process_replicas" field.
+func (m *ServiceInstanceMutation) ResetProcessReplicas() {
+	m.process_replicas = nil
+	delete(m.clearedFields, serviceinstance.FieldProcessReplicas)
+}
+
 // SetStopped sets the "stopped" field.
 func (m *ServiceInstanceMutation) SetStopped(b bool) {
 	m.stopped = &b
@@ -23487,7 +23591,7 @@ func (m *ServiceInstanceMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServiceInstanceMutation) Fields() []string {
-	fields := make([]string, 0, 20)
+	fields := make([]string, 0, 21)
 	if m.created_at != nil {
 		fields = append(fields, serviceinstance.FieldCreatedAt)
 	}
@@ -23526,6 +23630,9 @@ func (m *ServiceInstanceMutation) Fields() []string {
 	}
 	if m.replica_count != nil {
 		fields = append(fields, serviceinstance.FieldReplicaCount)
+	}
+	if m.process_replicas != nil {
+		fields = append(fields, serviceinstance.FieldProcessReplicas)
 	}
 	if m.stopped != nil {
 		fields = append(fields, serviceinstance.FieldStopped)
@@ -23582,6 +23689,8 @@ func (m *ServiceInstanceMutation) Field(name string) (ent.Value, bool) {
 		return m.Settings()
 	case serviceinstance.FieldReplicaCount:
 		return m.ReplicaCount()
+	case serviceinstance.FieldProcessReplicas:
+		return m.ProcessReplicas()
 	case serviceinstance.FieldStopped:
 		return m.Stopped()
 	case serviceinstance.FieldDeleting:
@@ -23631,6 +23740,8 @@ func (m *ServiceInstanceMutation) OldField(ctx context.Context, name string) (en
 		return m.OldSettings(ctx)
 	case serviceinstance.FieldReplicaCount:
 		return m.OldReplicaCount(ctx)
+	case serviceinstance.FieldProcessReplicas:
+		return m.OldProcessReplicas(ctx)
 	case serviceinstance.FieldStopped:
 		return m.OldStopped(ctx)
 	case serviceinstance.FieldDeleting:
@@ -23744,6 +23855,13 @@ func (m *ServiceInstanceMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetReplicaCount(v)
+		return nil
+	case serviceinstance.FieldProcessReplicas:
+		v, ok := value.(map[string]int)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProcessReplicas(v)
 		return nil
 	case serviceinstance.FieldStopped:
 		v, ok := value.(bool)
@@ -23911,6 +24029,9 @@ func (m *ServiceInstanceMutation) AddField(name string, value ent.Value) error {
 // mutation.
 func (m *ServiceInstanceMutation) ClearedFields() []string {
 	var fields []string
+	if m.FieldCleared(serviceinstance.FieldProcessReplicas) {
+		fields = append(fields, serviceinstance.FieldProcessReplicas)
+	}
 	if m.FieldCleared(serviceinstance.FieldStateReason) {
 		fields = append(fields, serviceinstance.FieldStateReason)
 	}
@@ -23928,6 +24049,9 @@ func (m *ServiceInstanceMutation) FieldCleared(name string) bool {
 // error if the field is not defined in the schema.
 func (m *ServiceInstanceMutation) ClearField(name string) error {
 	switch name {
+	case serviceinstance.FieldProcessReplicas:
+		m.ClearProcessReplicas()
+		return nil
 	case serviceinstance.FieldStateReason:
 		m.ClearStateReason()
 		return nil
@@ -23977,6 +24101,9 @@ func (m *ServiceInstanceMutation) ResetField(name string) error {
 		return nil
 	case serviceinstance.FieldReplicaCount:
 		m.ResetReplicaCount()
+		return nil
+	case serviceinstance.FieldProcessReplicas:
+		m.ResetProcessReplicas()
 		return nil
 	case serviceinstance.FieldStopped:
 		m.ResetStopped()

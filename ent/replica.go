@@ -31,7 +31,9 @@ type Replica struct {
 	InstanceID string `json:"instance_id,omitempty"`
 	// DeploymentID holds the value of the "deployment_id" field.
 	DeploymentID string `json:"deployment_id,omitempty"`
-	// 0 … replica_count-1
+	// what it runs; empty: the service itself
+	Process string `json:"process,omitempty"`
+	// 0 … of the replicas of its process
 	Slot int `json:"slot,omitempty"`
 	// rises with each replacement in the slot
 	Generation int `json:"generation,omitempty"`
@@ -122,7 +124,7 @@ func (*Replica) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullBool)
 		case replica.FieldSlot, replica.FieldGeneration, replica.FieldRestarts, replica.FieldFailures, replica.FieldLastExitCode, replica.FieldDueAt:
 			values[i] = new(sql.NullInt64)
-		case replica.FieldID, replica.FieldProjectID, replica.FieldInstanceID, replica.FieldDeploymentID, replica.FieldContainerName, replica.FieldContainerID, replica.FieldAddr, replica.FieldStatus, replica.FieldHealth:
+		case replica.FieldID, replica.FieldProjectID, replica.FieldInstanceID, replica.FieldDeploymentID, replica.FieldProcess, replica.FieldContainerName, replica.FieldContainerID, replica.FieldAddr, replica.FieldStatus, replica.FieldHealth:
 			values[i] = new(sql.NullString)
 		case replica.FieldCreatedAt, replica.FieldUpdatedAt, replica.FieldStartedAt, replica.FieldEndedAt:
 			values[i] = new(sql.NullTime)
@@ -176,6 +178,12 @@ func (_m *Replica) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field deployment_id", values[i])
 			} else if value.Valid {
 				_m.DeploymentID = value.String
+			}
+		case replica.FieldProcess:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field process", values[i])
+			} else if value.Valid {
+				_m.Process = value.String
 			}
 		case replica.FieldSlot:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
@@ -337,6 +345,9 @@ func (_m *Replica) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("deployment_id=")
 	builder.WriteString(_m.DeploymentID)
+	builder.WriteString(", ")
+	builder.WriteString("process=")
+	builder.WriteString(_m.Process)
 	builder.WriteString(", ")
 	builder.WriteString("slot=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Slot))

@@ -70,6 +70,20 @@ func (_c *ReplicaCreate) SetDeploymentID(v string) *ReplicaCreate {
 	return _c
 }
 
+// SetProcess sets the "process" field.
+func (_c *ReplicaCreate) SetProcess(v string) *ReplicaCreate {
+	_c.mutation.SetProcess(v)
+	return _c
+}
+
+// SetNillableProcess sets the "process" field if the given value is not nil.
+func (_c *ReplicaCreate) SetNillableProcess(v *string) *ReplicaCreate {
+	if v != nil {
+		_c.SetProcess(*v)
+	}
+	return _c
+}
+
 // SetSlot sets the "slot" field.
 func (_c *ReplicaCreate) SetSlot(v int) *ReplicaCreate {
 	_c.mutation.SetSlot(v)
@@ -328,6 +342,10 @@ func (_c *ReplicaCreate) defaults() {
 		v := replica.DefaultUpdatedAt()
 		_c.mutation.SetUpdatedAt(v)
 	}
+	if _, ok := _c.mutation.Process(); !ok {
+		v := replica.DefaultProcess
+		_c.mutation.SetProcess(v)
+	}
 	if _, ok := _c.mutation.Replace(); !ok {
 		v := replica.DefaultReplace
 		_c.mutation.SetReplace(v)
@@ -378,6 +396,9 @@ func (_c *ReplicaCreate) check() error {
 	}
 	if _, ok := _c.mutation.DeploymentID(); !ok {
 		return &ValidationError{Name: "deployment_id", err: errors.New(`ent: missing required field "Replica.deployment_id"`)}
+	}
+	if _, ok := _c.mutation.Process(); !ok {
+		return &ValidationError{Name: "process", err: errors.New(`ent: missing required field "Replica.process"`)}
 	}
 	if _, ok := _c.mutation.Slot(); !ok {
 		return &ValidationError{Name: "slot", err: errors.New(`ent: missing required field "Replica.slot"`)}
@@ -470,6 +491,10 @@ func (_c *ReplicaCreate) createSpec() (*Replica, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.UpdatedAt(); ok {
 		_spec.SetField(replica.FieldUpdatedAt, field.TypeTime, value)
 		_node.UpdatedAt = value
+	}
+	if value, ok := _c.mutation.Process(); ok {
+		_spec.SetField(replica.FieldProcess, field.TypeString, value)
+		_node.Process = value
 	}
 	if value, ok := _c.mutation.Slot(); ok {
 		_spec.SetField(replica.FieldSlot, field.TypeInt, value)

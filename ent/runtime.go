@@ -474,24 +474,28 @@ func init() {
 	replica.DefaultUpdatedAt = replicaDescUpdatedAt.Default.(func() time.Time)
 	// replica.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
 	replica.UpdateDefaultUpdatedAt = replicaDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// replicaDescProcess is the schema descriptor for process field.
+	replicaDescProcess := replicaFields[3].Descriptor()
+	// replica.DefaultProcess holds the default value on creation for the process field.
+	replica.DefaultProcess = replicaDescProcess.Default.(string)
 	// replicaDescReplace is the schema descriptor for replace field.
-	replicaDescReplace := replicaFields[5].Descriptor()
+	replicaDescReplace := replicaFields[6].Descriptor()
 	// replica.DefaultReplace holds the default value on creation for the replace field.
 	replica.DefaultReplace = replicaDescReplace.Default.(bool)
 	// replicaDescRestarts is the schema descriptor for restarts field.
-	replicaDescRestarts := replicaFields[11].Descriptor()
+	replicaDescRestarts := replicaFields[12].Descriptor()
 	// replica.DefaultRestarts holds the default value on creation for the restarts field.
 	replica.DefaultRestarts = replicaDescRestarts.Default.(int)
 	// replicaDescFailures is the schema descriptor for failures field.
-	replicaDescFailures := replicaFields[12].Descriptor()
+	replicaDescFailures := replicaFields[13].Descriptor()
 	// replica.DefaultFailures holds the default value on creation for the failures field.
 	replica.DefaultFailures = replicaDescFailures.Default.(int)
 	// replicaDescOomKilled is the schema descriptor for oom_killed field.
-	replicaDescOomKilled := replicaFields[14].Descriptor()
+	replicaDescOomKilled := replicaFields[15].Descriptor()
 	// replica.DefaultOomKilled holds the default value on creation for the oom_killed field.
 	replica.DefaultOomKilled = replicaDescOomKilled.Default.(bool)
 	// replicaDescDueAt is the schema descriptor for due_at field.
-	replicaDescDueAt := replicaFields[17].Descriptor()
+	replicaDescDueAt := replicaFields[18].Descriptor()
 	// replica.DefaultDueAt holds the default value on creation for the due_at field.
 	replica.DefaultDueAt = replicaDescDueAt.Default.(int64)
 	// replicaDescID is the schema descriptor for id field.
@@ -610,19 +614,19 @@ func init() {
 	// serviceinstance.DefaultReplicaCount holds the default value on creation for the replica_count field.
 	serviceinstance.DefaultReplicaCount = serviceinstanceDescReplicaCount.Default.(int)
 	// serviceinstanceDescStopped is the schema descriptor for stopped field.
-	serviceinstanceDescStopped := serviceinstanceFields[5].Descriptor()
+	serviceinstanceDescStopped := serviceinstanceFields[6].Descriptor()
 	// serviceinstance.DefaultStopped holds the default value on creation for the stopped field.
 	serviceinstance.DefaultStopped = serviceinstanceDescStopped.Default.(bool)
 	// serviceinstanceDescDeleting is the schema descriptor for deleting field.
-	serviceinstanceDescDeleting := serviceinstanceFields[6].Descriptor()
+	serviceinstanceDescDeleting := serviceinstanceFields[7].Descriptor()
 	// serviceinstance.DefaultDeleting holds the default value on creation for the deleting field.
 	serviceinstance.DefaultDeleting = serviceinstanceDescDeleting.Default.(bool)
 	// serviceinstanceDescLastNumber is the schema descriptor for last_number field.
-	serviceinstanceDescLastNumber := serviceinstanceFields[7].Descriptor()
+	serviceinstanceDescLastNumber := serviceinstanceFields[8].Descriptor()
 	// serviceinstance.DefaultLastNumber holds the default value on creation for the last_number field.
 	serviceinstance.DefaultLastNumber = serviceinstanceDescLastNumber.Default.(int)
 	// serviceinstanceDescDirty is the schema descriptor for dirty field.
-	serviceinstanceDescDirty := serviceinstanceFields[11].Descriptor()
+	serviceinstanceDescDirty := serviceinstanceFields[12].Descriptor()
 	// serviceinstance.DefaultDirty holds the default value on creation for the dirty field.
 	serviceinstance.DefaultDirty = serviceinstanceDescDirty.Default.(bool)
 	// serviceinstanceDescID is the schema descriptor for id field.

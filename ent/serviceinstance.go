@@ -49,6 +49,8 @@ type ServiceInstance struct {
 	Settings spec.Settings `json:"settings,omitempty"`
 	// replicas that should run
 	ReplicaCount int `json:"replica_count,omitempty"`
+	// the same of its processes, where a person scaled them
+	ProcessReplicas map[string]int `json:"process_replicas,omitempty"`
 	// a person stopped it
 	Stopped bool `json:"stopped,omitempty"`
 	// Deleting holds the value of the "deleting" field.
@@ -164,7 +166,7 @@ func (*ServiceInstance) scanValues(columns []string) ([]any, error) {
 	values := make([]any, len(columns))
 	for i := range columns {
 		switch columns[i] {
-		case serviceinstance.FieldSettings:
+		case serviceinstance.FieldSettings, serviceinstance.FieldProcessReplicas:
 			values[i] = new([]byte)
 		case serviceinstance.FieldStopped, serviceinstance.FieldDeleting, serviceinstance.FieldDirty:
 			values[i] = new(sql.NullBool)
@@ -274,6 +276,14 @@ func (_m *ServiceInstance) assignValues(columns []string, values []any) error {
 				return fmt.Errorf("unexpected type %T for field replica_count", values[i])
 			} else if value.Valid {
 				_m.ReplicaCount = int(value.Int64)
+			}
+		case serviceinstance.FieldProcessReplicas:
+			if value, ok := values[i].(*[]byte); !ok {
+				return fmt.Errorf("unexpected type %T for field process_replicas", values[i])
+			} else if value != nil && len(*value) > 0 {
+				if err := json.Unmarshal(*value, &_m.ProcessReplicas); err != nil {
+					return fmt.Errorf("unmarshal field process_replicas: %w", err)
+				}
 			}
 		case serviceinstance.FieldStopped:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -427,6 +437,9 @@ func (_m *ServiceInstance) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("replica_count=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ReplicaCount))
+	builder.WriteString(", ")
+	builder.WriteString("process_replicas=")
+	builder.WriteString(fmt.Sprintf("%v", _m.ProcessReplicas))
 	builder.WriteString(", ")
 	builder.WriteString("stopped=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Stopped))

@@ -179,6 +179,12 @@ func (_c *ServiceInstanceCreate) SetNillableReplicaCount(v *int) *ServiceInstanc
 	return _c
 }
 
+// SetProcessReplicas sets the "process_replicas" field.
+func (_c *ServiceInstanceCreate) SetProcessReplicas(v map[string]int) *ServiceInstanceCreate {
+	_c.mutation.SetProcessReplicas(v)
+	return _c
+}
+
 // SetStopped sets the "stopped" field.
 func (_c *ServiceInstanceCreate) SetStopped(v bool) *ServiceInstanceCreate {
 	_c.mutation.SetStopped(v)
@@ -619,6 +625,10 @@ func (_c *ServiceInstanceCreate) createSpec() (*ServiceInstance, *sqlgraph.Creat
 	if value, ok := _c.mutation.ReplicaCount(); ok {
 		_spec.SetField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
 		_node.ReplicaCount = value
+	}
+	if value, ok := _c.mutation.ProcessReplicas(); ok {
+		_spec.SetField(serviceinstance.FieldProcessReplicas, field.TypeJSON, value)
+		_node.ProcessReplicas = value
 	}
 	if value, ok := _c.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

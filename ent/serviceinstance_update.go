@@ -194,6 +194,18 @@ func (_u *ServiceInstanceUpdate) AddReplicaCount(v int) *ServiceInstanceUpdate {
 	return _u
 }
 
+// SetProcessReplicas sets the "process_replicas" field.
+func (_u *ServiceInstanceUpdate) SetProcessReplicas(v map[string]int) *ServiceInstanceUpdate {
+	_u.mutation.SetProcessReplicas(v)
+	return _u
+}
+
+// ClearProcessReplicas clears the value of the "process_replicas" field.
+func (_u *ServiceInstanceUpdate) ClearProcessReplicas() *ServiceInstanceUpdate {
+	_u.mutation.ClearProcessReplicas()
+	return _u
+}
+
 // SetStopped sets the "stopped" field.
 func (_u *ServiceInstanceUpdate) SetStopped(v bool) *ServiceInstanceUpdate {
 	_u.mutation.SetStopped(v)
@@ -570,6 +582,12 @@ func (_u *ServiceInstanceUpdate) sqlSave(ctx context.Context) (_node int, err er
 	}
 	if value, ok := _u.mutation.AddedReplicaCount(); ok {
 		_spec.AddField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ProcessReplicas(); ok {
+		_spec.SetField(serviceinstance.FieldProcessReplicas, field.TypeJSON, value)
+	}
+	if _u.mutation.ProcessReplicasCleared() {
+		_spec.ClearField(serviceinstance.FieldProcessReplicas, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)
@@ -955,6 +973,18 @@ func (_u *ServiceInstanceUpdateOne) SetNillableReplicaCount(v *int) *ServiceInst
 // AddReplicaCount adds value to the "replica_count" field.
 func (_u *ServiceInstanceUpdateOne) AddReplicaCount(v int) *ServiceInstanceUpdateOne {
 	_u.mutation.AddReplicaCount(v)
+	return _u
+}
+
+// SetProcessReplicas sets the "process_replicas" field.
+func (_u *ServiceInstanceUpdateOne) SetProcessReplicas(v map[string]int) *ServiceInstanceUpdateOne {
+	_u.mutation.SetProcessReplicas(v)
+	return _u
+}
+
+// ClearProcessReplicas clears the value of the "process_replicas" field.
+func (_u *ServiceInstanceUpdateOne) ClearProcessReplicas() *ServiceInstanceUpdateOne {
+	_u.mutation.ClearProcessReplicas()
 	return _u
 }
 
@@ -1364,6 +1394,12 @@ func (_u *ServiceInstanceUpdateOne) sqlSave(ctx context.Context) (_node *Service
 	}
 	if value, ok := _u.mutation.AddedReplicaCount(); ok {
 		_spec.AddField(serviceinstance.FieldReplicaCount, field.TypeInt, value)
+	}
+	if value, ok := _u.mutation.ProcessReplicas(); ok {
+		_spec.SetField(serviceinstance.FieldProcessReplicas, field.TypeJSON, value)
+	}
+	if _u.mutation.ProcessReplicasCleared() {
+		_spec.ClearField(serviceinstance.FieldProcessReplicas, field.TypeJSON)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

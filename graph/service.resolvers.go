@@ -59,7 +59,7 @@ func (r *mutationResolver) DeleteService(ctx context.Context, input model.Delete
 }
 
 func (r *mutationResolver) ScaleService(ctx context.Context, input model.ScaleServiceInput) (*model.ScaleServicePayload, error) {
-	i, err := r.Deployments.Scale(ctx, input.ServiceInstanceID, input.Replicas)
+	i, err := r.Deployments.Scale(ctx, input.ServiceInstanceID, or(input.Process), input.Replicas)
 	return &model.ScaleServicePayload{ClientMutationID: input.ClientMutationID, Instance: i}, err
 }
 
@@ -84,6 +84,10 @@ func (r *queryResolver) Service(ctx context.Context, workspace string, project s
 
 func (r *replicaResolver) Deployment(ctx context.Context, obj *ent.Replica) (*ent.Deployment, error) {
 	return load(ctx).deployment.Load(ctx, obj.DeploymentID)
+}
+
+func (r *replicaResolver) Process(ctx context.Context, obj *ent.Replica) (*string, error) {
+	return ptr(obj.Process), nil
 }
 
 func (r *routeResolver) Environment(ctx context.Context, obj *ent.Route) (*ent.Environment, error) {

@@ -81,7 +81,7 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 		Builder: s.Builder, Language: ptr(s.Language), LanguageVersion: ptr(s.LanguageVersion), InstallCommand: ptr(s.InstallCommand),
 		BuildCommand: ptr(s.BuildCommand), OutputDirectory: ptr(s.OutputDirectory), Packages: append([]string{}, s.Packages...),
 		DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
-		PreDeployCommand: append([]string{}, s.PreDeployCommand...), StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
+		PreDeployCommand: append([]string{}, s.PreDeployCommand...), Processes: processesOf(i), StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
 		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
 		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
 		HealthCheck: &model.HealthCheck{
@@ -89,6 +89,18 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 			Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, HealthyThreshold: h.HealthyThreshold,
 		},
 	}, nil
+}
+
+// processesOf shows the processes of an instance's settings, as they are scaled.
+func processesOf(i *ent.ServiceInstance) []*spec.Process {
+	out := make([]*spec.Process, len(i.Settings.Processes))
+	for n, p := range i.Settings.Processes {
+		if count, scaled := i.ProcessReplicas[p.Name]; scaled {
+			p.Replicas = count
+		}
+		out[n] = &p
+	}
+	return out
 }
 
 // patch returns what an input changes of settings: absent keeps, null resets.
@@ -110,6 +122,12 @@ func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 		set(&s.RestartPolicy, in.RestartPolicy)
 		set(&s.RestartMaxRetries, in.RestartMaxRetries)
 		set(&s.DrainTimeout, in.DrainTimeout)
+		if list, said := in.Processes.ValueOK(); said {
+			s.Processes = nil
+			for _, p := range list {
+				s.Processes = append(s.Processes, *p)
+			}
+		}
 		if words, said := in.PreDeployCommand.ValueOK(); said {
 			s.PreDeployCommand = append([]string(nil), words...)
 		}

@@ -220,7 +220,23 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if result.CacheHit {
 		detail = "nothing changed: all from cache"
 	}
-	return w.haveImage(ctx, c, spec.ImageRef{Reference: result.Reference, PreDeploy: req.Plan.PreDeploy}, image, detail)
+	return w.haveImage(ctx, c, spec.ImageRef{Reference: result.Reference, PreDeploy: req.Plan.PreDeploy, Processes: besides(req.Plan)}, image, detail)
+}
+
+// besides are the processes of a plan that the image does not start by itself.
+// Where none is called web, it starts the first.
+func besides(p build.Plan) []spec.ImageProcess {
+	main := slices.IndexFunc(p.Processes, func(one build.Process) bool { return one.Name == spec.MainProcess })
+	if main < 0 {
+		main = slices.IndexFunc(p.Processes, func(one build.Process) bool { return one.Command == p.Start })
+	}
+	var out []spec.ImageProcess
+	for n, one := range p.Processes {
+		if n != main && len(out) < spec.MaxProcesses {
+			out = append(out, spec.ImageProcess{Name: one.Name, Argv: one.Argv})
+		}
+	}
+	return out
 }
 
 // dropEarlier removes the image that an attempt made which was cut short: the

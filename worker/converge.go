@@ -43,7 +43,11 @@ func (w *Worker) Converge(ctx context.Context, id string) error {
 }
 
 func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
-	slots := make([][]*ent.Replica, work.Wanted())
+	shares := work.Shares()
+	slots := make(map[string][][]*ent.Replica, len(shares))
+	for _, share := range shares {
+		slots[share.Process] = make([][]*ent.Replica, share.Replicas)
+	}
 	for _, r := range work.Replicas {
 		d := r.Edges.Deployment
 		switch {
@@ -51,27 +55,33 @@ func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
 			w.retireBeside(r)
 		case !d.IsActive && d.Status != lifecycle.Completed:
 			// its deployment is at work on it
-		case !d.IsActive || r.Slot >= len(slots):
+		case !d.IsActive || r.Slot >= len(slots[r.Process]):
 			if err := w.discharge(ctx, work.Fence(), r); err != nil {
 				return err
 			}
 		default:
-			slots[r.Slot] = append(slots[r.Slot], r)
+			in := slots[r.Process]
+			in[r.Slot] = append(in[r.Slot], r)
 		}
 	}
-	if len(slots) == 0 {
+	if len(shares) == 0 {
 		return nil
 	}
 	set, err := w.replicaSet(ctx, work.Active)
 	if err != nil {
 		return err
 	}
-	replacing := slices.ContainsFunc(slots, func(in []*ent.Replica) bool { return len(in) > 1 })
+	replacing := false
+	for _, of := range slots {
+		replacing = replacing || slices.ContainsFunc(of, func(in []*ent.Replica) bool { return len(in) > 1 })
+	}
 	var errs []error
-	for slot, in := range slots {
-		younger, err := w.passSlot(ctx, work, set, slot, in, !replacing)
-		replacing = replacing || younger
-		errs = append(errs, err)
+	for _, share := range shares {
+		for slot, in := range slots[share.Process] {
+			younger, err := w.passSlot(ctx, work, set, place{share.Process, slot}, in, !replacing)
+			replacing = replacing || younger
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -79,7 +89,7 @@ func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
 // passSlot cares for one slot. in are its replicas, oldest first. It reports
 // whether it began to replace one, which only mayReplace allows: one slot at a
 // time.
-func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSet, slot int, in []*ent.Replica, mayReplace bool) (replacing bool, err error) {
+func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSet, at place, in []*ent.Replica, mayReplace bool) (replacing bool, err error) {
 	for _, r := range in {
 		if err := w.observe(ctx, work.Fence(), set, r); err != nil {
 			return false, fmt.Errorf("replica %s: %w", r.ID, err)
@@ -98,7 +108,7 @@ func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSe
 			return len(in) > 1, nil
 		}
 	}
-	r, err := w.Deploy.AddReplica(ctx, work.Fence(), work.Active, slot)
+	r, err := w.Deploy.AddReplica(ctx, work.Fence(), work.Active, at.process, at.slot)
 	if err != nil {
 		return false, err
 	}
@@ -179,7 +189,7 @@ func (w *Worker) succeed(ctx context.Context, f deploy.Fence, set *replicaSet, r
 	if err := w.discharge(ctx, f, r); err != nil {
 		return err
 	}
-	successor, err := w.Deploy.AddReplica(ctx, f, set.deployment, r.Slot)
+	successor, err := w.Deploy.AddReplica(ctx, f, set.deployment, r.Process, r.Slot)
 	if err != nil {
 		return err
 	}
@@ -211,7 +221,7 @@ func (w *Worker) revive(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 		if err != nil {
 			return err
 		}
-		w.Recorder.Say(ctx, set.deployment, lifecycle.Warning, fmt.Sprintf("Replica %d ended with exit code %d.", r.Slot, c.ExitCode))
+		w.Recorder.Say(ctx, set.deployment, lifecycle.Warning, fmt.Sprintf("%s ended with exit code %d.", deploy.ReplicaName(r), c.ExitCode))
 	}
 	if r.Status == lifecycle.ReplicaExited && !r.Replace || r.DueAt > now {
 		return nil

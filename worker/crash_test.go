@@ -334,6 +334,34 @@ func stories() []story {
 			ended: (*stage).settled,
 			check: func(s *stage) { s.running(s.instance, s.house.instance(s.instance).ReplicaCount) },
 		},
+		{
+			name: "a deployment with a process beside it, which is scaled", serves: true,
+			begin: func(s *stage) {
+				_, err := s.projects.UpdateInstance(s.ctx, project.ChangeInstance{ID: s.instance.ID, Apply: func(now spec.Settings) spec.Settings {
+					now.Processes = []spec.Process{{Name: "worker", Command: runnertest.FakeProgram, Replicas: 1}}
+					return now
+				}})
+				if err != nil {
+					s.t.Fatal(err)
+				}
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+			},
+			during: func(s *stage) {
+				if s.asked || s.house.row(s.row.ID).Status != lifecycle.Finalizing && !s.completed() {
+					return
+				}
+				s.asked = true
+				n := 2 - s.n%2
+				if _, err := s.verbs.Scale(s.ctx, s.instance.ID, "worker", n); err != nil {
+					s.t.Fatal(err)
+				}
+			},
+			ended: func(s *stage) bool { return s.asked && s.completed() && s.settled() },
+			check: func(s *stage) {
+				s.running(s.instance, 3-s.n%2)
+				s.serves(s.instance, s.version)
+			},
+		},
 		operates("a restart", true, func(s *stage) (*ent.Operation, error) { return s.verbs.Restart(s.ctx, s.instance.ID, "") }, runs(1)),
 		operates("a stop, and a start the next time", false, func(s *stage) (*ent.Operation, error) {
 			if s.house.instance(s.instance).Stopped {

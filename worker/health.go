@@ -28,6 +28,7 @@ const (
 
 // endedError is a replica that ended by itself.
 type endedError struct {
+	process   string // "": the service itself
 	slot      int
 	container runner.Container
 	excerpt   []lifecycle.ExcerptLine
@@ -45,15 +46,19 @@ func (e *endedError) cannotStart() bool {
 func (e *endedError) again() bool { return !e.cannotStart() && !e.container.OOMKilled }
 
 func (e *endedError) sentence() string {
+	who, command := "The application", "The start command"
+	if e.process != "" {
+		who, command = "The process "+e.process, "The command of the process "+e.process
+	}
 	switch c := e.container; {
 	case c.OOMKilled:
-		return "The application ran out of memory and was killed."
+		return who + " ran out of memory and was killed."
 	case c.ExitCode == 127:
-		return "The start command was not found in the image."
+		return command + " was not found in the image."
 	case c.ExitCode == 126:
-		return "The start command cannot be executed."
+		return command + " cannot be executed."
 	default:
-		return fmt.Sprintf("The application ended with exit code %d before it was healthy.", c.ExitCode)
+		return fmt.Sprintf("%s ended with exit code %d before it was healthy.", who, c.ExitCode)
 	}
 }
 
@@ -83,6 +88,7 @@ func (e *endedError) Unwrap() error {
 // with an *endedError if the replica ends, and with what the check found if
 // the start period passes.
 func (w *Worker) untilWell(ctx context.Context, set *replicaSet, r *ent.Replica) error {
+	set = set.of(r)
 	h := set.settings.HealthCheck
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(context.Canceled)
@@ -135,11 +141,12 @@ func (w *Worker) ended(ctx context.Context, r *ent.Replica, c runner.Container) 
 	if err := w.Recorder.wait(recorded, r.ID); err != nil {
 		w.Log.InfoContext(ctx, "the excerpt may lack the last lines", "replica", r.ID, "err", err)
 	}
-	return &endedError{slot: r.Slot, container: c, excerpt: w.Recorder.Tail(ctx, printerOf(r), lifecycle.ExcerptLines)}
+	return &endedError{process: r.Process, slot: r.Slot, container: c, excerpt: w.Recorder.Tail(ctx, printerOf(r), lifecycle.ExcerptLines)}
 }
 
 // ask puts the health check to a replica once.
 func (w *Worker) ask(ctx context.Context, set *replicaSet, r *ent.Replica) error {
+	set = set.of(r)
 	h := set.settings.HealthCheck
 	if h.Kind == spec.CheckCommand {
 		ctx, cancel := context.WithTimeout(ctx, h.Timeout)
@@ -176,6 +183,7 @@ func (w *Worker) ask(ctx context.Context, set *replicaSet, r *ent.Replica) error
 
 // unwell says to the user what the health check found to the end.
 func (w *Worker) unwell(ctx context.Context, set *replicaSet, r *ent.Replica, err error) error {
+	set = set.of(r)
 	h := set.settings.HealthCheck
 	code := fault.AppUnhealthy
 	message := fmt.Sprintf("The application was not healthy within %s", h.StartPeriod)

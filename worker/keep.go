@@ -121,6 +121,7 @@ func (k *keepers) beside(key string, do func(context.Context)) {
 }
 
 func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *ent.Replica) {
+	set = set.of(r)
 	if r.Status == lifecycle.ReplicaStarting {
 		err := k.w.untilWell(ctx, set, r)
 		if ctx.Err() != nil {

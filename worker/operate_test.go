@@ -17,7 +17,7 @@ import (
 
 func (h *house) scale(i *ent.ServiceInstance, n int) {
 	h.t.Helper()
-	if _, err := h.verbs.Scale(h.ctx, i.ID, n); err != nil {
+	if _, err := h.verbs.Scale(h.ctx, i.ID, "", n); err != nil {
 		h.t.Fatal(err)
 	}
 }

@@ -22,7 +22,7 @@ var errLost = errors.New("worker: the container was lost")
 // create makes the container of a replica, or finds it. It fails with errLost,
 // and has made one that must go, if the replica had another one.
 func (w *Worker) create(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	s := set.spec
+	s := set.of(r).spec
 	s.Name, s.ReplicaID, s.Epoch = r.ContainerName, r.ID, f.Epoch()
 	container, err := w.Runner.Create(ctx, s)
 	if errors.Is(err, runner.ErrStale) {

@@ -6,7 +6,9 @@ import (
 	"path/filepath"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
 )
@@ -31,8 +33,15 @@ func (s *stage) settled() bool {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i := s.house.instance(s.instance)
-	return settling.Left == 0 && settling.Done == i.ReplicaCount && !i.Dirty
+	i, wanted := s.house.instance(s.instance), 0
+	active, err := s.db.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(s.ctx)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, share := range deploy.Shares(i, active) {
+		wanted += share.Replicas
+	}
+	return settling.Left == 0 && settling.Done == wanted && !i.Dirty
 }
 
 // again makes and deploys another service, for a story that takes it away.

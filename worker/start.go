@@ -107,29 +107,37 @@ func (w *Worker) createAll(ctx context.Context, c *deploy.Claim, set *replicaSet
 	}
 }
 
+// place is a slot of a process.
+type place struct {
+	process string
+	slot    int
+}
+
 // fillSlots returns a replica for each slot, making those that are missing.
 func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica, error) {
 	have, err := w.Deploy.ReplicasOf(ctx, c.ID)
 	if err != nil {
 		return nil, err
 	}
-	count, err := w.Deploy.WantedReplicas(ctx, c.Row.InstanceID)
+	shares, err := w.Deploy.SharesOf(ctx, c.Row)
 	if err != nil {
 		return nil, err
 	}
-	bySlot := make(map[int]*ent.Replica, count)
+	there := make(map[place]*ent.Replica, len(have))
 	for _, r := range have {
-		bySlot[r.Slot] = r
+		there[place{r.Process, r.Slot}] = r
 	}
-	out := make([]*ent.Replica, 0, count)
-	for slot := range count {
-		r := bySlot[slot]
-		if r == nil {
-			if r, err = w.Deploy.AddReplica(ctx, c.Fence(), c.Row, slot); err != nil {
-				return nil, err
+	var out []*ent.Replica
+	for _, share := range shares {
+		for slot := range share.Replicas {
+			r := there[place{share.Process, slot}]
+			if r == nil {
+				if r, err = w.Deploy.AddReplica(ctx, c.Fence(), c.Row, share.Process, slot); err != nil {
+					return nil, err
+				}
 			}
+			out = append(out, r)
 		}
-		out = append(out, r)
 	}
 	return out, nil
 }
@@ -142,6 +150,30 @@ type replicaSet struct {
 	port       int // 0: it listens nowhere
 	spec       runner.Spec
 	secrets    []string
+	beside     map[string]*replicaSet // of its processes, by name
+}
+
+// of is what a replica of the set is made of: that of its process. Nothing is
+// sent to a process beside the service, and nobody asks it: it is well as long
+// as it runs.
+func (s *replicaSet) of(r *ent.Replica) *replicaSet {
+	if other := s.beside[r.Process]; other != nil {
+		return other
+	}
+	return s
+}
+
+// addProcesses makes the sets of the processes beside the service.
+func (s *replicaSet) addProcesses() {
+	s.beside = map[string]*replicaSet{}
+	for _, run := range s.deployment.Settings.Runs(s.deployment.Image) {
+		one := *s
+		one.port, one.spec.Port, one.spec.Command = 0, 0, run.Argv
+		asked := *s.settings.HealthCheck
+		asked.Kind = spec.CheckNone
+		one.settings.HealthCheck = &asked
+		s.beside[run.Name] = &one
+	}
 }
 
 // replicaSet collects what the containers of a deployment are made of.
@@ -174,6 +206,7 @@ func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet
 		Image: d.Image.ID, Command: command, Env: env.Values, Port: set.port, Network: network.Name,
 		Memory: s.Resources.MemoryBytes, CPUMillis: s.Resources.CPUMillis, Names: w.Router.NameServers(d.EnvironmentID, network),
 	}
+	set.addProcesses()
 	return set, nil
 }
 

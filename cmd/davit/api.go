@@ -76,6 +76,7 @@ type (
 		URL string `json:"url"`
 	}
 	replicaView struct {
+		Process  *string                 `json:"process,omitempty"`
 		Status   lifecycle.ReplicaStatus `json:"status"`
 		Health   lifecycle.Health        `json:"health"`
 		Restarts int                     `json:"restarts"`
@@ -97,7 +98,7 @@ const (
 	instanceFields = `id status health stateReason service{id name slug project{id name slug}} environment{id name slug} routes{url}
 		activeDeployment{id number status conclusion url isActive message bundle{digest files sizeBytes}}
 		latestDeployment{id number status conclusion url isActive message ` + failureFields + `}
-		replicas{status health restarts}`
+		replicas{process status health restarts}`
 )
 
 // loadInstance asks for an instance by its id.

@@ -133,13 +133,17 @@ func (p *linePrinter) replica(ctx context.Context, id *string) string {
 	}
 	var out struct {
 		Node struct {
+			Process    *string
 			Slot       int
 			Deployment struct{ Number int }
 		}
 	}
-	err := p.c.Do(ctx, `query($id:ID!){node(id:$id){... on Replica{slot deployment{number}}}}`, client.Variables{"id": *id}, &out)
+	err := p.c.Do(ctx, `query($id:ID!){node(id:$id){... on Replica{process slot deployment{number}}}}`, client.Variables{"id": *id}, &out)
 	if err == nil {
 		name = fmt.Sprintf("#%d/%d", out.Node.Deployment.Number, out.Node.Slot)
+		if out.Node.Process != nil {
+			name = fmt.Sprintf("#%d/%s.%d", out.Node.Deployment.Number, plain(*out.Node.Process), out.Node.Slot)
+		}
 	}
 	p.names[*id] = name
 	return name
@@ -227,9 +231,13 @@ func (w *logWish) aimAtReplica(ctx context.Context, c *client.Client, l link) er
 	} else {
 		slot = of
 	}
+	process := ""
+	if dot := strings.LastIndexByte(slot, '.'); dot > 0 {
+		process, slot = slot[:dot], slot[dot+1:]
+	}
 	number, err := strconv.Atoi(slot)
 	if err != nil {
-		return fault.New(fault.Invalid, "--replica is a number such as 0, or with its deployment 3/0, or an id, not %q.", w.replica)
+		return fault.New(fault.Invalid, "--replica is a number such as 0, with its process worker.0, with its deployment 3/0 or 3/worker.0, or an id, not %q.", w.replica)
 	}
 	d, err := pick(ctx, c, l, args, serving, "The service is not deployed yet.")
 	if err != nil {
@@ -238,22 +246,23 @@ func (w *logWish) aimAtReplica(ctx context.Context, c *client.Client, l link) er
 	var out struct {
 		Deployment struct {
 			Replicas []struct {
-				ID   string
-				Slot int
+				ID      string
+				Process string
+				Slot    int
 			}
 		}
 	}
-	if err := c.Do(ctx, `query($id:ID!){deployment(id:$id){replicas{id slot}}}`, client.Variables{"id": d.ID}, &out); err != nil {
+	if err := c.Do(ctx, `query($id:ID!){deployment(id:$id){replicas{id process slot}}}`, client.Variables{"id": d.ID}, &out); err != nil {
 		return err
 	}
 	found := ""
 	for _, r := range out.Deployment.Replicas {
-		if r.Slot == number { // of several that had a number the newest, whose id is the highest
+		if r.Slot == number && r.Process == process { // of several that had a number the newest, whose id is the highest
 			found = max(found, r.ID)
 		}
 	}
 	if found == "" {
-		return fault.New(fault.NotFound, "Deployment #%d has no replica %d.", d.Number, number).WithHint("They are counted from 0.")
+		return fault.New(fault.NotFound, "Deployment #%d has no replica %s.", d.Number, w.replica).WithHint("They are counted from 0; those of processes beside the service are called worker.0.")
 	}
 	w.filter["replicaId"] = found
 	return nil

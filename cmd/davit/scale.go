@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +15,7 @@ import (
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // scaleLimit is how long replicas may take to run.
@@ -22,15 +25,16 @@ func scaleCommand(getenv func(string) string) *cobra.Command {
 	var s *session
 	var detach bool
 	cmd := &cobra.Command{
-		Use: "scale N", Short: "Change how many replicas run", Args: cobra.ExactArgs(1),
-		Long:    "Changes how many replicas run, and waits until so many do, at most five minutes.",
-		Example: "  davit scale 3\n  davit scale 1 --detach",
+		Use: "scale N | NAME=N...", Short: "Change how many replicas run", Args: cobra.MinimumNArgs(1),
+		Long: "Changes how many replicas run, of the service itself (web) and of the processes beside it, and\n" +
+			"waits until so many do, at most five minutes.",
+		Example: "  davit scale 3\n  davit scale web=2 worker=4\n  davit scale 1 --detach",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			n, err := strconv.Atoi(args[0])
+			wish, err := parseScale(args)
 			if err != nil {
-				return fault.New(fault.Invalid, "%q is no number of replicas.", args[0])
+				return err
 			}
-			return s.scale(cmd, n, detach)
+			return s.scale(cmd, wish, detach)
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
@@ -38,26 +42,67 @@ func scaleCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-func (s *session) scale(cmd *cobra.Command, n int, detach bool) error {
+// share is how many replicas of a process are wanted.
+type share struct {
+	process string
+	n       int
+}
+
+func parseScale(args []string) ([]share, error) {
+	var out []share
+	for _, arg := range args {
+		name, number, named := strings.Cut(arg, "=")
+		if !named {
+			name, number = spec.MainProcess, arg
+		}
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return nil, fault.New(fault.Invalid, "%q is no number of replicas.", number)
+		}
+		if slices.ContainsFunc(out, func(s share) bool { return s.process == name }) {
+			return nil, fault.New(fault.Invalid, "%s is scaled twice.", name)
+		}
+		out = append(out, share{name, n})
+	}
+	return out, nil
+}
+
+// words say what is wanted, as in "2 replicas" or "web 2, worker 4".
+func words(wish []share) string {
+	if len(wish) == 1 && wish[0].process == spec.MainProcess {
+		return counted(wish[0].n, "replica", "replicas")
+	}
+	var parts []string
+	for _, w := range wish {
+		parts = append(parts, fmt.Sprintf("%s of %s", counted(w.n, "replica", "replicas"), w.process))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func (s *session) scale(cmd *cobra.Command, wish []share, detach bool) error {
 	c, l, err := s.link()
 	if err != nil {
 		return err
 	}
-	var done struct {
-		ScaleService struct{ Instance instanceView }
+	var i instanceView
+	for _, w := range wish {
+		var done struct {
+			ScaleService struct{ Instance instanceView }
+		}
+		err = c.Do(cmd.Context(), `mutation($id:ID!,$p:String,$n:Int!){scaleService(input:{serviceInstanceId:$id,process:$p,replicas:$n}){instance{`+instanceFields+`}}}`,
+			client.Variables{"id": l.InstanceID, "p": w.process, "n": w.n}, &done)
+		if err != nil {
+			return err
+		}
+		i = done.ScaleService.Instance
 	}
-	err = c.Do(cmd.Context(), `mutation($id:ID!,$n:Int!){scaleService(input:{serviceInstanceId:$id,replicas:$n}){instance{`+instanceFields+`}}}`,
-		client.Variables{"id": l.InstanceID, "n": n}, &done)
-	if err != nil {
-		return err
-	}
-	i, out := done.ScaleService.Instance, cmd.OutOrStdout()
+	out := cmd.OutOrStdout()
 	runs := i.ActiveDeployment != nil && i.Status != lifecycle.InstanceStopped
 	if runs && !detach {
-		stop := s.waiting(out, fmt.Sprintf("scaling to %s", counted(n, "replica", "replicas")))
+		stop := s.waiting(out, "scaling to "+words(wish))
 		ctx, cancel := context.WithTimeoutCause(cmd.Context(), scaleLimit,
 			fault.New(fault.DeadlineExceeded, "Not so many replicas run after %s.", scaleLimit).WithHint("\"davit status\" and \"davit logs\" say why."))
-		i, err = awaitReplicas(ctx, c, l.InstanceID, n)
+		i, err = awaitReplicas(ctx, c, l.InstanceID, wish)
 		cancel()
 		stop()
 		if err != nil && cmd.Context().Err() != nil {
@@ -71,19 +116,20 @@ func (s *session) scale(cmd *cobra.Command, n int, detach bool) error {
 	case s.json:
 		return s.emit(out, i)
 	case !runs:
-		fmt.Fprintf(out, "Service %s is to run %s once it is deployed and started.\n", name, counted(n, "replica", "replicas"))
+		fmt.Fprintf(out, "Service %s is to run %s once it is deployed and started.\n", name, words(wish))
 	case detach:
-		fmt.Fprintf(out, "Service %s is to run %s; \"davit status\" shows how far it is.\n", name, counted(n, "replica", "replicas"))
+		fmt.Fprintf(out, "Service %s is to run %s; \"davit status\" shows how far it is.\n", name, words(wish))
 	default:
-		fmt.Fprintf(out, "Service %s runs %s.\n", name, counted(n, "replica", "replicas"))
+		fmt.Fprintf(out, "Service %s runs %s.\n", name, words(wish))
 	}
 	return nil
 }
 
 var errReached = errors.New("reached")
 
-// awaitReplicas waits until n replicas of an instance run and no others.
-func awaitReplicas(ctx context.Context, c *client.Client, id string, n int) (instanceView, error) {
+// awaitReplicas waits until as many replicas of an instance run as are wanted,
+// and no others of their processes.
+func awaitReplicas(ctx context.Context, c *client.Client, id string, wish []share) (instanceView, error) {
 	var last instanceView
 	err := c.Subscribe(ctx, `subscription($id:ID!){serviceInstanceUpdated(id:$id){`+instanceFields+`}}`,
 		func() client.Variables { return client.Variables{"id": id} },
@@ -93,7 +139,13 @@ func awaitReplicas(ctx context.Context, c *client.Client, id string, n int) (ins
 				return err
 			}
 			last = out.ServiceInstanceUpdated
-			if running, _ := runningOf(last); running == n && last.Status == lifecycle.InstanceRunning {
+			count := runningOf(last)
+			for _, w := range wish {
+				if count[w.process] != (replicasOf{w.n, w.n}) {
+					return nil
+				}
+			}
+			if last.Status == lifecycle.InstanceRunning {
 				return errReached
 			}
 			return nil

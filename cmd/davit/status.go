@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 func statusCommand(getenv func(string) string) *cobra.Command {
@@ -79,29 +83,57 @@ func statusOf(d deploymentView) string {
 	return string(d.Status)
 }
 
+// replicaCount says how many replicas run, of each process where there are
+// several.
 func replicaCount(i instanceView) string {
 	if i.ActiveDeployment != nil && i.ActiveDeployment.Bundle != nil {
 		return "static"
 	}
-	running, all := runningOf(i)
-	if all == 0 {
+	count := runningOf(i)
+	if len(count) == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%d of %d run", running, all)
+	parts := make([]string, 0, len(count))
+	for _, name := range slices.SortedFunc(maps.Keys(count), mainFirst) {
+		text := fmt.Sprintf("%d of %d run", count[name].running, count[name].all)
+		if len(count) > 1 {
+			text = name + " " + text
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
 }
 
-// runningOf counts the replicas that run, and all that are there.
-func runningOf(i instanceView) (running, all int) {
+// mainFirst orders the names of processes.
+func mainFirst(a, b string) int {
+	if (a == spec.MainProcess) != (b == spec.MainProcess) {
+		return map[bool]int{true: -1, false: 1}[a == spec.MainProcess]
+	}
+	return strings.Compare(a, b)
+}
+
+// replicasOf is how many replicas of a process run, and how many are there.
+type replicasOf struct{ running, all int }
+
+// runningOf counts the replicas of an instance by process.
+func runningOf(i instanceView) map[string]replicasOf {
+	count := map[string]replicasOf{}
 	for _, r := range i.Replicas {
 		if r.Status == lifecycle.ReplicaRemoved {
 			continue
 		}
-		all++
-		if r.Status == lifecycle.ReplicaRunning {
-			running++
+		name := spec.MainProcess
+		if r.Process != nil {
+			name = plain(*r.Process)
 		}
+		n := count[name]
+		n.all++
+		if r.Status == lifecycle.ReplicaRunning {
+			n.running++
+		}
+		count[name] = n
 	}
-	return running, all
+	return count
 }
 
 func psCommand(getenv func(string) string) *cobra.Command {
@@ -148,7 +180,7 @@ func eachInstance(ctx context.Context, c *client.Client, workspace string, fn fu
 		}
 		const fields = `instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
 			routes{url} activeDeployment{id number status conclusion url isActive bundle{digest files sizeBytes}}
-			latestDeployment{id number status conclusion url isActive} replicas{status health restarts}}`
+			latestDeployment{id number status conclusion url isActive} replicas{process status health restarts}}`
 		return servicesOf(ctx, c, p.ID, fields, func(node json.RawMessage) error {
 			var svc struct{ Instances []instanceView }
 			if err := json.Unmarshal(node, &svc); err != nil {

@@ -678,6 +678,7 @@ var (
 		{Name: "id", Type: field.TypeString, Unique: true},
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "process", Type: field.TypeString, Default: ""},
 		{Name: "slot", Type: field.TypeInt},
 		{Name: "generation", Type: field.TypeInt},
 		{Name: "replace", Type: field.TypeBool, Default: false},
@@ -705,38 +706,38 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "replicas_deployments_replicas",
-				Columns:    []*schema.Column{ReplicasColumns[18]},
+				Columns:    []*schema.Column{ReplicasColumns[19]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "replicas_projects_replicas",
-				Columns:    []*schema.Column{ReplicasColumns[19]},
+				Columns:    []*schema.Column{ReplicasColumns[20]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "replicas_service_instances_replicas",
-				Columns:    []*schema.Column{ReplicasColumns[20]},
+				Columns:    []*schema.Column{ReplicasColumns[21]},
 				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 		},
 		Indexes: []*schema.Index{
 			{
-				Name:    "replica_deployment_id_slot_generation",
+				Name:    "replica_deployment_id_process_slot_generation",
 				Unique:  true,
-				Columns: []*schema.Column{ReplicasColumns[18], ReplicasColumns[3], ReplicasColumns[4]},
+				Columns: []*schema.Column{ReplicasColumns[19], ReplicasColumns[3], ReplicasColumns[4], ReplicasColumns[5]},
 			},
 			{
 				Name:    "replica_instance_id",
 				Unique:  false,
-				Columns: []*schema.Column{ReplicasColumns[20]},
+				Columns: []*schema.Column{ReplicasColumns[21]},
 			},
 			{
 				Name:    "replica_container_name",
 				Unique:  true,
-				Columns: []*schema.Column{ReplicasColumns[6]},
+				Columns: []*schema.Column{ReplicasColumns[7]},
 			},
 		},
 	}
@@ -843,6 +844,7 @@ var (
 		{Name: "due_at", Type: field.TypeInt64, Default: 0},
 		{Name: "settings", Type: field.TypeJSON},
 		{Name: "replica_count", Type: field.TypeInt, Default: 1},
+		{Name: "process_replicas", Type: field.TypeJSON, Nullable: true},
 		{Name: "stopped", Type: field.TypeBool, Default: false},
 		{Name: "deleting", Type: field.TypeBool, Default: false},
 		{Name: "last_number", Type: field.TypeInt, Default: 0},
@@ -862,19 +864,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "service_instances_environments_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[18]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[19]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_projects_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[19]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[20]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_services_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[20]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[21]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -888,17 +890,17 @@ var (
 			{
 				Name:    "serviceinstance_service_id_environment_id",
 				Unique:  true,
-				Columns: []*schema.Column{ServiceInstancesColumns[20], ServiceInstancesColumns[18]},
+				Columns: []*schema.Column{ServiceInstancesColumns[21], ServiceInstancesColumns[19]},
 			},
 			{
 				Name:    "serviceinstance_environment_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[18]},
+				Columns: []*schema.Column{ServiceInstancesColumns[19]},
 			},
 			{
 				Name:    "serviceinstance_project_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[19]},
+				Columns: []*schema.Column{ServiceInstancesColumns[20]},
 			},
 		},
 	}

@@ -26,6 +26,8 @@ const (
 	FieldInstanceID = "instance_id"
 	// FieldDeploymentID holds the string denoting the deployment_id field in the database.
 	FieldDeploymentID = "deployment_id"
+	// FieldProcess holds the string denoting the process field in the database.
+	FieldProcess = "process"
 	// FieldSlot holds the string denoting the slot field in the database.
 	FieldSlot = "slot"
 	// FieldGeneration holds the string denoting the generation field in the database.
@@ -95,6 +97,7 @@ var Columns = []string{
 	FieldProjectID,
 	FieldInstanceID,
 	FieldDeploymentID,
+	FieldProcess,
 	FieldSlot,
 	FieldGeneration,
 	FieldReplace,
@@ -129,6 +132,8 @@ var (
 	DefaultUpdatedAt func() time.Time
 	// UpdateDefaultUpdatedAt holds the default value on update for the "updated_at" field.
 	UpdateDefaultUpdatedAt func() time.Time
+	// DefaultProcess holds the default value on creation for the "process" field.
+	DefaultProcess string
 	// DefaultReplace holds the default value on creation for the "replace" field.
 	DefaultReplace bool
 	// DefaultRestarts holds the default value on creation for the "restarts" field.
@@ -198,6 +203,11 @@ func ByInstanceID(opts ...sql.OrderTermOption) OrderOption {
 // ByDeploymentID orders the results by the deployment_id field.
 func ByDeploymentID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldDeploymentID, opts...).ToFunc()
+}
+
+// ByProcess orders the results by the process field.
+func ByProcess(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldProcess, opts...).ToFunc()
 }
 
 // BySlot orders the results by the slot field.

@@ -91,6 +91,11 @@ func DeploymentID(v string) predicate.Replica {
 	return predicate.Replica(sql.FieldEQ(FieldDeploymentID, v))
 }
 
+// Process applies equality check predicate on the "process" field. It's identical to ProcessEQ.
+func Process(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldEQ(FieldProcess, v))
+}
+
 // Slot applies equality check predicate on the "slot" field. It's identical to SlotEQ.
 func Slot(v int) predicate.Replica {
 	return predicate.Replica(sql.FieldEQ(FieldSlot, v))
@@ -429,6 +434,71 @@ func DeploymentIDEqualFold(v string) predicate.Replica {
 // DeploymentIDContainsFold applies the ContainsFold predicate on the "deployment_id" field.
 func DeploymentIDContainsFold(v string) predicate.Replica {
 	return predicate.Replica(sql.FieldContainsFold(FieldDeploymentID, v))
+}
+
+// ProcessEQ applies the EQ predicate on the "process" field.
+func ProcessEQ(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldEQ(FieldProcess, v))
+}
+
+// ProcessNEQ applies the NEQ predicate on the "process" field.
+func ProcessNEQ(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldNEQ(FieldProcess, v))
+}
+
+// ProcessIn applies the In predicate on the "process" field.
+func ProcessIn(vs ...string) predicate.Replica {
+	return predicate.Replica(sql.FieldIn(FieldProcess, vs...))
+}
+
+// ProcessNotIn applies the NotIn predicate on the "process" field.
+func ProcessNotIn(vs ...string) predicate.Replica {
+	return predicate.Replica(sql.FieldNotIn(FieldProcess, vs...))
+}
+
+// ProcessGT applies the GT predicate on the "process" field.
+func ProcessGT(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldGT(FieldProcess, v))
+}
+
+// ProcessGTE applies the GTE predicate on the "process" field.
+func ProcessGTE(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldGTE(FieldProcess, v))
+}
+
+// ProcessLT applies the LT predicate on the "process" field.
+func ProcessLT(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldLT(FieldProcess, v))
+}
+
+// ProcessLTE applies the LTE predicate on the "process" field.
+func ProcessLTE(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldLTE(FieldProcess, v))
+}
+
+// ProcessContains applies the Contains predicate on the "process" field.
+func ProcessContains(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldContains(FieldProcess, v))
+}
+
+// ProcessHasPrefix applies the HasPrefix predicate on the "process" field.
+func ProcessHasPrefix(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldHasPrefix(FieldProcess, v))
+}
+
+// ProcessHasSuffix applies the HasSuffix predicate on the "process" field.
+func ProcessHasSuffix(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldHasSuffix(FieldProcess, v))
+}
+
+// ProcessEqualFold applies the EqualFold predicate on the "process" field.
+func ProcessEqualFold(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldEqualFold(FieldProcess, v))
+}
+
+// ProcessContainsFold applies the ContainsFold predicate on the "process" field.
+func ProcessContainsFold(v string) predicate.Replica {
+	return predicate.Replica(sql.FieldContainsFold(FieldProcess, v))
 }
 
 // SlotEQ applies the EQ predicate on the "slot" field.

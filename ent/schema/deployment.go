@@ -133,7 +133,8 @@ func (Replica) Fields() []ent.Field {
 		field.String("project_id").Immutable(),
 		field.String("instance_id").Immutable(),
 		field.String("deployment_id").Immutable(),
-		field.Int("slot").Immutable().Comment("0 … replica_count-1"),
+		field.String("process").Default("").Immutable().Comment("what it runs; empty: the service itself"),
+		field.Int("slot").Immutable().Comment("0 … of the replicas of its process"),
 		field.Int("generation").Immutable().Comment("rises with each replacement in the slot"),
 		field.Bool("replace").Default(false).Comment("to be drained once a younger one in the slot is healthy"),
 		field.String("container_name").Immutable(),
@@ -161,7 +162,7 @@ func (Replica) Edges() []ent.Edge {
 
 func (Replica) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("deployment_id", "slot", "generation").Unique(),
+		index.Fields("deployment_id", "process", "slot", "generation").Unique(),
 		index.Fields("instance_id"),
 		index.Fields("container_name").Unique(),
 	}

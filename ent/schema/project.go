@@ -160,6 +160,7 @@ func (ServiceInstance) Fields() []ent.Field {
 		field.String("environment_id").Immutable(),
 		field.JSON("settings", spec.Settings{}),
 		field.Int("replica_count").Default(1).Comment("replicas that should run"),
+		field.JSON("process_replicas", map[string]int{}).Optional().Comment("the same of its processes, where a person scaled them"),
 		field.Bool("stopped").Default(false).Comment("a person stopped it"),
 		field.Bool("deleting").Default(false),
 		field.Int("last_number").Default(0).Comment("number of the newest deployment"),

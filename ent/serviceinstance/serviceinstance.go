@@ -42,6 +42,8 @@ const (
 	FieldSettings = "settings"
 	// FieldReplicaCount holds the string denoting the replica_count field in the database.
 	FieldReplicaCount = "replica_count"
+	// FieldProcessReplicas holds the string denoting the process_replicas field in the database.
+	FieldProcessReplicas = "process_replicas"
 	// FieldStopped holds the string denoting the stopped field in the database.
 	FieldStopped = "stopped"
 	// FieldDeleting holds the string denoting the deleting field in the database.
@@ -139,6 +141,7 @@ var Columns = []string{
 	FieldEnvironmentID,
 	FieldSettings,
 	FieldReplicaCount,
+	FieldProcessReplicas,
 	FieldStopped,
 	FieldDeleting,
 	FieldLastNumber,

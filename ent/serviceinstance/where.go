@@ -731,6 +731,16 @@ func ReplicaCountLTE(v int) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldLTE(FieldReplicaCount, v))
 }
 
+// ProcessReplicasIsNil applies the IsNil predicate on the "process_replicas" field.
+func ProcessReplicasIsNil() predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldIsNull(FieldProcessReplicas))
+}
+
+// ProcessReplicasNotNil applies the NotNil predicate on the "process_replicas" field.
+func ProcessReplicasNotNil() predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldNotNull(FieldProcessReplicas))
+}
+
 // StoppedEQ applies the EQ predicate on the "stopped" field.
 func StoppedEQ(v bool) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldEQ(FieldStopped, v))

@@ -129,12 +129,6 @@ type ComplexityRoot struct {
 		Status     func(childComplexity int) int
 	}
 
-	BundleRef struct {
-		Digest    func(childComplexity int) int
-		Files     func(childComplexity int) int
-		SizeBytes func(childComplexity int) int
-	}
-
 	CancelDeploymentPayload struct {
 		ClientMutationID func(childComplexity int) int
 		Deployment       func(childComplexity int) int
@@ -206,7 +200,6 @@ type ComplexityRoot struct {
 
 	Deployment struct {
 		Build             func(childComplexity int) int
-		Bundle            func(childComplexity int) int
 		Can               func(childComplexity int, actions []access.Action) int
 		Commit            func(childComplexity int) int
 		CompletedAt       func(childComplexity int) int
@@ -493,6 +486,12 @@ type ComplexityRoot struct {
 		Version    func(childComplexity int) int
 	}
 
+	ProcessSpec struct {
+		Command  func(childComplexity int) int
+		Name     func(childComplexity int) int
+		Replicas func(childComplexity int) int
+	}
+
 	Project struct {
 		Can          func(childComplexity int, actions []access.Action) int
 		CreatedAt    func(childComplexity int) int
@@ -576,6 +575,7 @@ type ComplexityRoot struct {
 		ID           func(childComplexity int) int
 		LastExitCode func(childComplexity int) int
 		OomKilled    func(childComplexity int) int
+		Process      func(childComplexity int) int
 		Restarts     func(childComplexity int) int
 		Slot         func(childComplexity int) int
 		StartedAt    func(childComplexity int) int
@@ -691,6 +691,7 @@ type ComplexityRoot struct {
 		Packages          func(childComplexity int) int
 		Port              func(childComplexity int) int
 		PreDeployCommand  func(childComplexity int) int
+		Processes         func(childComplexity int) int
 		Replicas          func(childComplexity int) int
 		Resources         func(childComplexity int) int
 		RestartMaxRetries func(childComplexity int) int
@@ -1151,25 +1152,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BuildStep.Status(childComplexity), true
 
-	case "BundleRef.digest":
-		if e.ComplexityRoot.BundleRef.Digest == nil {
-			break
-		}
-
-		return e.ComplexityRoot.BundleRef.Digest(childComplexity), true
-	case "BundleRef.files":
-		if e.ComplexityRoot.BundleRef.Files == nil {
-			break
-		}
-
-		return e.ComplexityRoot.BundleRef.Files(childComplexity), true
-	case "BundleRef.sizeBytes":
-		if e.ComplexityRoot.BundleRef.SizeBytes == nil {
-			break
-		}
-
-		return e.ComplexityRoot.BundleRef.SizeBytes(childComplexity), true
-
 	case "CancelDeploymentPayload.clientMutationId":
 		if e.ComplexityRoot.CancelDeploymentPayload.ClientMutationID == nil {
 			break
@@ -1386,12 +1368,6 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.Build(childComplexity), true
-	case "Deployment.bundle":
-		if e.ComplexityRoot.Deployment.Bundle == nil {
-			break
-		}
-
-		return e.ComplexityRoot.Deployment.Bundle(childComplexity), true
 	case "Deployment.can":
 		if e.ComplexityRoot.Deployment.Can == nil {
 			break
@@ -2732,6 +2708,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Platform.Version(childComplexity), true
 
+	case "ProcessSpec.command":
+		if e.ComplexityRoot.ProcessSpec.Command == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProcessSpec.Command(childComplexity), true
+	case "ProcessSpec.name":
+		if e.ComplexityRoot.ProcessSpec.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProcessSpec.Name(childComplexity), true
+	case "ProcessSpec.replicas":
+		if e.ComplexityRoot.ProcessSpec.Replicas == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProcessSpec.Replicas(childComplexity), true
+
 	case "Project.can":
 		if e.ComplexityRoot.Project.Can == nil {
 			break
@@ -3147,6 +3142,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Replica.OomKilled(childComplexity), true
+	case "Replica.process":
+		if e.ComplexityRoot.Replica.Process == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Replica.Process(childComplexity), true
 	case "Replica.restarts":
 		if e.ComplexityRoot.Replica.Restarts == nil {
 			break
@@ -3646,6 +3647,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.PreDeployCommand(childComplexity), true
+	case "ServiceSettings.processes":
+		if e.ComplexityRoot.ServiceSettings.Processes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.Processes(childComplexity), true
 	case "ServiceSettings.replicas":
 		if e.ComplexityRoot.ServiceSettings.Replicas == nil {
 			break
@@ -4094,6 +4101,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputKeyValueInput,
 		ec.unmarshalInputLogQuery,
 		ec.unmarshalInputLogSource,
+		ec.unmarshalInputProcessSpecInput,
 		ec.unmarshalInputProjectFilter,
 		ec.unmarshalInputProjectOrder,
 		ec.unmarshalInputPutRegistryCredentialInput,
@@ -4401,10 +4409,8 @@ type Deployment implements Node {
   trigger: DeploymentTrigger!
   "What was fetched of the repository, null until then and for other sources."
   commit: Commit
-  "What its replicas run, null until that is known and for a static site."
+  "What its replicas run, null until that is known."
   image: ImageRef
-  "What is served of a static site, null until that is known and for anything else."
-  bundle: BundleRef
   "How the image came about, null if nothing was built."
   build: Build
   "What was wanted."
@@ -4417,10 +4423,7 @@ type Deployment implements Node {
   isActive: Boolean!
   "What its author wrote."
   message: String
-  """
-  QUEUED: how many deployments of the instance are to end before it begins. BUILDING: how many builds of the installation wait before its own,
-  null once that began. Null otherwise.
-  """
+  "How many deployments are to end before it begins, null once it began."
   queuePosition: Int
   "When it began to serve."
   trafficSwitchedAt: DateTime
@@ -4560,15 +4563,6 @@ type Commit {
   committedAt: DateTime!
   "Branch that was asked for, null for a tag or a hash."
   branch: String
-}
-"The files of a static site."
-type BundleRef {
-  "SHA-256 of what they are: equal sites have the same."
-  digest: String!
-  "How many there are."
-  files: Int!
-  "Bytes of all of them."
-  sizeBytes: Int64!
 }
 "An image."
 type ImageRef {
@@ -5601,8 +5595,6 @@ enum ServiceKind {
   WEB
   "Answers none."
   WORKER
-  "Files: it has a host name, and nothing of it runs."
-  STATIC_SITE
 }
 "A page of services."
 type ServiceConnection {
@@ -5706,7 +5698,7 @@ enum InstanceStatus {
   NOT_DEPLOYED
   "Its first deployment is under way."
   DEPLOYING
-  "All its replicas run and are healthy, or its files are served."
+  "All its replicas run and are healthy."
   RUNNING
   "Some replicas are missing or not healthy."
   DEGRADED
@@ -5747,12 +5739,14 @@ type ServiceSettings {
   installCommand: String
   "What compiles, run by a shell inside the build. Null: what is detected."
   buildCommand: String
-  "Directory of static files, below the source's root. Null: what is detected."
+  "Directory of static files that the build makes, below the source's root. Null: what is detected."
   outputDirectory: String
   "Debian packages that are installed, in the image that runs too."
   packages: [String!]!
   "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one."
   preDeployCommand: [String!]!
+  "What runs beside the service itself, of the same image. To these come those of the source's Procfile."
+  processes: [ProcessSpec!]!
   "What its replicas run instead of what the image says. Split into words; no shell sees it."
   startCommand: String
   "TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080."
@@ -5770,14 +5764,21 @@ type ServiceSettings {
   "How long a replaced replica may finish its requests and then its process."
   drainTimeout: Duration!
 }
-"How what is deployed comes about."
+"Another way to run the image of a service, for example a worker. Nothing is sent to it; it is well as long as it runs."
+type ProcessSpec {
+  "Its name."
+  name: String!
+  "What it runs. Split into words; no shell sees it."
+  command: String!
+  "How many replicas of it should run."
+  replicas: Int!
+}
+"How an image comes about."
 enum BuilderKind {
   "Detected from the source."
   AUTO
   "As a Dockerfile says."
   DOCKERFILE
-  "Files, that are there or that a build makes, served as they are."
-  STATIC
   "It exists already."
   IMAGE
 }
@@ -5843,7 +5844,9 @@ type Replica implements Node {
   id: ID!
   "The deployment it belongs to."
   deployment: Deployment!
-  "Its number among the replicas of the deployment, counted from 0."
+  "Process it runs, null for the service itself."
+  process: String
+  "Its number among the replicas of its process, counted from 0."
   slot: Int!
   "Id of its container in the engine."
   containerId: String
@@ -5985,12 +5988,14 @@ input ServiceSettingsInput {
   installCommand: String
   "What compiles, run by a shell inside the build."
   buildCommand: String
-  "Directory of static files, below the source's root."
+  "Directory of static files that the build makes, below the source's root."
   outputDirectory: String
   "Debian packages to install, all of them."
   packages: [String!]
   "Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them."
   preDeployCommand: [String!]
+  "What runs beside the service itself, all of it; what a person scaled begins anew."
+  processes: [ProcessSpecInput!]
   "What replicas run instead of what the image says."
   startCommand: String
   "TCP port the application listens on, 1 to 65535."
@@ -6005,6 +6010,15 @@ input ServiceSettingsInput {
   restartMaxRetries: Int
   "How long a replaced replica may finish its requests, at most PT1H."
   drainTimeout: Duration
+}
+"Another way to run the image of a service."
+input ProcessSpecInput {
+  "Its name: letters, digits, dashes and underscores; web is the service itself."
+  name: String!
+  "What it runs. Split into words; no shell sees it."
+  command: String!
+  "How many replicas of it run, 0 to 50."
+  replicas: Int! = 1
 }
 "A name and its value."
 input KeyValueInput {
@@ -6146,7 +6160,9 @@ input ScaleServiceInput {
   clientMutationId: String
   "Which one."
   serviceInstanceId: ID!
-  "How many replicas should run, 1 to 50."
+  "Which process of it; absent or web: the service itself."
+  process: String
+  "How many replicas should run: 1 to 50, of a process beside the service 0 to 50."
   replicas: Int!
 }
 "Payload of scaleService."
@@ -6625,18 +6641,6 @@ func (ec *executionContext) childFields_BuildStep(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type BuildStep", field.Name)
 }
 
-func (ec *executionContext) childFields_BundleRef(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-	switch field.Name {
-	case "digest":
-		return ec.fieldContext_BundleRef_digest(ctx, field)
-	case "files":
-		return ec.fieldContext_BundleRef_files(ctx, field)
-	case "sizeBytes":
-		return ec.fieldContext_BundleRef_sizeBytes(ctx, field)
-	}
-	return nil, fmt.Errorf("no field named %q was found under type BundleRef", field.Name)
-}
-
 func (ec *executionContext) childFields_CancelDeploymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "clientMutationId":
@@ -6803,8 +6807,6 @@ func (ec *executionContext) childFields_Deployment(ctx context.Context, field gr
 		return ec.fieldContext_Deployment_commit(ctx, field)
 	case "image":
 		return ec.fieldContext_Deployment_image(ctx, field)
-	case "bundle":
-		return ec.fieldContext_Deployment_bundle(ctx, field)
 	case "build":
 		return ec.fieldContext_Deployment_build(ctx, field)
 	case "snapshot":
@@ -7251,6 +7253,18 @@ func (ec *executionContext) childFields_Platform(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Platform", field.Name)
 }
 
+func (ec *executionContext) childFields_ProcessSpec(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_ProcessSpec_name(ctx, field)
+	case "command":
+		return ec.fieldContext_ProcessSpec_command(ctx, field)
+	case "replicas":
+		return ec.fieldContext_ProcessSpec_replicas(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProcessSpec", field.Name)
+}
+
 func (ec *executionContext) childFields_Project(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7379,6 +7393,8 @@ func (ec *executionContext) childFields_Replica(ctx context.Context, field graph
 		return ec.fieldContext_Replica_id(ctx, field)
 	case "deployment":
 		return ec.fieldContext_Replica_deployment(ctx, field)
+	case "process":
+		return ec.fieldContext_Replica_process(ctx, field)
 	case "slot":
 		return ec.fieldContext_Replica_slot(ctx, field)
 	case "containerId":
@@ -7603,6 +7619,8 @@ func (ec *executionContext) childFields_ServiceSettings(ctx context.Context, fie
 		return ec.fieldContext_ServiceSettings_packages(ctx, field)
 	case "preDeployCommand":
 		return ec.fieldContext_ServiceSettings_preDeployCommand(ctx, field)
+	case "processes":
+		return ec.fieldContext_ServiceSettings_processes(ctx, field)
 	case "startCommand":
 		return ec.fieldContext_ServiceSettings_startCommand(ctx, field)
 	case "port":

@@ -31,6 +31,7 @@ type ImageSourceResolver interface {
 }
 type ReplicaResolver interface {
 	Deployment(ctx context.Context, obj *ent.Replica) (*ent.Deployment, error)
+	Process(ctx context.Context, obj *ent.Replica) (*string, error)
 }
 type RouteResolver interface {
 	Environment(ctx context.Context, obj *ent.Route) (*ent.Environment, error)
@@ -806,6 +807,75 @@ func (ec *executionContext) fieldContext_KeyValue_value(_ context.Context, field
 	return graphql.NewScalarFieldContext("KeyValue", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ProcessSpec_name(ctx context.Context, field graphql.CollectedField, obj *spec.Process) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProcessSpec_name(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Name, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProcessSpec_name(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProcessSpec", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProcessSpec_command(ctx context.Context, field graphql.CollectedField, obj *spec.Process) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProcessSpec_command(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Command, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProcessSpec_command(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProcessSpec", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ProcessSpec_replicas(ctx context.Context, field graphql.CollectedField, obj *spec.Process) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ProcessSpec_replicas(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replicas, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ProcessSpec_replicas(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ProcessSpec", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _Replica_id(ctx context.Context, field graphql.CollectedField, obj *ent.Replica) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -859,6 +929,29 @@ func (ec *executionContext) fieldContext_Replica_deployment(_ context.Context, f
 		},
 	}
 	return fc, nil
+}
+
+func (ec *executionContext) _Replica_process(ctx context.Context, field graphql.CollectedField, obj *ent.Replica) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Replica_process(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Replica().Process(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Replica_process(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Replica", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Replica_slot(ctx context.Context, field graphql.CollectedField, obj *ent.Replica) (ret graphql.Marshaler) {
@@ -2634,6 +2727,38 @@ func (ec *executionContext) fieldContext_ServiceSettings_preDeployCommand(_ cont
 	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _ServiceSettings_processes(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_processes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Processes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*spec.Process) graphql.Marshaler {
+			return ec.marshalNProcessSpec2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcessᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_processes(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProcessSpec(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ServiceSettings_startCommand(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3498,6 +3623,54 @@ func (ec *executionContext) unmarshalInputKeyValueInput(ctx context.Context, obj
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputProcessSpecInput(ctx context.Context, obj any) (spec.Process, error) {
+	var it spec.Process
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["replicas"]; !present {
+		asMap["replicas"] = 1
+	}
+
+	fieldsInOrder := [...]string{"name", "command", "replicas"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "command":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("command"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Command = data
+		case "replicas":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("replicas"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Replicas = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputResourcesInput(ctx context.Context, obj any) (model.ResourcesInput, error) {
 	var it model.ResourcesInput
 	if obj == nil {
@@ -3590,7 +3763,7 @@ func (ec *executionContext) unmarshalInputScaleServiceInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"clientMutationId", "serviceInstanceId", "replicas"}
+	fieldsInOrder := [...]string{"clientMutationId", "serviceInstanceId", "process", "replicas"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3611,6 +3784,13 @@ func (ec *executionContext) unmarshalInputScaleServiceInput(ctx context.Context,
 				return it, err
 			}
 			it.ServiceInstanceID = data
+		case "process":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("process"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Process = data
 		case "replicas":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("replicas"))
 			data, err := ec.unmarshalNInt2int(ctx, v)
@@ -3634,7 +3814,7 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
+	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "processes", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3718,6 +3898,13 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.PreDeployCommand = graphql.OmittableOf(data)
+		case "processes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("processes"))
+			data, err := ec.unmarshalOProcessSpecInput2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcessᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Processes = graphql.OmittableOf(data)
 		case "startCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startCommand"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -4529,6 +4716,54 @@ func (ec *executionContext) _KeyValue(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var processSpecImplementors = []string{"ProcessSpec"}
+
+func (ec *executionContext) _ProcessSpec(ctx context.Context, sel ast.SelectionSet, obj *spec.Process) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, processSpecImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ProcessSpec")
+		case "name":
+			out.Values[i] = ec._ProcessSpec_name(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "command":
+			out.Values[i] = ec._ProcessSpec_command(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "replicas":
+			out.Values[i] = ec._ProcessSpec_replicas(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var replicaImplementors = []string{"Replica", "Node"}
 
 func (ec *executionContext) _Replica(ctx context.Context, sel ast.SelectionSet, obj *ent.Replica) graphql.Marshaler {
@@ -4557,6 +4792,44 @@ func (ec *executionContext) _Replica(ctx context.Context, sel ast.SelectionSet, 
 				}()
 				res = ec._Replica_deployment(ctx, field, obj)
 				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "process":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Replica_process(ctx, field, obj)
+				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
 				return res
@@ -5970,6 +6243,11 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "processes":
+			out.Values[i] = ec._ServiceSettings_processes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "startCommand":
 			out.Values[i] = ec._ServiceSettings_startCommand(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
@@ -6389,6 +6667,37 @@ func (ec *executionContext) unmarshalNKeyValueInput2ᚖgithubᚗcomᚋdavitdev�
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNProcessSpec2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcessᚄ(ctx context.Context, sel ast.SelectionSet, v []*spec.Process) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNProcessSpec2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcess(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNProcessSpec2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcess(ctx context.Context, sel ast.SelectionSet, v *spec.Process) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ProcessSpec(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNProcessSpecInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcess(ctx context.Context, v any) (*spec.Process, error) {
+	res, err := ec.unmarshalInputProcessSpecInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNReplica2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋentᚐReplicaᚄ(ctx context.Context, sel ast.SelectionSet, v []*ent.Replica) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -6786,6 +7095,23 @@ func (ec *executionContext) unmarshalOKeyValueInput2ᚕᚖgithubᚗcomᚋdavitde
 	for i := range vSlice {
 		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
 		res[i], err = ec.unmarshalNKeyValueInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐKeyValue(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOProcessSpecInput2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcessᚄ(ctx context.Context, v any) ([]*spec.Process, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*spec.Process, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNProcessSpecInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐProcess(ctx, vSlice[i])
 		if err != nil {
 			return nil, err
 		}

@@ -730,7 +730,9 @@ type ScaleServiceInput struct {
 	ClientMutationID *string `json:"clientMutationId"`
 	// Which one.
 	ServiceInstanceID string `json:"serviceInstanceId"`
-	// How many replicas should run, 1 to 50.
+	// Which process of it; absent or web: the service itself.
+	Process *string `json:"process"`
+	// How many replicas should run: 1 to 50, of a process beside the service 0 to 50.
 	Replicas int `json:"replicas"`
 }
 
@@ -766,6 +768,8 @@ type ServiceSettings struct {
 	Packages []string `json:"packages"`
 	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one.
 	PreDeployCommand []string `json:"preDeployCommand"`
+	// What runs beside the service itself, of the same image. To these come those of the source's Procfile.
+	Processes []*spec.Process `json:"processes"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
 	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
@@ -808,6 +812,8 @@ type ServiceSettingsInput struct {
 	Packages graphql.Omittable[[]string] `json:"packages"`
 	// Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them.
 	PreDeployCommand graphql.Omittable[[]string] `json:"preDeployCommand"`
+	// What runs beside the service itself, all of it; what a person scaled begins anew.
+	Processes graphql.Omittable[[]*spec.Process] `json:"processes"`
 	// What replicas run instead of what the image says.
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.

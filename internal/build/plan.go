@@ -18,6 +18,9 @@ type Options = detect.Options
 // Plan says how source is built.
 type Plan = detect.Plan
 
+// Process is one way of a plan to run its image.
+type Process = detect.Process
+
 // The kinds of builds.
 const (
 	Auto       = detect.Auto

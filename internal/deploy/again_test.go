@@ -23,7 +23,7 @@ func (w *world) change() {
 		s.Port = 9000
 		return s
 	}}))(w.t)
-	must(w.Scale(w.ctx, w.instance.ID, 3))(w.t)
+	must(w.Scale(w.ctx, w.instance.ID, "", 3))(w.t)
 }
 
 func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
@@ -70,8 +70,8 @@ func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
 				if diff := cmp.Diff(image, d.Image); diff != "" {
 					t.Errorf("image (-want +got)\n%s", diff)
 				}
-				if n := must(w.WantedReplicas(w.ctx, w.instance.ID))(t); n != 3 {
-					t.Errorf("%d replicas are wanted, not today's 3", n)
+				if shares := must(w.SharesOf(w.ctx, d))(t); len(shares) != 1 || shares[0].Replicas != 3 {
+					t.Errorf("%v are wanted, not today's 3", shares)
 				}
 			})
 		})

@@ -135,7 +135,7 @@ func TestAStaleClaimWritesNothing(t *testing.T) {
 			return w.Complete(w.ctx, c, lifecycle.Failed, userFailure())
 		},
 		"AddReplica": func(w *world, c *Claim, _ *ent.Replica) error {
-			_, err := w.AddReplica(w.ctx, c.Fence(), c.Row, 1)
+			_, err := w.AddReplica(w.ctx, c.Fence(), c.Row, "", 1)
 			return err
 		},
 		"SetReplica": func(w *world, c *Claim, r *ent.Replica) error {
@@ -155,7 +155,7 @@ func TestAStaleClaimWritesNothing(t *testing.T) {
 				w := newWorld(t, db)
 				served := w.live()
 				stale := w.at(status)
-				r := must(w.AddReplica(w.ctx, stale.Fence(), stale.Row, 0))(t)
+				r := must(w.AddReplica(w.ctx, stale.Fence(), stale.Row, "", 0))(t)
 				w.lose(deployment.Table, stale.ID)
 				must(w.Claim(w.ctx, stale.ID, "another"))(t)
 				before := w.everything()
@@ -210,12 +210,12 @@ func TestAStaleWorkWritesNothing(t *testing.T) {
 		w := newWorld(t, db)
 		w.live()
 		stale := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(t)
-		r := must(w.AddReplica(w.ctx, stale.Fence(), stale.Active, 0))(t)
+		r := must(w.AddReplica(w.ctx, stale.Fence(), stale.Active, "", 0))(t)
 		_, err := w.ClaimInstance(w.ctx, w.instance.ID, "another")
 		wantError(t, "a second claim", err, ErrNotNow)
 		w.lose("service_instances", w.instance.ID)
 		now := must(w.ClaimInstance(w.ctx, w.instance.ID, "another"))(t)
-		_, err = w.AddReplica(w.ctx, stale.Fence(), stale.Active, 0)
+		_, err = w.AddReplica(w.ctx, stale.Fence(), stale.Active, "", 0)
 		wantError(t, "AddReplica", err, ErrOvertaken)
 		err = w.SetReplica(w.ctx, stale.Fence(), r, func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaDraining) })
 		wantError(t, "SetReplica", err, ErrOvertaken)
@@ -224,7 +224,7 @@ func TestAStaleWorkWritesNothing(t *testing.T) {
 		wantError(t, "after a stale release", err, ErrNotNow)
 
 		must(w.Stop(w.ctx, w.instance.ID))(t)
-		_, err = w.AddReplica(w.ctx, now.Fence(), now.Active, 0)
+		_, err = w.AddReplica(w.ctx, now.Fence(), now.Active, "", 0)
 		wantError(t, "AddReplica once it is stopped", err, ErrOvertaken)
 	})
 }

@@ -68,6 +68,9 @@ func (s *Service) RunCommand(ctx context.Context, c Command) (*ent.Operation, er
 
 // command makes the operation of a command on a locked instance.
 func (s *Service) command(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, c Command) (*ent.Operation, error) {
+	if err := hasReplicas(ctx, tx, i); err != nil {
+		return nil, err
+	}
 	active, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(ctx)
 	if ent.IsNotFound(err) {
 		return nil, fault.New(fault.Conflict, "The service is not deployed here yet: deploy it first.")

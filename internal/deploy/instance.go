@@ -77,21 +77,29 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 		return f, nil, fmt.Errorf("list replicas: %w", err)
 	}
 	var last *ent.Replica
+	beside := map[string]int{} // well, by process
 	for _, r := range replicas {
+		well := r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy
 		switch {
-		case r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy:
+		case r.Process != "" && well:
+			beside[r.Process]++
+		case r.Process != "":
+		case well:
 			f.Healthy++
 		case r.Status == lifecycle.ReplicaCreated, r.Status == lifecycle.ReplicaStarting, r.Status == lifecycle.ReplicaRestarting:
 			f.Starting++
 		}
 		if r.LastExitCode != nil && r.Status != lifecycle.ReplicaRunning && (last == nil || later(r.EndedAt, last.EndedAt)) {
 			last = r
-			text := fmt.Sprintf("Replica %d ended with exit code %d.", r.Slot, *r.LastExitCode)
+			text := fmt.Sprintf("%s ended with exit code %d.", ReplicaName(r), *r.LastExitCode)
 			if r.OomKilled {
-				text = fmt.Sprintf("Replica %d was killed: it ran out of memory.", r.Slot)
+				text = ReplicaName(r) + " was killed: it ran out of memory."
 			}
 			reason = &text
 		}
+	}
+	for _, share := range Shares(i, active)[1:] { // it is no site: the service itself is the first
+		f.Missing += max(0, share.Replicas-beside[share.Process])
 	}
 	return f, reason, nil
 }

@@ -21,7 +21,7 @@ func (w *world) serve(n int) []*ent.Replica {
 	work := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(w.t)
 	var out []*ent.Replica
 	for slot := range n {
-		r := must(w.AddReplica(w.ctx, work.Fence(), work.Active, slot))(w.t)
+		r := must(w.AddReplica(w.ctx, work.Fence(), work.Active, "", slot))(w.t)
 		w.must(w.SetReplica(w.ctx, work.Fence(), r, func(u *ent.ReplicaUpdate) {
 			u.SetStatus(lifecycle.ReplicaRunning).SetHealth(lifecycle.HealthHealthy).SetAddr(fmt.Sprintf("127.0.0.1:%d", 9000+slot))
 		}))
@@ -130,8 +130,8 @@ func TestOperations(t *testing.T) {
 			}
 			w.must(w.Complete(w.ctx, under, lifecycle.Canceled, Stopped(fault.Canceled, lifecycle.PhaseStart)))
 			work := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(t)
-			if work.Wanted() != 0 {
-				t.Errorf("%d replicas are wanted", work.Wanted())
+			if shares := work.Shares(); shares != nil {
+				t.Errorf("%v are wanted", shares)
 			}
 			w.must(w.SetReplica(w.ctx, work.Fence(), replicas[0], func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaDraining) }))
 			w.must(w.EndReplica(w.ctx, replicas[0], func(*ent.ReplicaUpdate) {}))
@@ -166,7 +166,7 @@ func TestDerive(t *testing.T) {
 		is("at first", lifecycle.NotDeployed, lifecycle.HealthUnknown)
 		c := w.at(lifecycle.Deploying)
 		is("while deployed", lifecycle.InstanceDeploying, lifecycle.HealthStarting)
-		r := must(w.AddReplica(w.ctx, c.Fence(), c.Row, 0))(t)
+		r := must(w.AddReplica(w.ctx, c.Fence(), c.Row, "", 0))(t)
 		set := func(s lifecycle.ReplicaStatus, h lifecycle.Health) {
 			t.Helper()
 			work := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(t)
@@ -182,7 +182,7 @@ func TestDerive(t *testing.T) {
 		if len(routes.List) != 1 || len(routes.List[0].Targets) != 1 || routes.Version <= version {
 			t.Errorf("routes %+v", routes)
 		}
-		must(w.Scale(w.ctx, w.instance.ID, 2))(t)
+		must(w.Scale(w.ctx, w.instance.ID, "", 2))(t)
 		is("with one of two", lifecycle.InstanceDegraded, lifecycle.HealthHealthy)
 		set(lifecycle.ReplicaCrashed, lifecycle.HealthUnhealthy)
 		is("with none", lifecycle.InstanceCrashed, lifecycle.HealthUnhealthy)

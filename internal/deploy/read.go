@@ -20,11 +20,11 @@ import (
 func (f Fence) Epoch() int64 { return f.epoch }
 
 // ReplicasOf returns the replicas of a deployment that have, or should have, a
-// container, by slot and generation.
+// container, by process, slot and generation.
 func (s *Service) ReplicasOf(ctx context.Context, deploymentID string) ([]*ent.Replica, error) {
 	out, err := s.DB.Replica.Query().
 		Where(replica.DeploymentID(deploymentID), replica.StatusNEQ(lifecycle.ReplicaRemoved)).
-		WithDeployment().Order(replica.BySlot(), replica.ByGeneration()).All(ctx)
+		WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration()).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list replicas: %w", err)
 	}
@@ -42,15 +42,6 @@ func (s *Service) ReplacedBy(ctx context.Context, d *ent.Deployment) ([]*ent.Rep
 		return nil, fmt.Errorf("list replaced replicas: %w", err)
 	}
 	return out, nil
-}
-
-// WantedReplicas is how many replicas an instance should have when it runs.
-func (s *Service) WantedReplicas(ctx context.Context, instanceID string) (int, error) {
-	i, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ID(instanceID)).Only(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("load instance: %w", err)
-	}
-	return i.ReplicaCount, nil
 }
 
 // KindOf is what a service is for.
@@ -135,14 +126,20 @@ func (s *Service) Settling(ctx context.Context, instanceID string) (Settling, er
 		WithReplicas(func(q *ent.ReplicaQuery) {
 			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved), replica.HasDeploymentWith(deployment.StatusIn(lifecycle.Completed, lifecycle.Finalizing)))
 		}).
-		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true), deployment.BundleNotNil()) }).Only(ctx)
+		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).Only(ctx)
 	if ent.IsNotFound(err) {
 		return out, nil
 	}
 	if err != nil {
 		return out, fmt.Errorf("load instance: %w", err)
 	}
-	out.Site = len(i.Edges.Deployments) > 0
+	wanted := 0
+	for _, d := range i.Edges.Deployments { // at most one
+		out.Site = d.Bundle != nil
+		for _, share := range Shares(i, d) {
+			wanted += share.Replicas
+		}
+	}
 	for _, r := range i.Edges.Replicas {
 		if !i.Stopped && !out.Site && r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy && !r.Replace {
 			out.Done++
@@ -150,8 +147,8 @@ func (s *Service) Settling(ctx context.Context, instanceID string) (Settling, er
 			out.Left++
 		}
 	}
-	if !i.Stopped && !out.Site {
-		out.Left = max(out.Left, i.ReplicaCount-out.Done)
+	if !i.Stopped {
+		out.Left = max(out.Left, wanted-out.Done)
 	}
 	return out, nil
 }

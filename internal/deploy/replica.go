@@ -15,17 +15,18 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// AddReplica makes the row of a new replica in a slot of a deployment. The row
+// AddReplica makes the row of a new replica of a process, "" for the service
+// itself, in a slot of a deployment. The row
 // comes before the container: a container without one is an orphan. It fails
 // with ErrOvertaken if the claim is lost, and for the claim of an instance also
 // once d no longer serves there or the instance is to go.
-func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, slot int) (*ent.Replica, error) {
+func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, process string, slot int) (*ent.Replica, error) {
 	id := ident.New(ident.Replica)
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
 		if err := s.mayAdd(ctx, tx, f, d); err != nil {
 			return err
 		}
-		last, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), replica.Slot(slot)).Order(ent.Desc(replica.FieldGeneration)).First(ctx)
+		last, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), replica.Process(process), replica.Slot(slot)).Order(ent.Desc(replica.FieldGeneration)).First(ctx)
 		if err != nil && !ent.IsNotFound(err) {
 			return fmt.Errorf("find replicas: %w", err)
 		}
@@ -34,7 +35,7 @@ func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, sl
 			generation = last.Generation + 1
 		}
 		err = tx.Replica.Create().SetID(id).SetProjectID(d.ProjectID).SetInstanceID(d.InstanceID).SetDeploymentID(d.ID).
-			SetSlot(slot).SetGeneration(generation).SetContainerName(ContainerName(id)).Exec(ctx)
+			SetProcess(process).SetSlot(slot).SetGeneration(generation).SetContainerName(ContainerName(id)).Exec(ctx)
 		if err != nil {
 			return fmt.Errorf("create replica: %w", store.Race(err))
 		}

@@ -3,6 +3,9 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
@@ -23,16 +26,32 @@ const (
 	OpStart   = "service.start"
 )
 
-// Scale changes how many replicas of an instance should run. To run none, stop
-// it. A static site has none: CONFLICT.
-func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.ServiceInstance, error) {
-	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, id); err != nil {
+// Scale changes how many replicas of an instance should run, or of a process
+// beside it. To run none of the service itself, stop it. A static
+// site has none: CONFLICT.
+func (s *Service) Scale(ctx context.Context, id, process string, replicas int) (*ent.ServiceInstance, error) {
+	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, id)
+	if err != nil {
 		return nil, err
 	}
-	if replicas < 1 || replicas > spec.MaxReplicas {
-		return nil, fault.At("replicas", fault.Invalid, "Between 1 and %d replicas can run. To run none, stop the service.", spec.MaxReplicas)
+	if process == spec.MainProcess {
+		process = ""
 	}
-	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+	least := 1
+	if process != "" {
+		least = 0
+		names, err := processNames(ctx, s.DB.Client, i)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(names, process) {
+			return nil, fault.At("process", fault.Invalid, "The service has no such process. It has %s.", strings.Join(names, ", "))
+		}
+	}
+	if replicas < least || replicas > spec.MaxReplicas {
+		return nil, fault.At("replicas", fault.Invalid, "Between %d and %d replicas can run. To run none, stop the service.", least, spec.MaxReplicas)
+	}
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		i, err := lock(ctx, tx, id)
 		if err != nil {
 			return err
@@ -40,22 +59,45 @@ func (s *Service) Scale(ctx context.Context, id string, replicas int) (*ent.Serv
 		if err := hasReplicas(ctx, tx, i); err != nil {
 			return err
 		}
-		if i.ReplicaCount == replicas {
-			return nil
-		}
-		err = s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetReplicaCount(replicas).AddVersion(1) })
-		if err != nil {
-			return err
-		}
-		return tx.Record(ctx, store.Event{
-			Scope: instanceScope(i), Type: "service.scaled", SubjectID: i.ID,
-			Message: fmt.Sprintf("%s in %s was scaled to %d replicas.", i.Edges.Service.Name, i.Edges.Environment.Name, replicas),
-		})
+		return s.scale(ctx, tx, i, process, replicas)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return access.Instance(ctx, s.DB.Client, access.Deploy, id)
+}
+
+func (s *Service) scale(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, process string, replicas int) error {
+	now, what := i.ReplicaCount, i.Edges.Service.Name
+	scaled := maps.Clone(i.ProcessReplicas)
+	if process != "" {
+		n, said := scaled[process]
+		if now, what = n, process+" of "+what; !said {
+			now = -1
+		}
+		if scaled == nil {
+			scaled = map[string]int{}
+		}
+		scaled[process] = replicas
+	}
+	if now == replicas {
+		return nil
+	}
+	err := s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) {
+		u.AddVersion(1)
+		if process == "" {
+			u.SetReplicaCount(replicas)
+		} else {
+			u.SetProcessReplicas(scaled)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Record(ctx, store.Event{
+		Scope: instanceScope(i), Type: "service.scaled", SubjectID: i.ID,
+		Message: fmt.Sprintf("%s in %s was scaled to %d replicas.", what, i.Edges.Environment.Name, replicas),
+	})
 }
 
 // Restart replaces the replicas of an instance one by one without dropping a

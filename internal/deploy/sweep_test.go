@@ -67,7 +67,7 @@ func TestWaiting(t *testing.T) {
 			if w.waits(TaskConverge, id) {
 				t.Error("it waits though nothing changed")
 			}
-			must(w.Scale(w.ctx, id, 2))(t)
+			must(w.Scale(w.ctx, id, "", 2))(t)
 			if !w.waits(TaskConverge, id) {
 				t.Error("it does not wait for its second replica")
 			}
@@ -91,7 +91,7 @@ func TestWaiting(t *testing.T) {
 				t.Error("what was asked for meanwhile is forgotten")
 			}
 			work = must(w.ClaimInstance(w.ctx, id, "another"))(t)
-			r := must(w.AddReplica(w.ctx, work.Fence(), work.Active, 0))(t)
+			r := must(w.AddReplica(w.ctx, work.Fence(), work.Active, "", 0))(t)
 			due := must(w.DB.NowMillis(w.ctx))(t)
 			w.must(w.SetReplica(w.ctx, work.Fence(), r, func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaCrashed).SetDueAt(due) }))
 			w.must(w.ReleaseInstance(w.ctx, work))

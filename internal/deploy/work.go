@@ -21,7 +21,7 @@ type Work struct {
 	// Active is the deployment that serves, nil if none does.
 	Active *ent.Deployment
 	// Replicas are those with a container, of whichever deployment, each with
-	// its deployment, by slot and generation.
+	// its deployment, by process, slot and generation.
 	Replicas []*ent.Replica
 }
 
@@ -40,7 +40,7 @@ func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, e
 		WithProject().WithEnvironment().WithService().
 		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).
 		WithReplicas(func(q *ent.ReplicaQuery) {
-			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().Order(replica.BySlot(), replica.ByGeneration())
+			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration())
 		}).
 		Only(ctx)
 	if ent.IsNotFound(err) || err == nil && i.Epoch != epoch {
@@ -62,12 +62,12 @@ func (w *Work) Deleting() bool {
 	return i.Deleting || i.Edges.Project.Deleting || i.Edges.Environment.Deleting || i.Edges.Service.Deleting
 }
 
-// Wanted is how many replicas of the active deployment should run.
-func (w *Work) Wanted() int {
-	if w.Active == nil || w.Active.Bundle != nil || w.Row.Stopped || w.Deleting() {
-		return 0
+// Shares are what should run of the active deployment, nil if nothing should.
+func (w *Work) Shares() []Share {
+	if w.Active == nil || w.Row.Stopped || w.Deleting() {
+		return nil
 	}
-	return w.Row.ReplicaCount
+	return Shares(w.Row, w.Active)
 }
 
 // ReleaseInstance gives the claim back.

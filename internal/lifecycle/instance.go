@@ -66,6 +66,7 @@ type Facts struct {
 	Wanted    int  // replicas that should run
 	Healthy   int  // replicas that run and are healthy
 	Starting  int  // replicas on their way to their first good probe
+	Missing   int  // replicas of processes beside the service that should run and do not
 }
 
 // Derive returns the status and the health of an instance.
@@ -79,6 +80,8 @@ func Derive(f Facts) (InstanceStatus, Health) {
 		return NotDeployed, HealthUnknown
 	case f.Stopped:
 		return InstanceStopped, HealthUnknown
+	case f.Healthy >= f.Wanted && f.Missing > 0:
+		return InstanceDegraded, HealthHealthy
 	case f.Healthy >= f.Wanted:
 		return InstanceRunning, HealthHealthy
 	case f.Healthy > 0:

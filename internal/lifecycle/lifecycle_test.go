@@ -117,6 +117,7 @@ func TestDerive(t *testing.T) {
 		{"the first deployment is under way", Facts{Wanted: 1, Deploying: true}, InstanceDeploying, HealthStarting},
 		{"all replicas answer", Facts{Active: true, Wanted: 2, Healthy: 2}, InstanceRunning, HealthHealthy},
 		{"a newer deployment changes nothing for the one that serves", Facts{Active: true, Deploying: true, Wanted: 1, Healthy: 1}, InstanceRunning, HealthHealthy},
+		{"a process beside the service is down", Facts{Active: true, Wanted: 1, Healthy: 1, Missing: 1}, InstanceDegraded, HealthHealthy},
 		{"one of two is down", Facts{Active: true, Wanted: 2, Healthy: 1}, InstanceDegraded, HealthHealthy},
 		{"none answers yet", Facts{Active: true, Wanted: 2, Starting: 1}, InstanceDegraded, HealthStarting},
 		{"none answers", Facts{Active: true, Wanted: 1}, InstanceCrashed, HealthUnhealthy},

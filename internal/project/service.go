@@ -278,9 +278,13 @@ func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.S
 		return nil, err
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		n, err := tx.ServiceInstance.Update().
+		u := tx.ServiceInstance.Update().
 			Where(serviceinstance.ID(i.ID), serviceinstance.Version(i.Version), serviceinstance.Deleting(false)).
-			SetSettings(settings).AddVersion(1).Save(ctx)
+			SetSettings(settings).AddVersion(1)
+		if !slices.Equal(settings.Processes, i.Settings.Processes) { // says how many replicas, too
+			u.ClearProcessReplicas()
+		}
+		n, err := u.Save(ctx)
 		if err != nil {
 			return err
 		}

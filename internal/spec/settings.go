@@ -70,6 +70,8 @@ type Settings struct {
 	// PreDeployCommand runs once in a deployment, in a container of the new
 	// image, before anything of it starts. Words; no shell sees them.
 	PreDeployCommand []string `json:"preDeployCommand,omitempty"`
+	// Processes run beside the service itself, of the same image.
+	Processes []Process `json:"processes,omitempty"`
 	// StartCommand replaces what the image starts. It is split into words;
 	// no shell sees it.
 	StartCommand  string        `json:"startCommand,omitempty"`

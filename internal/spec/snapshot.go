@@ -21,6 +21,9 @@ type ImageRef struct {
 	// PreDeploy is what its source says is run before a deployment of it: the
 	// release command of a Procfile.
 	PreDeploy []string `json:"preDeploy,omitempty"`
+	// Processes are what its source says runs of it beside the service itself:
+	// the other lines of a Procfile.
+	Processes []ImageProcess `json:"processes,omitempty"`
 }
 
 // BundleRef is the static site that a deployment serves.

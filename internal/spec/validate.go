@@ -121,6 +121,9 @@ func (s Settings) Validate(field string) error {
 			return err
 		}
 	}
+	if err := checkProcesses(field+".processes", s.Processes); err != nil {
+		return err
+	}
 	if s.Port < 0 || s.Port > math.MaxUint16 {
 		return bad("port", "A port is between 1 and 65535.")
 	}

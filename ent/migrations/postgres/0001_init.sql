@@ -325,6 +325,7 @@ CREATE TABLE "replicas" (
   "id" character varying NOT NULL COLLATE "C",
   "created_at" timestamptz NOT NULL,
   "updated_at" timestamptz NOT NULL,
+  "process" character varying NOT NULL DEFAULT '',
   "slot" bigint NOT NULL,
   "generation" bigint NOT NULL,
   "replace" boolean NOT NULL DEFAULT false,
@@ -345,8 +346,8 @@ CREATE TABLE "replicas" (
   "instance_id" character varying NOT NULL COLLATE "C",
   PRIMARY KEY ("id")
 );
--- Create index "replica_deployment_id_slot_generation" to table: "replicas"
-CREATE UNIQUE INDEX "replica_deployment_id_slot_generation" ON "replicas" ("deployment_id", "slot", "generation");
+-- Create index "replica_deployment_id_process_slot_generation" to table: "replicas"
+CREATE UNIQUE INDEX "replica_deployment_id_process_slot_generation" ON "replicas" ("deployment_id", "process", "slot", "generation");
 -- Create index "replica_instance_id" to table: "replicas"
 CREATE INDEX "replica_instance_id" ON "replicas" ("instance_id");
 -- Create index "replica_container_name" to table: "replicas"
@@ -397,6 +398,7 @@ CREATE TABLE "service_instances" (
   "due_at" bigint NOT NULL DEFAULT 0,
   "settings" jsonb NOT NULL,
   "replica_count" bigint NOT NULL DEFAULT 1,
+  "process_replicas" jsonb NULL,
   "stopped" boolean NOT NULL DEFAULT false,
   "deleting" boolean NOT NULL DEFAULT false,
   "last_number" bigint NOT NULL DEFAULT 0,

@@ -346,6 +346,7 @@ CREATE TABLE `replicas` (
   `id` text NOT NULL,
   `created_at` datetime NOT NULL,
   `updated_at` datetime NOT NULL,
+  `process` text NOT NULL DEFAULT (''),
   `slot` integer NOT NULL,
   `generation` integer NOT NULL,
   `replace` bool NOT NULL DEFAULT (false),
@@ -369,8 +370,8 @@ CREATE TABLE `replicas` (
   CONSTRAINT `replicas_projects_replicas` FOREIGN KEY (`project_id`) REFERENCES `projects` (`id`) ON DELETE CASCADE,
   CONSTRAINT `replicas_service_instances_replicas` FOREIGN KEY (`instance_id`) REFERENCES `service_instances` (`id`) ON DELETE CASCADE
 );
--- Create index "replica_deployment_id_slot_generation" to table: "replicas"
-CREATE UNIQUE INDEX `replica_deployment_id_slot_generation` ON `replicas` (`deployment_id`, `slot`, `generation`);
+-- Create index "replica_deployment_id_process_slot_generation" to table: "replicas"
+CREATE UNIQUE INDEX `replica_deployment_id_process_slot_generation` ON `replicas` (`deployment_id`, `process`, `slot`, `generation`);
 -- Create index "replica_instance_id" to table: "replicas"
 CREATE INDEX `replica_instance_id` ON `replicas` (`instance_id`);
 -- Create index "replica_container_name" to table: "replicas"
@@ -426,6 +427,7 @@ CREATE TABLE `service_instances` (
   `due_at` integer NOT NULL DEFAULT (0),
   `settings` json NOT NULL,
   `replica_count` integer NOT NULL DEFAULT (1),
+  `process_replicas` json NULL,
   `stopped` bool NOT NULL DEFAULT (false),
   `deleting` bool NOT NULL DEFAULT (false),
   `last_number` integer NOT NULL DEFAULT (0),
