@@ -13077,6 +13077,7 @@ type OperationMutation struct {
 	limit_ms         *int64
 	addlimit_ms      *int64
 	container_id     *string
+	scheduled_at     *time.Time
 	cancel_requested *bool
 	exit_code        *int
 	addexit_code     *int
@@ -14191,6 +14192,55 @@ func (m *OperationMutation) ResetContainerID() {
 	delete(m.clearedFields, operation.FieldContainerID)
 }
 
+// SetScheduledAt sets the "scheduled_at" field.
+func (m *OperationMutation) SetScheduledAt(t time.Time) {
+	m.scheduled_at = &t
+}
+
+// ScheduledAt returns the value of the "scheduled_at" field in the mutation.
+func (m *OperationMutation) ScheduledAt() (r time.Time, exists bool) {
+	v := m.scheduled_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldScheduledAt returns the old "scheduled_at" field's value of the Operation entity.
+// If the Operation object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *OperationMutation) OldScheduledAt(ctx context.Context) (v *time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldScheduledAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldScheduledAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldScheduledAt: %w", err)
+	}
+	return oldValue.ScheduledAt, nil
+}
+
+// ClearScheduledAt clears the value of the "scheduled_at" field.
+func (m *OperationMutation) ClearScheduledAt() {
+	m.scheduled_at = nil
+	m.clearedFields[operation.FieldScheduledAt] = struct{}{}
+}
+
+// ScheduledAtCleared returns if the "scheduled_at" field was cleared in this mutation.
+func (m *OperationMutation) ScheduledAtCleared() bool {
+	_, ok := m.clearedFields[operation.FieldScheduledAt]
+	return ok
+}
+
+// ResetScheduledAt resets all changes to the "scheduled_at" field.
+func (m *OperationMutation) ResetScheduledAt() {
+	m.scheduled_at = nil
+	delete(m.clearedFields, operation.FieldScheduledAt)
+}
+
 // SetCancelRequested sets the "cancel_requested" field.
 func (m *OperationMutation) SetCancelRequested(b bool) {
 	m.cancel_requested = &b
@@ -14456,7 +14506,7 @@ func (m *OperationMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *OperationMutation) Fields() []string {
-	fields := make([]string, 0, 25)
+	fields := make([]string, 0, 26)
 	if m.created_at != nil {
 		fields = append(fields, operation.FieldCreatedAt)
 	}
@@ -14520,6 +14570,9 @@ func (m *OperationMutation) Fields() []string {
 	if m.container_id != nil {
 		fields = append(fields, operation.FieldContainerID)
 	}
+	if m.scheduled_at != nil {
+		fields = append(fields, operation.FieldScheduledAt)
+	}
 	if m.cancel_requested != nil {
 		fields = append(fields, operation.FieldCancelRequested)
 	}
@@ -14582,6 +14635,8 @@ func (m *OperationMutation) Field(name string) (ent.Value, bool) {
 		return m.LimitMs()
 	case operation.FieldContainerID:
 		return m.ContainerID()
+	case operation.FieldScheduledAt:
+		return m.ScheduledAt()
 	case operation.FieldCancelRequested:
 		return m.CancelRequested()
 	case operation.FieldExitCode:
@@ -14641,6 +14696,8 @@ func (m *OperationMutation) OldField(ctx context.Context, name string) (ent.Valu
 		return m.OldLimitMs(ctx)
 	case operation.FieldContainerID:
 		return m.OldContainerID(ctx)
+	case operation.FieldScheduledAt:
+		return m.OldScheduledAt(ctx)
 	case operation.FieldCancelRequested:
 		return m.OldCancelRequested(ctx)
 	case operation.FieldExitCode:
@@ -14804,6 +14861,13 @@ func (m *OperationMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetContainerID(v)
+		return nil
+	case operation.FieldScheduledAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetScheduledAt(v)
 		return nil
 	case operation.FieldCancelRequested:
 		v, ok := value.(bool)
@@ -14974,6 +15038,9 @@ func (m *OperationMutation) ClearedFields() []string {
 	if m.FieldCleared(operation.FieldContainerID) {
 		fields = append(fields, operation.FieldContainerID)
 	}
+	if m.FieldCleared(operation.FieldScheduledAt) {
+		fields = append(fields, operation.FieldScheduledAt)
+	}
 	if m.FieldCleared(operation.FieldExitCode) {
 		fields = append(fields, operation.FieldExitCode)
 	}
@@ -15020,6 +15087,9 @@ func (m *OperationMutation) ClearField(name string) error {
 		return nil
 	case operation.FieldContainerID:
 		m.ClearContainerID()
+		return nil
+	case operation.FieldScheduledAt:
+		m.ClearScheduledAt()
 		return nil
 	case operation.FieldExitCode:
 		m.ClearExitCode()
@@ -15100,6 +15170,9 @@ func (m *OperationMutation) ResetField(name string) error {
 		return nil
 	case operation.FieldContainerID:
 		m.ResetContainerID()
+		return nil
+	case operation.FieldScheduledAt:
+		m.ResetScheduledAt()
 		return nil
 	case operation.FieldCancelRequested:
 		m.ResetCancelRequested()
@@ -22202,6 +22275,9 @@ type ServiceInstanceMutation struct {
 	replica_count      *int
 	addreplica_count   *int
 	process_replicas   *map[string]int
+	schedule           *string
+	next_run_at        *int64
+	addnext_run_at     *int64
 	stopped            *bool
 	deleting           *bool
 	last_number        *int
@@ -22975,6 +23051,98 @@ func (m *ServiceInstanceMutation) ResetProcessReplicas() {
 	delete(m.clearedFields, serviceinstance.FieldProcessReplicas)
 }
 
+// SetSchedule sets the "schedule" field.
+func (m *ServiceInstanceMutation) SetSchedule(s string) {
+	m.schedule = &s
+}
+
+// Schedule returns the value of the "schedule" field in the mutation.
+func (m *ServiceInstanceMutation) Schedule() (r string, exists bool) {
+	v := m.schedule
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSchedule returns the old "schedule" field's value of the ServiceInstance entity.
+// If the ServiceInstance object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServiceInstanceMutation) OldSchedule(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSchedule is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSchedule requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSchedule: %w", err)
+	}
+	return oldValue.Schedule, nil
+}
+
+// ResetSchedule resets all changes to the "schedule" field.
+func (m *ServiceInstanceMutation) ResetSchedule() {
+	m.schedule = nil
+}
+
+// SetNextRunAt sets the "next_run_at" field.
+func (m *ServiceInstanceMutation) SetNextRunAt(i int64) {
+	m.next_run_at = &i
+	m.addnext_run_at = nil
+}
+
+// NextRunAt returns the value of the "next_run_at" field in the mutation.
+func (m *ServiceInstanceMutation) NextRunAt() (r int64, exists bool) {
+	v := m.next_run_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldNextRunAt returns the old "next_run_at" field's value of the ServiceInstance entity.
+// If the ServiceInstance object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ServiceInstanceMutation) OldNextRunAt(ctx context.Context) (v int64, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldNextRunAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldNextRunAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldNextRunAt: %w", err)
+	}
+	return oldValue.NextRunAt, nil
+}
+
+// AddNextRunAt adds i to the "next_run_at" field.
+func (m *ServiceInstanceMutation) AddNextRunAt(i int64) {
+	if m.addnext_run_at != nil {
+		*m.addnext_run_at += i
+	} else {
+		m.addnext_run_at = &i
+	}
+}
+
+// AddedNextRunAt returns the value that was added to the "next_run_at" field in this mutation.
+func (m *ServiceInstanceMutation) AddedNextRunAt() (r int64, exists bool) {
+	v := m.addnext_run_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// ResetNextRunAt resets all changes to the "next_run_at" field.
+func (m *ServiceInstanceMutation) ResetNextRunAt() {
+	m.next_run_at = nil
+	m.addnext_run_at = nil
+}
+
 // SetStopped sets the "stopped" field.
 func (m *ServiceInstanceMutation) SetStopped(b bool) {
 	m.stopped = &b
@@ -23591,7 +23759,7 @@ func (m *ServiceInstanceMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *ServiceInstanceMutation) Fields() []string {
-	fields := make([]string, 0, 21)
+	fields := make([]string, 0, 23)
 	if m.created_at != nil {
 		fields = append(fields, serviceinstance.FieldCreatedAt)
 	}
@@ -23633,6 +23801,12 @@ func (m *ServiceInstanceMutation) Fields() []string {
 	}
 	if m.process_replicas != nil {
 		fields = append(fields, serviceinstance.FieldProcessReplicas)
+	}
+	if m.schedule != nil {
+		fields = append(fields, serviceinstance.FieldSchedule)
+	}
+	if m.next_run_at != nil {
+		fields = append(fields, serviceinstance.FieldNextRunAt)
 	}
 	if m.stopped != nil {
 		fields = append(fields, serviceinstance.FieldStopped)
@@ -23691,6 +23865,10 @@ func (m *ServiceInstanceMutation) Field(name string) (ent.Value, bool) {
 		return m.ReplicaCount()
 	case serviceinstance.FieldProcessReplicas:
 		return m.ProcessReplicas()
+	case serviceinstance.FieldSchedule:
+		return m.Schedule()
+	case serviceinstance.FieldNextRunAt:
+		return m.NextRunAt()
 	case serviceinstance.FieldStopped:
 		return m.Stopped()
 	case serviceinstance.FieldDeleting:
@@ -23742,6 +23920,10 @@ func (m *ServiceInstanceMutation) OldField(ctx context.Context, name string) (en
 		return m.OldReplicaCount(ctx)
 	case serviceinstance.FieldProcessReplicas:
 		return m.OldProcessReplicas(ctx)
+	case serviceinstance.FieldSchedule:
+		return m.OldSchedule(ctx)
+	case serviceinstance.FieldNextRunAt:
+		return m.OldNextRunAt(ctx)
 	case serviceinstance.FieldStopped:
 		return m.OldStopped(ctx)
 	case serviceinstance.FieldDeleting:
@@ -23863,6 +24045,20 @@ func (m *ServiceInstanceMutation) SetField(name string, value ent.Value) error {
 		}
 		m.SetProcessReplicas(v)
 		return nil
+	case serviceinstance.FieldSchedule:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSchedule(v)
+		return nil
+	case serviceinstance.FieldNextRunAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetNextRunAt(v)
+		return nil
 	case serviceinstance.FieldStopped:
 		v, ok := value.(bool)
 		if !ok {
@@ -23938,6 +24134,9 @@ func (m *ServiceInstanceMutation) AddedFields() []string {
 	if m.addreplica_count != nil {
 		fields = append(fields, serviceinstance.FieldReplicaCount)
 	}
+	if m.addnext_run_at != nil {
+		fields = append(fields, serviceinstance.FieldNextRunAt)
+	}
 	if m.addlast_number != nil {
 		fields = append(fields, serviceinstance.FieldLastNumber)
 	}
@@ -23961,6 +24160,8 @@ func (m *ServiceInstanceMutation) AddedField(name string) (ent.Value, bool) {
 		return m.AddedDueAt()
 	case serviceinstance.FieldReplicaCount:
 		return m.AddedReplicaCount()
+	case serviceinstance.FieldNextRunAt:
+		return m.AddedNextRunAt()
 	case serviceinstance.FieldLastNumber:
 		return m.AddedLastNumber()
 	}
@@ -24013,6 +24214,13 @@ func (m *ServiceInstanceMutation) AddField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.AddReplicaCount(v)
+		return nil
+	case serviceinstance.FieldNextRunAt:
+		v, ok := value.(int64)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.AddNextRunAt(v)
 		return nil
 	case serviceinstance.FieldLastNumber:
 		v, ok := value.(int)
@@ -24104,6 +24312,12 @@ func (m *ServiceInstanceMutation) ResetField(name string) error {
 		return nil
 	case serviceinstance.FieldProcessReplicas:
 		m.ResetProcessReplicas()
+		return nil
+	case serviceinstance.FieldSchedule:
+		m.ResetSchedule()
+		return nil
+	case serviceinstance.FieldNextRunAt:
+		m.ResetNextRunAt()
 		return nil
 	case serviceinstance.FieldStopped:
 		m.ResetStopped()

@@ -62,6 +62,8 @@ type Operation struct {
 	LimitMs int64 `json:"limit_ms,omitempty"`
 	// what it runs in, once there is one: there is no second
 	ContainerID *string `json:"container_id,omitempty"`
+	// when a run of a cron service was due
+	ScheduledAt *time.Time `json:"scheduled_at,omitempty"`
 	// CancelRequested holds the value of the "cancel_requested" field.
 	CancelRequested bool `json:"cancel_requested,omitempty"`
 	// ExitCode holds the value of the "exit_code" field.
@@ -111,7 +113,7 @@ func (*Operation) scanValues(columns []string) ([]any, error) {
 			values[i] = new(sql.NullInt64)
 		case operation.FieldID, operation.FieldOwner, operation.FieldWorkspaceID, operation.FieldProjectID, operation.FieldKind, operation.FieldTargetID, operation.FieldActorID, operation.FieldStatus, operation.FieldMessage, operation.FieldDeploymentID, operation.FieldContainerID:
 			values[i] = new(sql.NullString)
-		case operation.FieldCreatedAt, operation.FieldUpdatedAt, operation.FieldStartedAt, operation.FieldFinishedAt:
+		case operation.FieldCreatedAt, operation.FieldUpdatedAt, operation.FieldScheduledAt, operation.FieldStartedAt, operation.FieldFinishedAt:
 			values[i] = new(sql.NullTime)
 		default:
 			values[i] = new(sql.UnknownType)
@@ -271,6 +273,13 @@ func (_m *Operation) assignValues(columns []string, values []any) error {
 				_m.ContainerID = new(string)
 				*_m.ContainerID = value.String
 			}
+		case operation.FieldScheduledAt:
+			if value, ok := values[i].(*sql.NullTime); !ok {
+				return fmt.Errorf("unexpected type %T for field scheduled_at", values[i])
+			} else if value.Valid {
+				_m.ScheduledAt = new(time.Time)
+				*_m.ScheduledAt = value.Time
+			}
 		case operation.FieldCancelRequested:
 			if value, ok := values[i].(*sql.NullBool); !ok {
 				return fmt.Errorf("unexpected type %T for field cancel_requested", values[i])
@@ -410,6 +419,11 @@ func (_m *Operation) String() string {
 	if v := _m.ContainerID; v != nil {
 		builder.WriteString("container_id=")
 		builder.WriteString(*v)
+	}
+	builder.WriteString(", ")
+	if v := _m.ScheduledAt; v != nil {
+		builder.WriteString("scheduled_at=")
+		builder.WriteString(v.Format(time.ANSIC))
 	}
 	builder.WriteString(", ")
 	builder.WriteString("cancel_requested=")

@@ -260,6 +260,20 @@ func (_c *OperationCreate) SetNillableContainerID(v *string) *OperationCreate {
 	return _c
 }
 
+// SetScheduledAt sets the "scheduled_at" field.
+func (_c *OperationCreate) SetScheduledAt(v time.Time) *OperationCreate {
+	_c.mutation.SetScheduledAt(v)
+	return _c
+}
+
+// SetNillableScheduledAt sets the "scheduled_at" field if the given value is not nil.
+func (_c *OperationCreate) SetNillableScheduledAt(v *time.Time) *OperationCreate {
+	if v != nil {
+		_c.SetScheduledAt(*v)
+	}
+	return _c
+}
+
 // SetCancelRequested sets the "cancel_requested" field.
 func (_c *OperationCreate) SetCancelRequested(v bool) *OperationCreate {
 	_c.mutation.SetCancelRequested(v)
@@ -582,6 +596,10 @@ func (_c *OperationCreate) createSpec() (*Operation, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.ContainerID(); ok {
 		_spec.SetField(operation.FieldContainerID, field.TypeString, value)
 		_node.ContainerID = &value
+	}
+	if value, ok := _c.mutation.ScheduledAt(); ok {
+		_spec.SetField(operation.FieldScheduledAt, field.TypeTime, value)
+		_node.ScheduledAt = &value
 	}
 	if value, ok := _c.mutation.CancelRequested(); ok {
 		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)

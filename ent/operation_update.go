@@ -445,6 +445,9 @@ func (_u *OperationUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	if _u.mutation.ContainerIDCleared() {
 		_spec.ClearField(operation.FieldContainerID, field.TypeString)
 	}
+	if _u.mutation.ScheduledAtCleared() {
+		_spec.ClearField(operation.FieldScheduledAt, field.TypeTime)
+	}
 	if value, ok := _u.mutation.CancelRequested(); ok {
 		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)
 	}
@@ -934,6 +937,9 @@ func (_u *OperationUpdateOne) sqlSave(ctx context.Context) (_node *Operation, er
 	}
 	if _u.mutation.ContainerIDCleared() {
 		_spec.ClearField(operation.FieldContainerID, field.TypeString)
+	}
+	if _u.mutation.ScheduledAtCleared() {
+		_spec.ClearField(operation.FieldScheduledAt, field.TypeTime)
 	}
 	if value, ok := _u.mutation.CancelRequested(); ok {
 		_spec.SetField(operation.FieldCancelRequested, field.TypeBool, value)

@@ -385,7 +385,7 @@ func init() {
 	// operation.DefaultLimitMs holds the default value on creation for the limit_ms field.
 	operation.DefaultLimitMs = operationDescLimitMs.Default.(int64)
 	// operationDescCancelRequested is the schema descriptor for cancel_requested field.
-	operationDescCancelRequested := operationFields[14].Descriptor()
+	operationDescCancelRequested := operationFields[15].Descriptor()
 	// operation.DefaultCancelRequested holds the default value on creation for the cancel_requested field.
 	operation.DefaultCancelRequested = operationDescCancelRequested.Default.(bool)
 	// operationDescID is the schema descriptor for id field.
@@ -613,20 +613,28 @@ func init() {
 	serviceinstanceDescReplicaCount := serviceinstanceFields[4].Descriptor()
 	// serviceinstance.DefaultReplicaCount holds the default value on creation for the replica_count field.
 	serviceinstance.DefaultReplicaCount = serviceinstanceDescReplicaCount.Default.(int)
+	// serviceinstanceDescSchedule is the schema descriptor for schedule field.
+	serviceinstanceDescSchedule := serviceinstanceFields[6].Descriptor()
+	// serviceinstance.DefaultSchedule holds the default value on creation for the schedule field.
+	serviceinstance.DefaultSchedule = serviceinstanceDescSchedule.Default.(string)
+	// serviceinstanceDescNextRunAt is the schema descriptor for next_run_at field.
+	serviceinstanceDescNextRunAt := serviceinstanceFields[7].Descriptor()
+	// serviceinstance.DefaultNextRunAt holds the default value on creation for the next_run_at field.
+	serviceinstance.DefaultNextRunAt = serviceinstanceDescNextRunAt.Default.(int64)
 	// serviceinstanceDescStopped is the schema descriptor for stopped field.
-	serviceinstanceDescStopped := serviceinstanceFields[6].Descriptor()
+	serviceinstanceDescStopped := serviceinstanceFields[8].Descriptor()
 	// serviceinstance.DefaultStopped holds the default value on creation for the stopped field.
 	serviceinstance.DefaultStopped = serviceinstanceDescStopped.Default.(bool)
 	// serviceinstanceDescDeleting is the schema descriptor for deleting field.
-	serviceinstanceDescDeleting := serviceinstanceFields[7].Descriptor()
+	serviceinstanceDescDeleting := serviceinstanceFields[9].Descriptor()
 	// serviceinstance.DefaultDeleting holds the default value on creation for the deleting field.
 	serviceinstance.DefaultDeleting = serviceinstanceDescDeleting.Default.(bool)
 	// serviceinstanceDescLastNumber is the schema descriptor for last_number field.
-	serviceinstanceDescLastNumber := serviceinstanceFields[8].Descriptor()
+	serviceinstanceDescLastNumber := serviceinstanceFields[10].Descriptor()
 	// serviceinstance.DefaultLastNumber holds the default value on creation for the last_number field.
 	serviceinstance.DefaultLastNumber = serviceinstanceDescLastNumber.Default.(int)
 	// serviceinstanceDescDirty is the schema descriptor for dirty field.
-	serviceinstanceDescDirty := serviceinstanceFields[12].Descriptor()
+	serviceinstanceDescDirty := serviceinstanceFields[14].Descriptor()
 	// serviceinstance.DefaultDirty holds the default value on creation for the dirty field.
 	serviceinstance.DefaultDirty = serviceinstanceDescDirty.Default.(bool)
 	// serviceinstanceDescID is the schema descriptor for id field.

@@ -51,6 +51,10 @@ type ServiceInstance struct {
 	ReplicaCount int `json:"replica_count,omitempty"`
 	// the same of its processes, where a person scaled them
 	ProcessReplicas map[string]int `json:"process_replicas,omitempty"`
+	// of a cron service: what next_run_at was reckoned by; empty while nothing runs it
+	Schedule string `json:"schedule,omitempty"`
+	// Unix milliseconds on the database's clock: when a cron service is due; 0: never
+	NextRunAt int64 `json:"next_run_at,omitempty"`
 	// a person stopped it
 	Stopped bool `json:"stopped,omitempty"`
 	// Deleting holds the value of the "deleting" field.
@@ -170,9 +174,9 @@ func (*ServiceInstance) scanValues(columns []string) ([]any, error) {
 			values[i] = new([]byte)
 		case serviceinstance.FieldStopped, serviceinstance.FieldDeleting, serviceinstance.FieldDirty:
 			values[i] = new(sql.NullBool)
-		case serviceinstance.FieldVersion, serviceinstance.FieldEpoch, serviceinstance.FieldLeaseUntil, serviceinstance.FieldAttempt, serviceinstance.FieldDueAt, serviceinstance.FieldReplicaCount, serviceinstance.FieldLastNumber:
+		case serviceinstance.FieldVersion, serviceinstance.FieldEpoch, serviceinstance.FieldLeaseUntil, serviceinstance.FieldAttempt, serviceinstance.FieldDueAt, serviceinstance.FieldReplicaCount, serviceinstance.FieldNextRunAt, serviceinstance.FieldLastNumber:
 			values[i] = new(sql.NullInt64)
-		case serviceinstance.FieldID, serviceinstance.FieldOwner, serviceinstance.FieldProjectID, serviceinstance.FieldServiceID, serviceinstance.FieldEnvironmentID, serviceinstance.FieldStatus, serviceinstance.FieldHealth, serviceinstance.FieldStateReason:
+		case serviceinstance.FieldID, serviceinstance.FieldOwner, serviceinstance.FieldProjectID, serviceinstance.FieldServiceID, serviceinstance.FieldEnvironmentID, serviceinstance.FieldSchedule, serviceinstance.FieldStatus, serviceinstance.FieldHealth, serviceinstance.FieldStateReason:
 			values[i] = new(sql.NullString)
 		case serviceinstance.FieldCreatedAt, serviceinstance.FieldUpdatedAt:
 			values[i] = new(sql.NullTime)
@@ -284,6 +288,18 @@ func (_m *ServiceInstance) assignValues(columns []string, values []any) error {
 				if err := json.Unmarshal(*value, &_m.ProcessReplicas); err != nil {
 					return fmt.Errorf("unmarshal field process_replicas: %w", err)
 				}
+			}
+		case serviceinstance.FieldSchedule:
+			if value, ok := values[i].(*sql.NullString); !ok {
+				return fmt.Errorf("unexpected type %T for field schedule", values[i])
+			} else if value.Valid {
+				_m.Schedule = value.String
+			}
+		case serviceinstance.FieldNextRunAt:
+			if value, ok := values[i].(*sql.NullInt64); !ok {
+				return fmt.Errorf("unexpected type %T for field next_run_at", values[i])
+			} else if value.Valid {
+				_m.NextRunAt = value.Int64
 			}
 		case serviceinstance.FieldStopped:
 			if value, ok := values[i].(*sql.NullBool); !ok {
@@ -440,6 +456,12 @@ func (_m *ServiceInstance) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("process_replicas=")
 	builder.WriteString(fmt.Sprintf("%v", _m.ProcessReplicas))
+	builder.WriteString(", ")
+	builder.WriteString("schedule=")
+	builder.WriteString(_m.Schedule)
+	builder.WriteString(", ")
+	builder.WriteString("next_run_at=")
+	builder.WriteString(fmt.Sprintf("%v", _m.NextRunAt))
 	builder.WriteString(", ")
 	builder.WriteString("stopped=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Stopped))

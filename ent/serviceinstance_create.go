@@ -185,6 +185,34 @@ func (_c *ServiceInstanceCreate) SetProcessReplicas(v map[string]int) *ServiceIn
 	return _c
 }
 
+// SetSchedule sets the "schedule" field.
+func (_c *ServiceInstanceCreate) SetSchedule(v string) *ServiceInstanceCreate {
+	_c.mutation.SetSchedule(v)
+	return _c
+}
+
+// SetNillableSchedule sets the "schedule" field if the given value is not nil.
+func (_c *ServiceInstanceCreate) SetNillableSchedule(v *string) *ServiceInstanceCreate {
+	if v != nil {
+		_c.SetSchedule(*v)
+	}
+	return _c
+}
+
+// SetNextRunAt sets the "next_run_at" field.
+func (_c *ServiceInstanceCreate) SetNextRunAt(v int64) *ServiceInstanceCreate {
+	_c.mutation.SetNextRunAt(v)
+	return _c
+}
+
+// SetNillableNextRunAt sets the "next_run_at" field if the given value is not nil.
+func (_c *ServiceInstanceCreate) SetNillableNextRunAt(v *int64) *ServiceInstanceCreate {
+	if v != nil {
+		_c.SetNextRunAt(*v)
+	}
+	return _c
+}
+
 // SetStopped sets the "stopped" field.
 func (_c *ServiceInstanceCreate) SetStopped(v bool) *ServiceInstanceCreate {
 	_c.mutation.SetStopped(v)
@@ -443,6 +471,14 @@ func (_c *ServiceInstanceCreate) defaults() {
 		v := serviceinstance.DefaultReplicaCount
 		_c.mutation.SetReplicaCount(v)
 	}
+	if _, ok := _c.mutation.Schedule(); !ok {
+		v := serviceinstance.DefaultSchedule
+		_c.mutation.SetSchedule(v)
+	}
+	if _, ok := _c.mutation.NextRunAt(); !ok {
+		v := serviceinstance.DefaultNextRunAt
+		_c.mutation.SetNextRunAt(v)
+	}
 	if _, ok := _c.mutation.Stopped(); !ok {
 		v := serviceinstance.DefaultStopped
 		_c.mutation.SetStopped(v)
@@ -513,6 +549,12 @@ func (_c *ServiceInstanceCreate) check() error {
 	}
 	if _, ok := _c.mutation.ReplicaCount(); !ok {
 		return &ValidationError{Name: "replica_count", err: errors.New(`ent: missing required field "ServiceInstance.replica_count"`)}
+	}
+	if _, ok := _c.mutation.Schedule(); !ok {
+		return &ValidationError{Name: "schedule", err: errors.New(`ent: missing required field "ServiceInstance.schedule"`)}
+	}
+	if _, ok := _c.mutation.NextRunAt(); !ok {
+		return &ValidationError{Name: "next_run_at", err: errors.New(`ent: missing required field "ServiceInstance.next_run_at"`)}
 	}
 	if _, ok := _c.mutation.Stopped(); !ok {
 		return &ValidationError{Name: "stopped", err: errors.New(`ent: missing required field "ServiceInstance.stopped"`)}
@@ -629,6 +671,14 @@ func (_c *ServiceInstanceCreate) createSpec() (*ServiceInstance, *sqlgraph.Creat
 	if value, ok := _c.mutation.ProcessReplicas(); ok {
 		_spec.SetField(serviceinstance.FieldProcessReplicas, field.TypeJSON, value)
 		_node.ProcessReplicas = value
+	}
+	if value, ok := _c.mutation.Schedule(); ok {
+		_spec.SetField(serviceinstance.FieldSchedule, field.TypeString, value)
+		_node.Schedule = value
+	}
+	if value, ok := _c.mutation.NextRunAt(); ok {
+		_spec.SetField(serviceinstance.FieldNextRunAt, field.TypeInt64, value)
+		_node.NextRunAt = value
 	}
 	if value, ok := _c.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

@@ -206,6 +206,41 @@ func (_u *ServiceInstanceUpdate) ClearProcessReplicas() *ServiceInstanceUpdate {
 	return _u
 }
 
+// SetSchedule sets the "schedule" field.
+func (_u *ServiceInstanceUpdate) SetSchedule(v string) *ServiceInstanceUpdate {
+	_u.mutation.SetSchedule(v)
+	return _u
+}
+
+// SetNillableSchedule sets the "schedule" field if the given value is not nil.
+func (_u *ServiceInstanceUpdate) SetNillableSchedule(v *string) *ServiceInstanceUpdate {
+	if v != nil {
+		_u.SetSchedule(*v)
+	}
+	return _u
+}
+
+// SetNextRunAt sets the "next_run_at" field.
+func (_u *ServiceInstanceUpdate) SetNextRunAt(v int64) *ServiceInstanceUpdate {
+	_u.mutation.ResetNextRunAt()
+	_u.mutation.SetNextRunAt(v)
+	return _u
+}
+
+// SetNillableNextRunAt sets the "next_run_at" field if the given value is not nil.
+func (_u *ServiceInstanceUpdate) SetNillableNextRunAt(v *int64) *ServiceInstanceUpdate {
+	if v != nil {
+		_u.SetNextRunAt(*v)
+	}
+	return _u
+}
+
+// AddNextRunAt adds value to the "next_run_at" field.
+func (_u *ServiceInstanceUpdate) AddNextRunAt(v int64) *ServiceInstanceUpdate {
+	_u.mutation.AddNextRunAt(v)
+	return _u
+}
+
 // SetStopped sets the "stopped" field.
 func (_u *ServiceInstanceUpdate) SetStopped(v bool) *ServiceInstanceUpdate {
 	_u.mutation.SetStopped(v)
@@ -588,6 +623,15 @@ func (_u *ServiceInstanceUpdate) sqlSave(ctx context.Context) (_node int, err er
 	}
 	if _u.mutation.ProcessReplicasCleared() {
 		_spec.ClearField(serviceinstance.FieldProcessReplicas, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Schedule(); ok {
+		_spec.SetField(serviceinstance.FieldSchedule, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.NextRunAt(); ok {
+		_spec.SetField(serviceinstance.FieldNextRunAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNextRunAt(); ok {
+		_spec.AddField(serviceinstance.FieldNextRunAt, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)
@@ -985,6 +1029,41 @@ func (_u *ServiceInstanceUpdateOne) SetProcessReplicas(v map[string]int) *Servic
 // ClearProcessReplicas clears the value of the "process_replicas" field.
 func (_u *ServiceInstanceUpdateOne) ClearProcessReplicas() *ServiceInstanceUpdateOne {
 	_u.mutation.ClearProcessReplicas()
+	return _u
+}
+
+// SetSchedule sets the "schedule" field.
+func (_u *ServiceInstanceUpdateOne) SetSchedule(v string) *ServiceInstanceUpdateOne {
+	_u.mutation.SetSchedule(v)
+	return _u
+}
+
+// SetNillableSchedule sets the "schedule" field if the given value is not nil.
+func (_u *ServiceInstanceUpdateOne) SetNillableSchedule(v *string) *ServiceInstanceUpdateOne {
+	if v != nil {
+		_u.SetSchedule(*v)
+	}
+	return _u
+}
+
+// SetNextRunAt sets the "next_run_at" field.
+func (_u *ServiceInstanceUpdateOne) SetNextRunAt(v int64) *ServiceInstanceUpdateOne {
+	_u.mutation.ResetNextRunAt()
+	_u.mutation.SetNextRunAt(v)
+	return _u
+}
+
+// SetNillableNextRunAt sets the "next_run_at" field if the given value is not nil.
+func (_u *ServiceInstanceUpdateOne) SetNillableNextRunAt(v *int64) *ServiceInstanceUpdateOne {
+	if v != nil {
+		_u.SetNextRunAt(*v)
+	}
+	return _u
+}
+
+// AddNextRunAt adds value to the "next_run_at" field.
+func (_u *ServiceInstanceUpdateOne) AddNextRunAt(v int64) *ServiceInstanceUpdateOne {
+	_u.mutation.AddNextRunAt(v)
 	return _u
 }
 
@@ -1400,6 +1479,15 @@ func (_u *ServiceInstanceUpdateOne) sqlSave(ctx context.Context) (_node *Service
 	}
 	if _u.mutation.ProcessReplicasCleared() {
 		_spec.ClearField(serviceinstance.FieldProcessReplicas, field.TypeJSON)
+	}
+	if value, ok := _u.mutation.Schedule(); ok {
+		_spec.SetField(serviceinstance.FieldSchedule, field.TypeString, value)
+	}
+	if value, ok := _u.mutation.NextRunAt(); ok {
+		_spec.SetField(serviceinstance.FieldNextRunAt, field.TypeInt64, value)
+	}
+	if value, ok := _u.mutation.AddedNextRunAt(); ok {
+		_spec.AddField(serviceinstance.FieldNextRunAt, field.TypeInt64, value)
 	}
 	if value, ok := _u.mutation.Stopped(); ok {
 		_spec.SetField(serviceinstance.FieldStopped, field.TypeBool, value)

@@ -118,6 +118,8 @@ var examples = map[string]example{
 	"ServiceSettingsInput.buildCommand":            text("npm run build"),
 	"ServiceSettingsInput.outputDirectory":         text("dist"),
 	"ServiceSettingsInput.packages":                value([]any{"ffmpeg"}),
+	"ServiceSettingsInput.cron":                    text("0 4 * * *"),
+	"ServiceSettingsInput.timeZone":                text("Europe/Berlin"),
 	"ProcessSpecInput.name":                        text("worker"),
 	"ProcessSpecInput.command":                     text("work"),
 	"ScaleServiceInput.process":                    text("web"),

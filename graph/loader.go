@@ -70,6 +70,7 @@ type loaders struct {
 
 	role  *one[ent.Membership] // the viewer's, by workspace
 	ahead *dataloadgen.Loader[turn, int]
+	runs  *dataloadgen.Loader[someRuns, []*ent.Operation]
 	pages pages
 }
 
@@ -172,6 +173,7 @@ func newLoaders(db *ent.Client, b batching) *loaders {
 			return db.Membership.Query().Where(membership.WorkspaceIDIn(ids...), membership.UserID(p.UserID)).All(ctx)
 		}, func(v *ent.Membership) string { return v.WorkspaceID }),
 		ahead: newAhead(b, db),
+		runs:  newRuns(b, db),
 		pages: newPages(b, db),
 	}
 }

@@ -45,7 +45,7 @@ func (r *Resolver) logSource(ctx context.Context, in model.LogSource) (logOf, er
 		if err != nil {
 			return logOf{}, err
 		}
-		if op.Command == nil {
+		if op.DeploymentID == nil {
 			return logOf{}, fault.At("source.operationId", fault.Conflict, "Only an operation that runs a command has a log.")
 		}
 		return logOf{Source: logs.Source{Group: op.ID, ID: op.ID}}, nil

@@ -7,6 +7,7 @@ package graph
 
 import (
 	"context"
+	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
@@ -169,6 +170,14 @@ func (r *serviceInstanceResolver) Variables(ctx context.Context, obj *ent.Servic
 
 func (r *serviceInstanceResolver) Events(ctx context.Context, obj *ent.ServiceInstance, first int, after *string) (*page.Connection[*ent.Event], error) {
 	return eventsOf(ctx, event.FieldInstanceID, obj.ID, first, after)
+}
+
+func (r *serviceInstanceResolver) NextCronRunAt(ctx context.Context, obj *ent.ServiceInstance) (*time.Time, error) {
+	return nextRun(obj), nil
+}
+
+func (r *serviceInstanceResolver) Runs(ctx context.Context, obj *ent.ServiceInstance, first int) ([]*ent.Operation, error) {
+	return load(ctx).runs.Load(ctx, someRuns{obj.ID, first})
 }
 
 func (r *serviceRouteResolver) Instance(ctx context.Context, obj *model.ServiceRoute) (*ent.ServiceInstance, error) {

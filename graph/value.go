@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -81,7 +82,7 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 		Builder: s.Builder, Language: ptr(s.Language), LanguageVersion: ptr(s.LanguageVersion), InstallCommand: ptr(s.InstallCommand),
 		BuildCommand: ptr(s.BuildCommand), OutputDirectory: ptr(s.OutputDirectory), Packages: append([]string{}, s.Packages...),
 		DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
-		PreDeployCommand: append([]string{}, s.PreDeployCommand...), Processes: processesOf(i), StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
+		PreDeployCommand: append([]string{}, s.PreDeployCommand...), Processes: processesOf(i), Cron: ptr(s.Cron), TimeZone: cmp.Or(s.TimeZone, "UTC"), CronOverlap: s.CronOverlap, StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
 		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
 		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
 		HealthCheck: &model.HealthCheck{
@@ -119,6 +120,9 @@ func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 		set(&s.DockerTarget, in.DockerTarget)
 		set(&s.StartCommand, in.StartCommand)
 		set(&s.Port, in.Port)
+		set(&s.Cron, in.Cron)
+		set(&s.TimeZone, in.TimeZone)
+		set(&s.CronOverlap, in.CronOverlap)
 		set(&s.RestartPolicy, in.RestartPolicy)
 		set(&s.RestartMaxRetries, in.RestartMaxRetries)
 		set(&s.DrainTimeout, in.DrainTimeout)

@@ -122,7 +122,10 @@ func (w *Worker) equip(ctx context.Context, job *deploy.Job, d *ent.Deployment, 
 	}
 	o.spec = set.spec
 	o.spec.Name, o.spec.ReplicaID, o.spec.Epoch = o.by.container, o.by.id, job.Epoch
-	o.spec.Command, o.spec.Port = job.Row.Command, 0
+	o.spec.Port = 0
+	if job.Row.Command != nil { // else what a cron service runs by itself
+		o.spec.Command = job.Row.Command
+	}
 	return nil
 }
 

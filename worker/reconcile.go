@@ -68,9 +68,10 @@ func (w *Worker) reconcile(ctx context.Context) error {
 	}
 }
 
-// sweep ends what is overdue and rings for what waits.
+// sweep ends what is overdue, begins what is due and rings for what waits.
 func (w *Worker) sweep(ctx context.Context) error {
 	_, err := w.Deploy.EndOverdue(ctx)
+	err = errors.Join(err, w.Deploy.RunDue(ctx))
 	bells, werr := w.Deploy.Waiting(ctx)
 	for _, b := range bells {
 		werr = errors.Join(werr, w.ring(ctx, b.Task, b.ID))

@@ -71,6 +71,7 @@ type (
 		ActiveDeployment *deploymentView `json:"activeDeployment"`
 		LatestDeployment *deploymentView `json:"latestDeployment"`
 		Replicas         []replicaView   `json:"replicas"`
+		NextCronRunAt    *time.Time      `json:"nextCronRunAt,omitempty"`
 	}
 	routeView struct {
 		URL string `json:"url"`
@@ -86,6 +87,9 @@ type (
 		Status   lifecycle.OperationStatus `json:"status"`
 		ExitCode *int                      `json:"exitCode,omitempty"`
 		Command  []string                  `json:"command,omitempty"`
+		Due      *time.Time                `json:"scheduledAt,omitempty"`
+		Began    *time.Time                `json:"startedAt,omitempty"`
+		Ended    *time.Time                `json:"finishedAt,omitempty"`
 		Error    *failureView              `json:"error"`
 	}
 )
@@ -98,7 +102,7 @@ const (
 	instanceFields = `id status health stateReason service{id name slug project{id name slug}} environment{id name slug} routes{url}
 		activeDeployment{id number status conclusion url isActive message bundle{digest files sizeBytes}}
 		latestDeployment{id number status conclusion url isActive message ` + failureFields + `}
-		replicas{process status health restarts}`
+		replicas{process status health restarts} nextCronRunAt`
 )
 
 // loadInstance asks for an instance by its id.

@@ -23,6 +23,7 @@ type deployment struct {
 	noCache        bool
 	static         bool
 	output         string
+	cron, timeZone string
 	in             io.Reader
 	out            io.Writer
 }
@@ -56,6 +57,8 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&d.image, "image", "", "deploy this image instead of the directory")
 	d.repo.flags(f, getenv)
+	f.StringVar(&d.cron, "cron", "", "the first time: a cron service, which runs at these five fields, such as \"30 4 * * 1-5\"")
+	f.StringVar(&d.timeZone, "time-zone", "", "time zone of --cron, such as Europe/Berlin (default UTC)")
 	f.StringVarP(&d.message, "message", "m", "", "what to remember the deployment by")
 	f.StringVar(&d.project, "project", "", "project to deploy to the first time; made of the directory's name if absent")
 	f.StringVar(&d.name, "name", "", "name of the service the first time (default \"web\")")

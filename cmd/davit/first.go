@@ -175,6 +175,9 @@ func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *lin
 		if d.output != "" {
 			input["settings"] = client.Variables{"outputDirectory": d.output}
 		}
+		if d.cron != "" {
+			input["kind"], input["settings"] = spec.Cron, d.schedule()
+		}
 		var made struct{ CreateService struct{ Service service } }
 		err := c.Do(ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{`+fields+`}}}`,
 			client.Variables{"input": input}, &made)
@@ -197,4 +200,13 @@ func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *lin
 		return fault.New(fault.Conflict, "Service %s has no environment to deploy to.", name)
 	}
 	return nil
+}
+
+// schedule are the settings of a cron service.
+func (d *deployment) schedule() client.Variables {
+	settings := client.Variables{"cron": d.cron}
+	if d.timeZone != "" {
+		settings["timeZone"] = d.timeZone
+	}
+	return settings
 }

@@ -28,11 +28,11 @@ type commandRun struct {
 func runCommand(getenv func(string) string) *cobra.Command {
 	var r commandRun
 	cmd := &cobra.Command{
-		Use: "run -- COMMAND [ARG...]", Short: "Run a command with the image and the variables of what serves", Args: cobra.MinimumNArgs(1),
+		Use: "run -- COMMAND [ARG...]", Short: "Run a command with the image and the variables of what serves",
 		Long: "Runs a command in a container of its own, beside what serves, with its image, its variables and\n" +
 			"its network, and shows what it prints. Nothing can be typed into it, and no shell sees the words.\n\n" +
-			"It ends with the exit code of the command. Ctrl-C stops the command. With --json the last line\n" +
-			"says how it ended.",
+			"Without a command, a cron service runs now. It ends with the exit code of the command. Ctrl-C\n" +
+			"stops the command. With --json the last line says how it ended. \"davit runs\" lists what was run.",
 		Example: "  davit run -- ./manage.py migrate\n  davit run --detach --timeout 6h -- ./import --all\n  davit run -- sh -c 'echo $GREETING'",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.out, r.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
@@ -48,7 +48,7 @@ func runCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-const operationFields = `id status exitCode command error{` + failureParts + `}`
+const operationFields = `id status exitCode command scheduledAt startedAt finishedAt error{` + failureParts + `}`
 
 func (r *commandRun) run(ctx context.Context, words []string) error {
 	c, l, err := r.link()
@@ -63,7 +63,7 @@ func (r *commandRun) run(ctx context.Context, words []string) error {
 		RunCommand struct{ Operation operationView }
 	}
 	err = c.Do(ctx, `mutation($input:RunCommandInput!){runCommand(input:$input){operation{`+operationFields+`}}}`, client.Variables{"input": client.Variables{
-		"serviceInstanceId": instance, "command": words, "timeout": fmt.Sprintf("PT%fS", r.timeout.Seconds()),
+		"serviceInstanceId": instance, "command": append([]string{}, words...), "timeout": fmt.Sprintf("PT%fS", r.timeout.Seconds()),
 	}}, &out)
 	if err != nil {
 		return err

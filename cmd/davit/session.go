@@ -36,7 +36,7 @@ type session struct {
 // serviceCommands are the commands about the service of a directory.
 func serviceCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
-		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), redeployCommand(getenv), runCommand(getenv),
+		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), redeployCommand(getenv), runCommand(getenv), runsCommand(getenv),
 		rollbackCommand(getenv), cancelCommand(getenv), scaleCommand(getenv), restartCommand(getenv), stopCommand(getenv), startCommand(getenv),
 		deleteCommand(getenv), detectCommand(), initCommand(),
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -62,6 +63,9 @@ func showInstance(out io.Writer, i instanceView) error {
 		row("files", "%d, %s, %s", d.Bundle.Files, bytes(d.Bundle.SizeBytes), by)
 	} else {
 		row("replicas", "%s", replicaCount(i))
+	}
+	if i.NextCronRunAt != nil {
+		row("next run", "%s", i.NextCronRunAt.Local().Format(time.RFC1123))
 	}
 	if d := i.ActiveDeployment; d != nil {
 		row("serves", "deployment #%d (%s)", d.Number, d.ID)

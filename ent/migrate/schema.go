@@ -88,10 +88,8 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"}, Default: "QUEUED"},
-		{Name: "builder", Type: field.TypeEnum, Enums: []string{"AUTO", "DOCKERFILE", "STATIC", "IMAGE"}, Default: "AUTO"},
+		{Name: "builder", Type: field.TypeEnum, Enums: []string{"AUTO", "DOCKERFILE", "IMAGE"}, Default: "AUTO"},
 		{Name: "platform", Type: field.TypeString, Default: ""},
-		{Name: "recipe", Type: field.TypeString, Default: ""},
-		{Name: "ahead", Type: field.TypeInt, Default: 0},
 		{Name: "steps", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -107,30 +105,15 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "builds_deployments_build",
-				Columns:    []*schema.Column{BuildsColumns[12]},
+				Columns:    []*schema.Column{BuildsColumns[10]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "builds_projects_builds",
-				Columns:    []*schema.Column{BuildsColumns[13]},
+				Columns:    []*schema.Column{BuildsColumns[11]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
-			},
-		},
-		Indexes: []*schema.Index{
-			{
-				Name:    "build_recipe",
-				Unique:  false,
-				Columns: []*schema.Column{BuildsColumns[6]},
-			},
-			{
-				Name:    "build_open",
-				Unique:  false,
-				Columns: []*schema.Column{BuildsColumns[3], BuildsColumns[0]},
-				Annotation: &entsql.IndexAnnotation{
-					Where: "status IN ('QUEUED', 'RUNNING')",
-				},
 			},
 		},
 	}
@@ -158,7 +141,6 @@ var (
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "commit", Type: field.TypeJSON, Nullable: true},
 		{Name: "image", Type: field.TypeJSON, Nullable: true},
-		{Name: "bundle", Type: field.TypeJSON, Nullable: true},
 		{Name: "pre_deploy_container_id", Type: field.TypeString, Nullable: true},
 		{Name: "cancel_reason", Type: field.TypeString, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -180,37 +162,37 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "deployments_environments_environment",
-				Columns:    []*schema.Column{DeploymentsColumns[29]},
+				Columns:    []*schema.Column{DeploymentsColumns[28]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_services_service",
-				Columns:    []*schema.Column{DeploymentsColumns[30]},
+				Columns:    []*schema.Column{DeploymentsColumns[29]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_users_created_by",
-				Columns:    []*schema.Column{DeploymentsColumns[31]},
+				Columns:    []*schema.Column{DeploymentsColumns[30]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_deployments_rollbacks",
-				Columns:    []*schema.Column{DeploymentsColumns[32]},
+				Columns:    []*schema.Column{DeploymentsColumns[31]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_projects_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[33]},
+				Columns:    []*schema.Column{DeploymentsColumns[32]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_service_instances_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[34]},
+				Columns:    []*schema.Column{DeploymentsColumns[33]},
 				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -224,17 +206,17 @@ var (
 			{
 				Name:    "deployment_instance_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[34], DeploymentsColumns[8]},
+				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[8]},
 			},
 			{
 				Name:    "deployment_project_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[0]},
+				Columns: []*schema.Column{DeploymentsColumns[32], DeploymentsColumns[0]},
 			},
 			{
 				Name:    "deployment_one_active",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[34]},
+				Columns: []*schema.Column{DeploymentsColumns[33]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -242,7 +224,7 @@ var (
 			{
 				Name:    "deployment_one_running",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[34]},
+				Columns: []*schema.Column{DeploymentsColumns[33]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status IN ('PREPARING', 'BUILDING', 'DEPLOYING')",
 				},
@@ -543,6 +525,7 @@ var (
 		{Name: "deployment_id", Type: field.TypeString, Nullable: true},
 		{Name: "limit_ms", Type: field.TypeInt64, Default: 0},
 		{Name: "container_id", Type: field.TypeString, Nullable: true},
+		{Name: "scheduled_at", Type: field.TypeTime, Nullable: true},
 		{Name: "cancel_requested", Type: field.TypeBool, Default: false},
 		{Name: "exit_code", Type: field.TypeInt, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -557,7 +540,7 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "operations_workspaces_operations",
-				Columns:    []*schema.Column{OperationsColumns[25]},
+				Columns:    []*schema.Column{OperationsColumns[26]},
 				RefColumns: []*schema.Column{WorkspacesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -572,6 +555,14 @@ var (
 				Name:    "operation_target_id",
 				Unique:  false,
 				Columns: []*schema.Column{OperationsColumns[10]},
+			},
+			{
+				Name:    "operation_one_a_tick",
+				Unique:  true,
+				Columns: []*schema.Column{OperationsColumns[10], OperationsColumns[21]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "scheduled_at IS NOT NULL",
+				},
 			},
 			{
 				Name:    "operation_open",
@@ -805,7 +796,7 @@ var (
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "slug", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"WEB", "WORKER", "STATIC_SITE"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"WEB", "WORKER", "CRON"}},
 		{Name: "source", Type: field.TypeJSON},
 		{Name: "deleting", Type: field.TypeBool, Default: false},
 		{Name: "project_id", Type: field.TypeString},
@@ -845,6 +836,8 @@ var (
 		{Name: "settings", Type: field.TypeJSON},
 		{Name: "replica_count", Type: field.TypeInt, Default: 1},
 		{Name: "process_replicas", Type: field.TypeJSON, Nullable: true},
+		{Name: "schedule", Type: field.TypeString, Default: ""},
+		{Name: "next_run_at", Type: field.TypeInt64, Default: 0},
 		{Name: "stopped", Type: field.TypeBool, Default: false},
 		{Name: "deleting", Type: field.TypeBool, Default: false},
 		{Name: "last_number", Type: field.TypeInt, Default: 0},
@@ -864,19 +857,19 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "service_instances_environments_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[19]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[21]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_projects_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[20]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[22]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "service_instances_services_instances",
-				Columns:    []*schema.Column{ServiceInstancesColumns[21]},
+				Columns:    []*schema.Column{ServiceInstancesColumns[23]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -890,17 +883,25 @@ var (
 			{
 				Name:    "serviceinstance_service_id_environment_id",
 				Unique:  true,
-				Columns: []*schema.Column{ServiceInstancesColumns[21], ServiceInstancesColumns[19]},
+				Columns: []*schema.Column{ServiceInstancesColumns[23], ServiceInstancesColumns[21]},
 			},
 			{
 				Name:    "serviceinstance_environment_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[19]},
+				Columns: []*schema.Column{ServiceInstancesColumns[21]},
 			},
 			{
 				Name:    "serviceinstance_project_id",
 				Unique:  false,
-				Columns: []*schema.Column{ServiceInstancesColumns[20]},
+				Columns: []*schema.Column{ServiceInstancesColumns[22]},
+			},
+			{
+				Name:    "instance_cron",
+				Unique:  false,
+				Columns: []*schema.Column{ServiceInstancesColumns[13]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "next_run_at > 0",
+				},
 			},
 		},
 	}

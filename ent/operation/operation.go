@@ -58,6 +58,8 @@ const (
 	FieldLimitMs = "limit_ms"
 	// FieldContainerID holds the string denoting the container_id field in the database.
 	FieldContainerID = "container_id"
+	// FieldScheduledAt holds the string denoting the scheduled_at field in the database.
+	FieldScheduledAt = "scheduled_at"
 	// FieldCancelRequested holds the string denoting the cancel_requested field in the database.
 	FieldCancelRequested = "cancel_requested"
 	// FieldExitCode holds the string denoting the exit_code field in the database.
@@ -103,6 +105,7 @@ var Columns = []string{
 	FieldDeploymentID,
 	FieldLimitMs,
 	FieldContainerID,
+	FieldScheduledAt,
 	FieldCancelRequested,
 	FieldExitCode,
 	FieldStartedAt,
@@ -252,6 +255,11 @@ func ByLimitMs(opts ...sql.OrderTermOption) OrderOption {
 // ByContainerID orders the results by the container_id field.
 func ByContainerID(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldContainerID, opts...).ToFunc()
+}
+
+// ByScheduledAt orders the results by the scheduled_at field.
+func ByScheduledAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldScheduledAt, opts...).ToFunc()
 }
 
 // ByCancelRequested orders the results by the cancel_requested field.

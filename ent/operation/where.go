@@ -151,6 +151,11 @@ func ContainerID(v string) predicate.Operation {
 	return predicate.Operation(sql.FieldEQ(FieldContainerID, v))
 }
 
+// ScheduledAt applies equality check predicate on the "scheduled_at" field. It's identical to ScheduledAtEQ.
+func ScheduledAt(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldScheduledAt, v))
+}
+
 // CancelRequested applies equality check predicate on the "cancel_requested" field. It's identical to CancelRequestedEQ.
 func CancelRequested(v bool) predicate.Operation {
 	return predicate.Operation(sql.FieldEQ(FieldCancelRequested, v))
@@ -1184,6 +1189,56 @@ func ContainerIDEqualFold(v string) predicate.Operation {
 // ContainerIDContainsFold applies the ContainsFold predicate on the "container_id" field.
 func ContainerIDContainsFold(v string) predicate.Operation {
 	return predicate.Operation(sql.FieldContainsFold(FieldContainerID, v))
+}
+
+// ScheduledAtEQ applies the EQ predicate on the "scheduled_at" field.
+func ScheduledAtEQ(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldEQ(FieldScheduledAt, v))
+}
+
+// ScheduledAtNEQ applies the NEQ predicate on the "scheduled_at" field.
+func ScheduledAtNEQ(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldNEQ(FieldScheduledAt, v))
+}
+
+// ScheduledAtIn applies the In predicate on the "scheduled_at" field.
+func ScheduledAtIn(vs ...time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldIn(FieldScheduledAt, vs...))
+}
+
+// ScheduledAtNotIn applies the NotIn predicate on the "scheduled_at" field.
+func ScheduledAtNotIn(vs ...time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldNotIn(FieldScheduledAt, vs...))
+}
+
+// ScheduledAtGT applies the GT predicate on the "scheduled_at" field.
+func ScheduledAtGT(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldGT(FieldScheduledAt, v))
+}
+
+// ScheduledAtGTE applies the GTE predicate on the "scheduled_at" field.
+func ScheduledAtGTE(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldGTE(FieldScheduledAt, v))
+}
+
+// ScheduledAtLT applies the LT predicate on the "scheduled_at" field.
+func ScheduledAtLT(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldLT(FieldScheduledAt, v))
+}
+
+// ScheduledAtLTE applies the LTE predicate on the "scheduled_at" field.
+func ScheduledAtLTE(v time.Time) predicate.Operation {
+	return predicate.Operation(sql.FieldLTE(FieldScheduledAt, v))
+}
+
+// ScheduledAtIsNil applies the IsNil predicate on the "scheduled_at" field.
+func ScheduledAtIsNil() predicate.Operation {
+	return predicate.Operation(sql.FieldIsNull(FieldScheduledAt))
+}
+
+// ScheduledAtNotNil applies the NotNil predicate on the "scheduled_at" field.
+func ScheduledAtNotNil() predicate.Operation {
+	return predicate.Operation(sql.FieldNotNull(FieldScheduledAt))
 }
 
 // CancelRequestedEQ applies the EQ predicate on the "cancel_requested" field.

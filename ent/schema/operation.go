@@ -36,6 +36,7 @@ func (Operation) Fields() []ent.Field {
 		field.String("deployment_id").Optional().Nillable().Immutable().Comment("whose image and variables it gets"),
 		field.Int64("limit_ms").Default(0).Immutable().Comment("how long it may run"),
 		field.String("container_id").Optional().Nillable().Comment("what it runs in, once there is one: there is no second"),
+		field.Time("scheduled_at").Optional().Nillable().Immutable().Comment("when a run of a cron service was due"),
 		field.Bool("cancel_requested").Default(false),
 		field.Int("exit_code").Optional().Nillable(),
 
@@ -53,6 +54,9 @@ func (Operation) Edges() []ent.Edge {
 func (Operation) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("target_id"),
+		// The database, not the code, promises one run a tick.
+		index.Fields("target_id", "scheduled_at").StorageKey("operation_one_a_tick").Unique().
+			Annotations(entsql.IndexWhere("scheduled_at IS NOT NULL")),
 		index.Fields("status", "id").StorageKey("operation_open").
 			Annotations(entsql.IndexWhere("status IN ('QUEUED', 'RUNNING')")),
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"entgo.io/ent"
+	"entgo.io/ent/dialect/entsql"
 	"entgo.io/ent/schema/edge"
 	"entgo.io/ent/schema/field"
 	"entgo.io/ent/schema/index"
@@ -161,6 +162,8 @@ func (ServiceInstance) Fields() []ent.Field {
 		field.JSON("settings", spec.Settings{}),
 		field.Int("replica_count").Default(1).Comment("replicas that should run"),
 		field.JSON("process_replicas", map[string]int{}).Optional().Comment("the same of its processes, where a person scaled them"),
+		field.String("schedule").Default("").Comment("of a cron service: what next_run_at was reckoned by; empty while nothing runs it"),
+		field.Int64("next_run_at").Default(0).Comment("Unix milliseconds on the database's clock: when a cron service is due; 0: never"),
 		field.Bool("stopped").Default(false).Comment("a person stopped it"),
 		field.Bool("deleting").Default(false),
 		field.Int("last_number").Default(0).Comment("number of the newest deployment"),
@@ -184,5 +187,8 @@ func (ServiceInstance) Edges() []ent.Edge {
 }
 
 func (ServiceInstance) Indexes() []ent.Index {
-	return []ent.Index{index.Fields("service_id", "environment_id").Unique(), index.Fields("environment_id"), index.Fields("project_id")}
+	return []ent.Index{
+		index.Fields("service_id", "environment_id").Unique(), index.Fields("environment_id"), index.Fields("project_id"),
+		index.Fields("next_run_at").StorageKey("instance_cron").Annotations(entsql.IndexWhere("next_run_at > 0")),
+	}
 }

@@ -44,6 +44,10 @@ const (
 	FieldReplicaCount = "replica_count"
 	// FieldProcessReplicas holds the string denoting the process_replicas field in the database.
 	FieldProcessReplicas = "process_replicas"
+	// FieldSchedule holds the string denoting the schedule field in the database.
+	FieldSchedule = "schedule"
+	// FieldNextRunAt holds the string denoting the next_run_at field in the database.
+	FieldNextRunAt = "next_run_at"
 	// FieldStopped holds the string denoting the stopped field in the database.
 	FieldStopped = "stopped"
 	// FieldDeleting holds the string denoting the deleting field in the database.
@@ -142,6 +146,8 @@ var Columns = []string{
 	FieldSettings,
 	FieldReplicaCount,
 	FieldProcessReplicas,
+	FieldSchedule,
+	FieldNextRunAt,
 	FieldStopped,
 	FieldDeleting,
 	FieldLastNumber,
@@ -182,6 +188,10 @@ var (
 	DefaultDueAt int64
 	// DefaultReplicaCount holds the default value on creation for the "replica_count" field.
 	DefaultReplicaCount int
+	// DefaultSchedule holds the default value on creation for the "schedule" field.
+	DefaultSchedule string
+	// DefaultNextRunAt holds the default value on creation for the "next_run_at" field.
+	DefaultNextRunAt int64
 	// DefaultStopped holds the default value on creation for the "stopped" field.
 	DefaultStopped bool
 	// DefaultDeleting holds the default value on creation for the "deleting" field.
@@ -284,6 +294,16 @@ func ByEnvironmentID(opts ...sql.OrderTermOption) OrderOption {
 // ByReplicaCount orders the results by the replica_count field.
 func ByReplicaCount(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldReplicaCount, opts...).ToFunc()
+}
+
+// BySchedule orders the results by the schedule field.
+func BySchedule(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldSchedule, opts...).ToFunc()
+}
+
+// ByNextRunAt orders the results by the next_run_at field.
+func ByNextRunAt(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldNextRunAt, opts...).ToFunc()
 }
 
 // ByStopped orders the results by the stopped field.

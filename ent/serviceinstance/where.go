@@ -126,6 +126,16 @@ func ReplicaCount(v int) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldEQ(FieldReplicaCount, v))
 }
 
+// Schedule applies equality check predicate on the "schedule" field. It's identical to ScheduleEQ.
+func Schedule(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldEQ(FieldSchedule, v))
+}
+
+// NextRunAt applies equality check predicate on the "next_run_at" field. It's identical to NextRunAtEQ.
+func NextRunAt(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldEQ(FieldNextRunAt, v))
+}
+
 // Stopped applies equality check predicate on the "stopped" field. It's identical to StoppedEQ.
 func Stopped(v bool) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldEQ(FieldStopped, v))
@@ -739,6 +749,111 @@ func ProcessReplicasIsNil() predicate.ServiceInstance {
 // ProcessReplicasNotNil applies the NotNil predicate on the "process_replicas" field.
 func ProcessReplicasNotNil() predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.FieldNotNull(FieldProcessReplicas))
+}
+
+// ScheduleEQ applies the EQ predicate on the "schedule" field.
+func ScheduleEQ(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldEQ(FieldSchedule, v))
+}
+
+// ScheduleNEQ applies the NEQ predicate on the "schedule" field.
+func ScheduleNEQ(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldNEQ(FieldSchedule, v))
+}
+
+// ScheduleIn applies the In predicate on the "schedule" field.
+func ScheduleIn(vs ...string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldIn(FieldSchedule, vs...))
+}
+
+// ScheduleNotIn applies the NotIn predicate on the "schedule" field.
+func ScheduleNotIn(vs ...string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldNotIn(FieldSchedule, vs...))
+}
+
+// ScheduleGT applies the GT predicate on the "schedule" field.
+func ScheduleGT(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldGT(FieldSchedule, v))
+}
+
+// ScheduleGTE applies the GTE predicate on the "schedule" field.
+func ScheduleGTE(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldGTE(FieldSchedule, v))
+}
+
+// ScheduleLT applies the LT predicate on the "schedule" field.
+func ScheduleLT(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldLT(FieldSchedule, v))
+}
+
+// ScheduleLTE applies the LTE predicate on the "schedule" field.
+func ScheduleLTE(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldLTE(FieldSchedule, v))
+}
+
+// ScheduleContains applies the Contains predicate on the "schedule" field.
+func ScheduleContains(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldContains(FieldSchedule, v))
+}
+
+// ScheduleHasPrefix applies the HasPrefix predicate on the "schedule" field.
+func ScheduleHasPrefix(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldHasPrefix(FieldSchedule, v))
+}
+
+// ScheduleHasSuffix applies the HasSuffix predicate on the "schedule" field.
+func ScheduleHasSuffix(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldHasSuffix(FieldSchedule, v))
+}
+
+// ScheduleEqualFold applies the EqualFold predicate on the "schedule" field.
+func ScheduleEqualFold(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldEqualFold(FieldSchedule, v))
+}
+
+// ScheduleContainsFold applies the ContainsFold predicate on the "schedule" field.
+func ScheduleContainsFold(v string) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldContainsFold(FieldSchedule, v))
+}
+
+// NextRunAtEQ applies the EQ predicate on the "next_run_at" field.
+func NextRunAtEQ(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldEQ(FieldNextRunAt, v))
+}
+
+// NextRunAtNEQ applies the NEQ predicate on the "next_run_at" field.
+func NextRunAtNEQ(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldNEQ(FieldNextRunAt, v))
+}
+
+// NextRunAtIn applies the In predicate on the "next_run_at" field.
+func NextRunAtIn(vs ...int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldIn(FieldNextRunAt, vs...))
+}
+
+// NextRunAtNotIn applies the NotIn predicate on the "next_run_at" field.
+func NextRunAtNotIn(vs ...int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldNotIn(FieldNextRunAt, vs...))
+}
+
+// NextRunAtGT applies the GT predicate on the "next_run_at" field.
+func NextRunAtGT(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldGT(FieldNextRunAt, v))
+}
+
+// NextRunAtGTE applies the GTE predicate on the "next_run_at" field.
+func NextRunAtGTE(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldGTE(FieldNextRunAt, v))
+}
+
+// NextRunAtLT applies the LT predicate on the "next_run_at" field.
+func NextRunAtLT(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldLT(FieldNextRunAt, v))
+}
+
+// NextRunAtLTE applies the LTE predicate on the "next_run_at" field.
+func NextRunAtLTE(v int64) predicate.ServiceInstance {
+	return predicate.ServiceInstance(sql.FieldLTE(FieldNextRunAt, v))
 }
 
 // StoppedEQ applies the EQ predicate on the "stopped" field.

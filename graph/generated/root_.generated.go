@@ -456,19 +456,20 @@ type ComplexityRoot struct {
 	}
 
 	Operation struct {
-		Command    func(childComplexity int) int
-		CreatedAt  func(childComplexity int) int
-		Error      func(childComplexity int) int
-		ExitCode   func(childComplexity int) int
-		FinishedAt func(childComplexity int) int
-		ID         func(childComplexity int) int
-		Kind       func(childComplexity int) int
-		Message    func(childComplexity int) int
-		Progress   func(childComplexity int) int
-		StartedAt  func(childComplexity int) int
-		Status     func(childComplexity int) int
-		Target     func(childComplexity int) int
-		TargetID   func(childComplexity int) int
+		Command     func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Error       func(childComplexity int) int
+		ExitCode    func(childComplexity int) int
+		FinishedAt  func(childComplexity int) int
+		ID          func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Message     func(childComplexity int) int
+		Progress    func(childComplexity int) int
+		ScheduledAt func(childComplexity int) int
+		StartedAt   func(childComplexity int) int
+		Status      func(childComplexity int) int
+		Target      func(childComplexity int) int
+		TargetID    func(childComplexity int) int
 	}
 
 	PageInfo struct {
@@ -662,8 +663,10 @@ type ComplexityRoot struct {
 		Health           func(childComplexity int) int
 		ID               func(childComplexity int) int
 		LatestDeployment func(childComplexity int) int
+		NextCronRunAt    func(childComplexity int) int
 		Replicas         func(childComplexity int) int
 		Routes           func(childComplexity int) int
+		Runs             func(childComplexity int, first int) int
 		Service          func(childComplexity int) int
 		Settings         func(childComplexity int) int
 		StateReason      func(childComplexity int) int
@@ -680,6 +683,8 @@ type ComplexityRoot struct {
 		BuildArgs         func(childComplexity int) int
 		BuildCommand      func(childComplexity int) int
 		Builder           func(childComplexity int) int
+		Cron              func(childComplexity int) int
+		CronOverlap       func(childComplexity int) int
 		DockerTarget      func(childComplexity int) int
 		DockerfilePath    func(childComplexity int) int
 		DrainTimeout      func(childComplexity int) int
@@ -697,6 +702,7 @@ type ComplexityRoot struct {
 		RestartMaxRetries func(childComplexity int) int
 		RestartPolicy     func(childComplexity int) int
 		StartCommand      func(childComplexity int) int
+		TimeZone          func(childComplexity int) int
 	}
 
 	SetVariablesPayload struct {
@@ -2627,6 +2633,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Operation.Progress(childComplexity), true
+	case "Operation.scheduledAt":
+		if e.ComplexityRoot.Operation.ScheduledAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Operation.ScheduledAt(childComplexity), true
 	case "Operation.startedAt":
 		if e.ComplexityRoot.Operation.StartedAt == nil {
 			break
@@ -3507,6 +3519,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceInstance.LatestDeployment(childComplexity), true
+	case "ServiceInstance.nextCronRunAt":
+		if e.ComplexityRoot.ServiceInstance.NextCronRunAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceInstance.NextCronRunAt(childComplexity), true
 	case "ServiceInstance.replicas":
 		if e.ComplexityRoot.ServiceInstance.Replicas == nil {
 			break
@@ -3519,6 +3537,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceInstance.Routes(childComplexity), true
+	case "ServiceInstance.runs":
+		if e.ComplexityRoot.ServiceInstance.Runs == nil {
+			break
+		}
+
+		args, err := ec.field_ServiceInstance_runs_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.ServiceInstance.Runs(childComplexity, args["first"].(int)), true
 	case "ServiceInstance.service":
 		if e.ComplexityRoot.ServiceInstance.Service == nil {
 			break
@@ -3581,6 +3610,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.Builder(childComplexity), true
+	case "ServiceSettings.cron":
+		if e.ComplexityRoot.ServiceSettings.Cron == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.Cron(childComplexity), true
+	case "ServiceSettings.cronOverlap":
+		if e.ComplexityRoot.ServiceSettings.CronOverlap == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.CronOverlap(childComplexity), true
 	case "ServiceSettings.dockerTarget":
 		if e.ComplexityRoot.ServiceSettings.DockerTarget == nil {
 			break
@@ -3683,6 +3724,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.StartCommand(childComplexity), true
+	case "ServiceSettings.timeZone":
+		if e.ComplexityRoot.ServiceSettings.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.TimeZone(childComplexity), true
 
 	case "SetVariablesPayload.clientMutationId":
 		if e.ComplexityRoot.SetVariablesPayload.ClientMutationID == nil {
@@ -4866,7 +4913,9 @@ type Operation implements Node {
   targetId: ID!
   "What it is about, null if that is gone."
   target: Node
-  "Words of the command it runs, null for an operation that runs none."
+  "When the run of a cron service was due, null for one that somebody asked for."
+  scheduledAt: DateTime
+  "Words of the command it runs, null for an operation that runs none and for what a cron service starts by itself."
   command: [String!]
   "Exit code of the command, null until it ended by itself."
   exitCode: Int
@@ -4914,7 +4963,7 @@ input RunCommandInput {
   idempotencyKey: String
   "The service in its environment. It must have been deployed there."
   serviceInstanceId: ID!
-  "Words of the command, the program first. No shell sees them."
+  "Words of the command, the program first. No shell sees them. None: a cron service runs now."
   command: [String!]!
   "How long it may run, a second to a day. Then it is stopped."
   timeout: Duration! = "PT1H"
@@ -5595,6 +5644,8 @@ enum ServiceKind {
   WEB
   "Answers none."
   WORKER
+  "Runs now and then, to its end."
+  CRON
 }
 "A page of services."
 type ServiceConnection {
@@ -5689,6 +5740,10 @@ type ServiceInstance implements Node {
   variables: [Variable!]!
   "What happened to it, newest first."
   events("How many, 1 to 100." first: Int! = 20, "Only those after this cursor." after: Cursor): EventConnection!
+  "When a cron service runs next, null if nothing runs it."
+  nextCronRunAt: DateTime
+  "What was run for it, newest first: runs of a cron service, and commands."
+  runs("How many, 1 to 100." first: Int! = 20): [Operation!]!
   "Rises with each change; pass it as expectedVersion."
   version: Int!
 }
@@ -5751,6 +5806,12 @@ type ServiceSettings {
   startCommand: String
   "TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080."
   port: Int
+  "When a cron service runs: minute, hour, day of the month, month, day of the week. Null: never by itself."
+  cron: String
+  "Time zone of the schedule, a name of the IANA database."
+  timeZone: String!
+  "What a run does that is due while an earlier one runs."
+  cronOverlap: CronOverlap!
   "How replicas are asked whether they are well."
   healthCheck: HealthCheck!
   "Limits of one replica."
@@ -5763,6 +5824,15 @@ type ServiceSettings {
   restartMaxRetries: Int!
   "How long a replaced replica may finish its requests and then its process."
   drainTimeout: Duration!
+}
+"What a run does that is due while an earlier one runs."
+enum CronOverlap {
+  "It is left out."
+  SKIP
+  "It runs, too."
+  ALLOW
+  "The earlier one is canceled."
+  REPLACE
 }
 "Another way to run the image of a service, for example a worker. Nothing is sent to it; it is well as long as it runs."
 type ProcessSpec {
@@ -6000,6 +6070,12 @@ input ServiceSettingsInput {
   startCommand: String
   "TCP port the application listens on, 1 to 65535."
   port: Int
+  "When a cron service runs, five fields such as 30 4 * * 1-5."
+  cron: String
+  "Time zone of the schedule, such as Europe/Berlin; by default UTC."
+  timeZone: String
+  "What a run does that is due while an earlier one runs; by default it is left out."
+  cronOverlap: CronOverlap
   "How replicas are asked whether they are well."
   healthCheck: HealthCheckInput
   "Limits of one replica."
@@ -7209,6 +7285,8 @@ func (ec *executionContext) childFields_Operation(ctx context.Context, field gra
 		return ec.fieldContext_Operation_targetId(ctx, field)
 	case "target":
 		return ec.fieldContext_Operation_target(ctx, field)
+	case "scheduledAt":
+		return ec.fieldContext_Operation_scheduledAt(ctx, field)
 	case "command":
 		return ec.fieldContext_Operation_command(ctx, field)
 	case "exitCode":
@@ -7589,6 +7667,10 @@ func (ec *executionContext) childFields_ServiceInstance(ctx context.Context, fie
 		return ec.fieldContext_ServiceInstance_variables(ctx, field)
 	case "events":
 		return ec.fieldContext_ServiceInstance_events(ctx, field)
+	case "nextCronRunAt":
+		return ec.fieldContext_ServiceInstance_nextCronRunAt(ctx, field)
+	case "runs":
+		return ec.fieldContext_ServiceInstance_runs(ctx, field)
 	case "version":
 		return ec.fieldContext_ServiceInstance_version(ctx, field)
 	}
@@ -7625,6 +7707,12 @@ func (ec *executionContext) childFields_ServiceSettings(ctx context.Context, fie
 		return ec.fieldContext_ServiceSettings_startCommand(ctx, field)
 	case "port":
 		return ec.fieldContext_ServiceSettings_port(ctx, field)
+	case "cron":
+		return ec.fieldContext_ServiceSettings_cron(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_ServiceSettings_timeZone(ctx, field)
+	case "cronOverlap":
+		return ec.fieldContext_ServiceSettings_cronOverlap(ctx, field)
 	case "healthCheck":
 		return ec.fieldContext_ServiceSettings_healthCheck(ctx, field)
 	case "resources":

@@ -63,6 +63,8 @@ type ServiceInstanceResolver interface {
 	Routes(ctx context.Context, obj *ent.ServiceInstance) ([]*ent.Route, error)
 	Variables(ctx context.Context, obj *ent.ServiceInstance) ([]*ent.Variable, error)
 	Events(ctx context.Context, obj *ent.ServiceInstance, first int, after *string) (*page.Connection[*ent.Event], error)
+	NextCronRunAt(ctx context.Context, obj *ent.ServiceInstance) (*time.Time, error)
+	Runs(ctx context.Context, obj *ent.ServiceInstance, first int) ([]*ent.Operation, error)
 }
 type ServiceRouteResolver interface {
 	Instance(ctx context.Context, obj *model.ServiceRoute) (*ent.ServiceInstance, error)
@@ -129,6 +131,20 @@ func (ec *executionContext) field_ServiceInstance_events_args(ctx context.Contex
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_ServiceInstance_runs_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (int, error) {
+			return ec.unmarshalNInt2int(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
 	return args, nil
 }
 
@@ -2410,6 +2426,73 @@ func (ec *executionContext) fieldContext_ServiceInstance_events(ctx context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _ServiceInstance_nextCronRunAt(ctx context.Context, field graphql.CollectedField, obj *ent.ServiceInstance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceInstance_nextCronRunAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ServiceInstance().NextCronRunAt(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceInstance_nextCronRunAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceInstance", field, true, true, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceInstance_runs(ctx context.Context, field graphql.CollectedField, obj *ent.ServiceInstance) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceInstance_runs(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.ServiceInstance().Runs(ctx, obj, fc.Args["first"].(int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ent.Operation) graphql.Marshaler {
+			return ec.marshalNOperation2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋentᚐOperationᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceInstance_runs(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceInstance",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Operation(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_ServiceInstance_runs_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _ServiceInstance_version(ctx context.Context, field graphql.CollectedField, obj *ent.ServiceInstance) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2803,6 +2886,75 @@ func (ec *executionContext) _ServiceSettings_port(ctx context.Context, field gra
 }
 func (ec *executionContext) fieldContext_ServiceSettings_port(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_cron(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_cron(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cron, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_cron(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_timeZone(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_timeZone(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TimeZone, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_timeZone(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ServiceSettings_cronOverlap(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_cronOverlap(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CronOverlap, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v spec.CronOverlap) graphql.Marshaler {
+			return ec.marshalNCronOverlap2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_cronOverlap(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceSettings", field, false, false, errors.New("field of type CronOverlap does not have child fields"))
 }
 
 func (ec *executionContext) _ServiceSettings_healthCheck(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
@@ -3814,7 +3966,7 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "processes", "startCommand", "port", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
+	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "processes", "startCommand", "port", "cron", "timeZone", "cronOverlap", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3919,6 +4071,27 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.Port = graphql.OmittableOf(data)
+		case "cron":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cron"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cron = graphql.OmittableOf(data)
+		case "timeZone":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("timeZone"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TimeZone = graphql.OmittableOf(data)
+		case "cronOverlap":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cronOverlap"))
+			data, err := ec.unmarshalOCronOverlap2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CronOverlap = graphql.OmittableOf(data)
 		case "healthCheck":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("healthCheck"))
 			data, err := ec.unmarshalOHealthCheckInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐHealthCheckInput(ctx, v)
@@ -6079,6 +6252,82 @@ func (ec *executionContext) _ServiceInstance(ctx context.Context, sel ast.Select
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "nextCronRunAt":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ServiceInstance_nextCronRunAt(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "runs":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._ServiceInstance_runs(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "version":
 			out.Values[i] = ec._ServiceInstance_version(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -6256,6 +6505,21 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 		case "port":
 			out.Values[i] = ec._ServiceSettings_port(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cron":
+			out.Values[i] = ec._ServiceSettings_cron(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "timeZone":
+			out.Values[i] = ec._ServiceSettings_timeZone(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cronOverlap":
+			out.Values[i] = ec._ServiceSettings_cronOverlap(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "healthCheck":
@@ -6565,6 +6829,16 @@ func (ec *executionContext) marshalNCreateServicePayload2ᚖgithubᚗcomᚋdavit
 		return graphql.Null
 	}
 	return ec._CreateServicePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCronOverlap2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx context.Context, v any) (spec.CronOverlap, error) {
+	var res spec.CronOverlap
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCronOverlap2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx context.Context, sel ast.SelectionSet, v spec.CronOverlap) graphql.Marshaler {
+	return v
 }
 
 func (ec *executionContext) unmarshalNDeleteServiceInput2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐDeleteServiceInput(ctx context.Context, v any) (model.DeleteServiceInput, error) {
@@ -7048,6 +7322,22 @@ func (ec *executionContext) unmarshalOBuilderKind2ᚖgithubᚗcomᚋdavitdevᚋd
 }
 
 func (ec *executionContext) marshalOBuilderKind2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐBuilder(ctx context.Context, sel ast.SelectionSet, v *spec.Builder) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
+func (ec *executionContext) unmarshalOCronOverlap2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx context.Context, v any) (*spec.CronOverlap, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(spec.CronOverlap)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCronOverlap2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx context.Context, sel ast.SelectionSet, v *spec.CronOverlap) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}

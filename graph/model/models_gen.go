@@ -710,7 +710,7 @@ type RunCommandInput struct {
 	IdempotencyKey *string `json:"idempotencyKey"`
 	// The service in its environment. It must have been deployed there.
 	ServiceInstanceID string `json:"serviceInstanceId"`
-	// Words of the command, the program first. No shell sees them.
+	// Words of the command, the program first. No shell sees them. None: a cron service runs now.
 	Command []string `json:"command"`
 	// How long it may run, a second to a day. Then it is stopped.
 	Timeout time.Duration `json:"timeout"`
@@ -774,6 +774,12 @@ type ServiceSettings struct {
 	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
 	Port *int `json:"port"`
+	// When a cron service runs: minute, hour, day of the month, month, day of the week. Null: never by itself.
+	Cron *string `json:"cron"`
+	// Time zone of the schedule, a name of the IANA database.
+	TimeZone string `json:"timeZone"`
+	// What a run does that is due while an earlier one runs.
+	CronOverlap spec.CronOverlap `json:"cronOverlap"`
 	// How replicas are asked whether they are well.
 	HealthCheck *HealthCheck `json:"healthCheck"`
 	// Limits of one replica.
@@ -818,6 +824,12 @@ type ServiceSettingsInput struct {
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.
 	Port graphql.Omittable[*int] `json:"port"`
+	// When a cron service runs, five fields such as 30 4 * * 1-5.
+	Cron graphql.Omittable[*string] `json:"cron"`
+	// Time zone of the schedule, such as Europe/Berlin; by default UTC.
+	TimeZone graphql.Omittable[*string] `json:"timeZone"`
+	// What a run does that is due while an earlier one runs; by default it is left out.
+	CronOverlap graphql.Omittable[*spec.CronOverlap] `json:"cronOverlap"`
 	// How replicas are asked whether they are well.
 	HealthCheck graphql.Omittable[*HealthCheckInput] `json:"healthCheck"`
 	// Limits of one replica.

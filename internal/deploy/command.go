@@ -33,20 +33,24 @@ type Command struct {
 	Limit      time.Duration
 }
 
-// RunCommand begins to run a command. Its events name the program, not the
+// RunCommand begins to run a command; without words, of a cron service alone,
+// what that runs when it is due. Its events name the program, not the
 // words after it: they may be secrets.
 func (s *Service) RunCommand(ctx context.Context, c Command) (*ent.Operation, error) {
-	if _, err := access.Instance(ctx, s.DB.Client, access.Exec, c.InstanceID); err != nil {
+	i, err := access.Instance(ctx, s.DB.Client, access.Exec, c.InstanceID)
+	if err != nil {
 		return nil, err
 	}
-	if err := spec.CheckWords("command", c.Words); err != nil {
-		return nil, err
+	if len(c.Words) > 0 || i.Edges.Service.Kind != spec.Cron {
+		if err := spec.CheckWords("command", c.Words); err != nil {
+			return nil, err
+		}
 	}
 	if c.Limit < minCommandLimit || c.Limit > maxCommandLimit {
 		return nil, fault.At("timeout", fault.Invalid, "A command may run for a second to a day.")
 	}
 	var id string
-	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		i, err := lock(ctx, tx, c.InstanceID)
 		if err != nil {
 			return err
@@ -81,15 +85,24 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, i *ent.ServiceInsta
 	if active.Image == nil {
 		return nil, fault.New(fault.Conflict, "A static site has no container, so that there is nothing to run a command in.")
 	}
+	words, name := c.Words, "its own"
+	if len(words) == 0 {
+		words, _ = active.Settings.Command() // nil: what its image says
+	} else {
+		name = words[0]
+	}
 	op, err := tx.Operate(ctx, instanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
-		o.SetCommand(c.Words).SetDeploymentID(active.ID).SetLimitMs(c.Limit.Milliseconds())
+		if words != nil {
+			o.SetCommand(words)
+		}
+		o.SetDeploymentID(active.ID).SetLimitMs(c.Limit.Milliseconds())
 	})
 	if err != nil {
 		return nil, err
 	}
 	return op, tx.Record(ctx, store.Event{
 		Scope: instanceScope(i), Type: OpRun + ".requested", SubjectID: op.ID,
-		Message: fmt.Sprintf("A command, %s, is run for %s in %s.", c.Words[0], i.Edges.Service.Name, i.Edges.Environment.Name),
+		Message: fmt.Sprintf("A command, %s, is run for %s in %s.", name, i.Edges.Service.Name, i.Edges.Environment.Name),
 	})
 }
 
@@ -101,7 +114,7 @@ func (s *Service) CancelOperation(ctx context.Context, id string) (*ent.Operatio
 	if err != nil {
 		return nil, err
 	}
-	if op.Command == nil {
+	if op.DeploymentID == nil {
 		return nil, fault.New(fault.Conflict, "Only an operation that runs a command can be canceled.")
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {

@@ -23,6 +23,9 @@ func (s *Service) derive(ctx context.Context, tx *store.Tx, instanceID string) e
 	if err != nil {
 		return fmt.Errorf("load instance: %w", err)
 	}
+	if err := reckon(ctx, tx, i); err != nil {
+		return err
+	}
 	facts, reason, err := factsOf(ctx, tx, i)
 	if err != nil {
 		return err

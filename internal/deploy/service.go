@@ -37,6 +37,9 @@ func (s *Service) Scale(ctx context.Context, id, process string, replicas int) (
 	if process == spec.MainProcess {
 		process = ""
 	}
+	if process == "" && i.Edges.Service.Kind == spec.Cron {
+		return nil, fault.At("replicas", fault.Invalid, "A cron service has no replicas: it runs when it is due.")
+	}
 	least := 1
 	if process != "" {
 		least = 0

@@ -143,6 +143,9 @@ func noEnvironment() error {
 // addInstance makes the instance of svc in e, with a host name if it answers
 // requests.
 func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
+	if svc.Kind == spec.Cron {
+		replicas = 0 // it runs when it is due
+	}
 	i, err := tx.ServiceInstance.Create().SetProjectID(p.ID).SetServiceID(svc.ID).SetEnvironmentID(e.ID).
 		SetSettings(settings).SetReplicaCount(replicas).Save(ctx)
 	if err != nil {

@@ -19,6 +19,7 @@ const (
 	Worker Kind = "WORKER" // answers none
 	// StaticSite is files: it has a host name, and nothing of it runs.
 	StaticSite Kind = "STATIC_SITE"
+	Cron   Kind = "CRON"   // runs now and then, to its end
 )
 
 // Builder says how what is deployed comes about.
@@ -79,6 +80,11 @@ type Settings struct {
 	HealthCheck   *HealthCheck  `json:"healthCheck,omitempty"`
 	Resources     Resources     `json:"resources,omitzero"`
 	RestartPolicy RestartPolicy `json:"restartPolicy,omitempty"`
+	// Cron says when a cron service runs, five fields in TimeZone; "" is UTC.
+	Cron     string `json:"cron,omitempty"`
+	TimeZone string `json:"timeZone,omitempty"`
+	// CronOverlap is what a run does that is due while an earlier one runs.
+	CronOverlap CronOverlap `json:"cronOverlap,omitempty"`
 	// RestartMaxRetries ends restarts after that many in a row; 0: never.
 	RestartMaxRetries int `json:"restartMaxRetries,omitempty"`
 	// DrainTimeout is how long a replaced replica may finish its requests, and
@@ -135,6 +141,7 @@ func (s Settings) WithDefaults(k Kind) Settings {
 	s.Resources.MemoryBytes = or(s.Resources.MemoryBytes, DefaultMemory)
 	s.RestartPolicy = or(s.RestartPolicy, RestartAlways)
 	s.DrainTimeout = or(s.DrainTimeout, DefaultDrainTimeout)
+	s.CronOverlap = or(s.CronOverlap, OverlapSkip)
 	h := HealthCheck{Kind: CheckTCP}
 	if k != Web {
 		h.Kind = CheckNone
@@ -182,12 +189,16 @@ type UploadSource struct {
 }
 
 var (
-	kinds    = []Kind{Web, Worker, StaticSite}
+	kinds    = []Kind{Web, Worker, StaticSite, Cron}
 	builders = []Builder{Auto, Dockerfile, Static, Image}
 	checks   = []CheckKind{CheckHTTP, CheckTCP, CheckCommand, CheckNone}
+	overlaps = []CronOverlap{OverlapSkip, OverlapAllow, OverlapReplace}
 	restarts = []RestartPolicy{RestartAlways, RestartOnFailure, RestartNever}
 )
 
+func (CronOverlap) Values() []string              { return enum.Strings(overlaps) }
+func (o CronOverlap) MarshalGQL(w io.Writer)      { enum.Write(w, o) }
+func (o *CronOverlap) UnmarshalGQL(v any) error   { return enum.Read(o, v, overlaps) }
 func (Kind) Values() []string                     { return enum.Strings(kinds) }
 func (k Kind) MarshalGQL(w io.Writer)             { enum.Write(w, k) }
 func (k *Kind) UnmarshalGQL(v any) error          { return enum.Read(k, v, kinds) }

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"errors"
 	"math"
 	"path"
 	"regexp"
@@ -121,6 +122,15 @@ func (s Settings) Validate(field string) error {
 			return err
 		}
 	}
+	if s.Cron != "" || s.TimeZone != "" {
+		_, err := ParseSchedule(or(s.Cron, "0 0 * * *"), s.TimeZone)
+		switch {
+		case errors.Is(err, errZone):
+			return bad("timeZone", "%s.", sentence(err))
+		case err != nil:
+			return bad("cron", "%s.", sentence(err))
+		}
+	}
 	if err := checkProcesses(field+".processes", s.Processes); err != nil {
 		return err
 	}
@@ -176,6 +186,12 @@ func (h HealthCheck) validate(field string) error {
 		return bad("successCodes", "Success codes look like 200-399,401: %v.", err)
 	}
 	return nil
+}
+
+// sentence is an error as a person reads it.
+func sentence(err error) string {
+	text := err.Error()
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // CheckWords refuses words that no program can be started by. field names

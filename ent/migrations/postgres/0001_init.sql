@@ -267,6 +267,7 @@ CREATE TABLE "operations" (
   "deployment_id" character varying NULL COLLATE "C",
   "limit_ms" bigint NOT NULL DEFAULT 0,
   "container_id" character varying NULL COLLATE "C",
+  "scheduled_at" timestamptz NULL,
   "cancel_requested" boolean NOT NULL DEFAULT false,
   "exit_code" bigint NULL,
   "started_at" timestamptz NULL,
@@ -278,6 +279,8 @@ CREATE TABLE "operations" (
 CREATE INDEX "operation_due_at" ON "operations" ("due_at");
 -- Create index "operation_target_id" to table: "operations"
 CREATE INDEX "operation_target_id" ON "operations" ("target_id");
+-- Create index "operation_one_a_tick" to table: "operations"
+CREATE UNIQUE INDEX "operation_one_a_tick" ON "operations" ("target_id", "scheduled_at") WHERE scheduled_at IS NOT NULL;
 -- Create index "operation_open" to table: "operations"
 CREATE INDEX "operation_open" ON "operations" ("status", "id") WHERE status IN ('QUEUED', 'RUNNING');
 -- Create "outboxes" table
@@ -399,6 +402,8 @@ CREATE TABLE "service_instances" (
   "settings" jsonb NOT NULL,
   "replica_count" bigint NOT NULL DEFAULT 1,
   "process_replicas" jsonb NULL,
+  "schedule" character varying NOT NULL DEFAULT '',
+  "next_run_at" bigint NOT NULL DEFAULT 0,
   "stopped" boolean NOT NULL DEFAULT false,
   "deleting" boolean NOT NULL DEFAULT false,
   "last_number" bigint NOT NULL DEFAULT 0,
@@ -419,6 +424,8 @@ CREATE UNIQUE INDEX "serviceinstance_service_id_environment_id" ON "service_inst
 CREATE INDEX "serviceinstance_environment_id" ON "service_instances" ("environment_id");
 -- Create index "serviceinstance_project_id" to table: "service_instances"
 CREATE INDEX "serviceinstance_project_id" ON "service_instances" ("project_id");
+-- Create index "instance_cron" to table: "service_instances"
+CREATE INDEX "instance_cron" ON "service_instances" ("next_run_at") WHERE next_run_at > 0;
 -- Create "users" table
 CREATE TABLE "users" (
   "id" character varying NOT NULL COLLATE "C",

@@ -284,6 +284,7 @@ CREATE TABLE `operations` (
   `deployment_id` text NULL,
   `limit_ms` integer NOT NULL DEFAULT (0),
   `container_id` text NULL,
+  `scheduled_at` datetime NULL,
   `cancel_requested` bool NOT NULL DEFAULT (false),
   `exit_code` integer NULL,
   `started_at` datetime NULL,
@@ -296,6 +297,8 @@ CREATE TABLE `operations` (
 CREATE INDEX `operation_due_at` ON `operations` (`due_at`);
 -- Create index "operation_target_id" to table: "operations"
 CREATE INDEX `operation_target_id` ON `operations` (`target_id`);
+-- Create index "operation_one_a_tick" to table: "operations"
+CREATE UNIQUE INDEX `operation_one_a_tick` ON `operations` (`target_id`, `scheduled_at`) WHERE scheduled_at IS NOT NULL;
 -- Create index "operation_open" to table: "operations"
 CREATE INDEX `operation_open` ON `operations` (`status`, `id`) WHERE status IN ('QUEUED', 'RUNNING');
 -- Create "outboxes" table
@@ -428,6 +431,8 @@ CREATE TABLE `service_instances` (
   `settings` json NOT NULL,
   `replica_count` integer NOT NULL DEFAULT (1),
   `process_replicas` json NULL,
+  `schedule` text NOT NULL DEFAULT (''),
+  `next_run_at` integer NOT NULL DEFAULT (0),
   `stopped` bool NOT NULL DEFAULT (false),
   `deleting` bool NOT NULL DEFAULT (false),
   `last_number` integer NOT NULL DEFAULT (0),
@@ -451,6 +456,8 @@ CREATE UNIQUE INDEX `serviceinstance_service_id_environment_id` ON `service_inst
 CREATE INDEX `serviceinstance_environment_id` ON `service_instances` (`environment_id`);
 -- Create index "serviceinstance_project_id" to table: "service_instances"
 CREATE INDEX `serviceinstance_project_id` ON `service_instances` (`project_id`);
+-- Create index "instance_cron" to table: "service_instances"
+CREATE INDEX `instance_cron` ON `service_instances` (`next_run_at`) WHERE next_run_at > 0;
 -- Create "users" table
 CREATE TABLE `users` (
   `id` text NOT NULL,
