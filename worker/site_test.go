@@ -120,7 +120,7 @@ func TestStaticSite(t *testing.T) {
 		}
 
 		// It has no replicas, and is stopped, started and removed like anything.
-		if _, err := h.verbs.Scale(h.ctx, i.ID, 3); !fault.Is(err, fault.Conflict) {
+		if _, err := h.verbs.Scale(h.ctx, i.ID, "", 3); !fault.Is(err, fault.Conflict) {
 			t.Errorf("scaling: %v", err)
 		}
 		if _, err := h.verbs.RunCommand(h.ctx, deploy.Command{InstanceID: i.ID, Words: []string{"id"}, Limit: time.Minute}); !fault.Is(err, fault.Conflict) {

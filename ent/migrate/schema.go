@@ -88,8 +88,10 @@ var (
 		{Name: "created_at", Type: field.TypeTime},
 		{Name: "updated_at", Type: field.TypeTime},
 		{Name: "status", Type: field.TypeEnum, Enums: []string{"QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "CANCELED", "TIMED_OUT"}, Default: "QUEUED"},
-		{Name: "builder", Type: field.TypeEnum, Enums: []string{"AUTO", "DOCKERFILE", "IMAGE"}, Default: "AUTO"},
+		{Name: "builder", Type: field.TypeEnum, Enums: []string{"AUTO", "DOCKERFILE", "STATIC", "IMAGE"}, Default: "AUTO"},
 		{Name: "platform", Type: field.TypeString, Default: ""},
+		{Name: "recipe", Type: field.TypeString, Default: ""},
+		{Name: "ahead", Type: field.TypeInt, Default: 0},
 		{Name: "steps", Type: field.TypeJSON},
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -105,15 +107,30 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "builds_deployments_build",
-				Columns:    []*schema.Column{BuildsColumns[10]},
+				Columns:    []*schema.Column{BuildsColumns[12]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "builds_projects_builds",
-				Columns:    []*schema.Column{BuildsColumns[11]},
+				Columns:    []*schema.Column{BuildsColumns[13]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "build_recipe",
+				Unique:  false,
+				Columns: []*schema.Column{BuildsColumns[6]},
+			},
+			{
+				Name:    "build_open",
+				Unique:  false,
+				Columns: []*schema.Column{BuildsColumns[3], BuildsColumns[0]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status IN ('QUEUED', 'RUNNING')",
+				},
 			},
 		},
 	}
@@ -141,6 +158,7 @@ var (
 		{Name: "failure", Type: field.TypeJSON, Nullable: true},
 		{Name: "commit", Type: field.TypeJSON, Nullable: true},
 		{Name: "image", Type: field.TypeJSON, Nullable: true},
+		{Name: "bundle", Type: field.TypeJSON, Nullable: true},
 		{Name: "pre_deploy_container_id", Type: field.TypeString, Nullable: true},
 		{Name: "cancel_reason", Type: field.TypeString, Nullable: true},
 		{Name: "started_at", Type: field.TypeTime, Nullable: true},
@@ -162,37 +180,37 @@ var (
 		ForeignKeys: []*schema.ForeignKey{
 			{
 				Symbol:     "deployments_environments_environment",
-				Columns:    []*schema.Column{DeploymentsColumns[28]},
+				Columns:    []*schema.Column{DeploymentsColumns[29]},
 				RefColumns: []*schema.Column{EnvironmentsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_services_service",
-				Columns:    []*schema.Column{DeploymentsColumns[29]},
+				Columns:    []*schema.Column{DeploymentsColumns[30]},
 				RefColumns: []*schema.Column{ServicesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_users_created_by",
-				Columns:    []*schema.Column{DeploymentsColumns[30]},
+				Columns:    []*schema.Column{DeploymentsColumns[31]},
 				RefColumns: []*schema.Column{UsersColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_deployments_rollbacks",
-				Columns:    []*schema.Column{DeploymentsColumns[31]},
+				Columns:    []*schema.Column{DeploymentsColumns[32]},
 				RefColumns: []*schema.Column{DeploymentsColumns[0]},
 				OnDelete:   schema.SetNull,
 			},
 			{
 				Symbol:     "deployments_projects_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[32]},
+				Columns:    []*schema.Column{DeploymentsColumns[33]},
 				RefColumns: []*schema.Column{ProjectsColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
 			{
 				Symbol:     "deployments_service_instances_deployments",
-				Columns:    []*schema.Column{DeploymentsColumns[33]},
+				Columns:    []*schema.Column{DeploymentsColumns[34]},
 				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
 				OnDelete:   schema.Cascade,
 			},
@@ -206,17 +224,17 @@ var (
 			{
 				Name:    "deployment_instance_id_number",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[8]},
+				Columns: []*schema.Column{DeploymentsColumns[34], DeploymentsColumns[8]},
 			},
 			{
 				Name:    "deployment_project_id_id",
 				Unique:  false,
-				Columns: []*schema.Column{DeploymentsColumns[32], DeploymentsColumns[0]},
+				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[0]},
 			},
 			{
 				Name:    "deployment_one_active",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[33]},
+				Columns: []*schema.Column{DeploymentsColumns[34]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "is_active",
 				},
@@ -224,7 +242,7 @@ var (
 			{
 				Name:    "deployment_one_running",
 				Unique:  true,
-				Columns: []*schema.Column{DeploymentsColumns[33]},
+				Columns: []*schema.Column{DeploymentsColumns[34]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status IN ('PREPARING', 'BUILDING', 'DEPLOYING')",
 				},
@@ -796,7 +814,7 @@ var (
 		{Name: "version", Type: field.TypeInt, Default: 1},
 		{Name: "slug", Type: field.TypeString},
 		{Name: "name", Type: field.TypeString},
-		{Name: "kind", Type: field.TypeEnum, Enums: []string{"WEB", "WORKER", "CRON"}},
+		{Name: "kind", Type: field.TypeEnum, Enums: []string{"WEB", "WORKER", "STATIC_SITE", "CRON"}},
 		{Name: "source", Type: field.TypeJSON},
 		{Name: "deleting", Type: field.TypeBool, Default: false},
 		{Name: "project_id", Type: field.TypeString},

@@ -116,7 +116,7 @@ var (
 // KindValidator is a validator for the "kind" field enum values. It is called by the builders before save.
 func KindValidator(k spec.Kind) error {
 	switch k {
-	case "WEB", "WORKER", "CRON":
+	case "WEB", "WORKER", "STATIC_SITE", "CRON":
 		return nil
 	default:
 		return fmt.Errorf("service: invalid enum value for kind field: %q", k)

@@ -129,6 +129,12 @@ type ComplexityRoot struct {
 		Status     func(childComplexity int) int
 	}
 
+	BundleRef struct {
+		Digest    func(childComplexity int) int
+		Files     func(childComplexity int) int
+		SizeBytes func(childComplexity int) int
+	}
+
 	CancelDeploymentPayload struct {
 		ClientMutationID func(childComplexity int) int
 		Deployment       func(childComplexity int) int
@@ -200,6 +206,7 @@ type ComplexityRoot struct {
 
 	Deployment struct {
 		Build             func(childComplexity int) int
+		Bundle            func(childComplexity int) int
 		Can               func(childComplexity int, actions []access.Action) int
 		Commit            func(childComplexity int) int
 		CompletedAt       func(childComplexity int) int
@@ -1158,6 +1165,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.BuildStep.Status(childComplexity), true
 
+	case "BundleRef.digest":
+		if e.ComplexityRoot.BundleRef.Digest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleRef.Digest(childComplexity), true
+	case "BundleRef.files":
+		if e.ComplexityRoot.BundleRef.Files == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleRef.Files(childComplexity), true
+	case "BundleRef.sizeBytes":
+		if e.ComplexityRoot.BundleRef.SizeBytes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BundleRef.SizeBytes(childComplexity), true
+
 	case "CancelDeploymentPayload.clientMutationId":
 		if e.ComplexityRoot.CancelDeploymentPayload.ClientMutationID == nil {
 			break
@@ -1374,6 +1400,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Deployment.Build(childComplexity), true
+	case "Deployment.bundle":
+		if e.ComplexityRoot.Deployment.Bundle == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Deployment.Bundle(childComplexity), true
 	case "Deployment.can":
 		if e.ComplexityRoot.Deployment.Can == nil {
 			break
@@ -4456,8 +4488,10 @@ type Deployment implements Node {
   trigger: DeploymentTrigger!
   "What was fetched of the repository, null until then and for other sources."
   commit: Commit
-  "What its replicas run, null until that is known."
+  "What its replicas run, null until that is known and for a static site."
   image: ImageRef
+  "What is served of a static site, null until that is known and for anything else."
+  bundle: BundleRef
   "How the image came about, null if nothing was built."
   build: Build
   "What was wanted."
@@ -4470,7 +4504,10 @@ type Deployment implements Node {
   isActive: Boolean!
   "What its author wrote."
   message: String
-  "How many deployments are to end before it begins, null once it began."
+  """
+  QUEUED: how many deployments of the instance are to end before it begins. BUILDING: how many builds of the installation wait before its own,
+  null once that began. Null otherwise.
+  """
   queuePosition: Int
   "When it began to serve."
   trafficSwitchedAt: DateTime
@@ -4610,6 +4647,15 @@ type Commit {
   committedAt: DateTime!
   "Branch that was asked for, null for a tag or a hash."
   branch: String
+}
+"The files of a static site."
+type BundleRef {
+  "SHA-256 of what they are: equal sites have the same."
+  digest: String!
+  "How many there are."
+  files: Int!
+  "Bytes of all of them."
+  sizeBytes: Int64!
 }
 "An image."
 type ImageRef {
@@ -5644,6 +5690,8 @@ enum ServiceKind {
   WEB
   "Answers none."
   WORKER
+  "Files: it has a host name, and nothing of it runs."
+  STATIC_SITE
   "Runs now and then, to its end."
   CRON
 }
@@ -5753,7 +5801,7 @@ enum InstanceStatus {
   NOT_DEPLOYED
   "Its first deployment is under way."
   DEPLOYING
-  "All its replicas run and are healthy."
+  "All its replicas run and are healthy, or its files are served."
   RUNNING
   "Some replicas are missing or not healthy."
   DEGRADED
@@ -5794,7 +5842,7 @@ type ServiceSettings {
   installCommand: String
   "What compiles, run by a shell inside the build. Null: what is detected."
   buildCommand: String
-  "Directory of static files that the build makes, below the source's root. Null: what is detected."
+  "Directory of static files, below the source's root. Null: what is detected."
   outputDirectory: String
   "Debian packages that are installed, in the image that runs too."
   packages: [String!]!
@@ -5843,12 +5891,14 @@ type ProcessSpec {
   "How many replicas of it should run."
   replicas: Int!
 }
-"How an image comes about."
+"How what is deployed comes about."
 enum BuilderKind {
   "Detected from the source."
   AUTO
   "As a Dockerfile says."
   DOCKERFILE
+  "Files, that are there or that a build makes, served as they are."
+  STATIC
   "It exists already."
   IMAGE
 }
@@ -6058,7 +6108,7 @@ input ServiceSettingsInput {
   installCommand: String
   "What compiles, run by a shell inside the build."
   buildCommand: String
-  "Directory of static files that the build makes, below the source's root."
+  "Directory of static files, below the source's root."
   outputDirectory: String
   "Debian packages to install, all of them."
   packages: [String!]
@@ -6717,6 +6767,18 @@ func (ec *executionContext) childFields_BuildStep(ctx context.Context, field gra
 	return nil, fmt.Errorf("no field named %q was found under type BuildStep", field.Name)
 }
 
+func (ec *executionContext) childFields_BundleRef(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "digest":
+		return ec.fieldContext_BundleRef_digest(ctx, field)
+	case "files":
+		return ec.fieldContext_BundleRef_files(ctx, field)
+	case "sizeBytes":
+		return ec.fieldContext_BundleRef_sizeBytes(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BundleRef", field.Name)
+}
+
 func (ec *executionContext) childFields_CancelDeploymentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "clientMutationId":
@@ -6883,6 +6945,8 @@ func (ec *executionContext) childFields_Deployment(ctx context.Context, field gr
 		return ec.fieldContext_Deployment_commit(ctx, field)
 	case "image":
 		return ec.fieldContext_Deployment_image(ctx, field)
+	case "bundle":
+		return ec.fieldContext_Deployment_bundle(ctx, field)
 	case "build":
 		return ec.fieldContext_Deployment_build(ctx, field)
 	case "snapshot":
