@@ -24,9 +24,9 @@ func TestRolesAndActions(t *testing.T) {
 		w := newTenant(t, db, "mine").workspace
 		allowed := map[principal.Role][]Action{
 			principal.Viewer:     {Read, ReadLogs},
-			principal.Editor:     {Read, ReadLogs, Write, Deploy, Rollback},
-			principal.Maintainer: {Read, ReadLogs, Write, Deploy, Rollback, Delete},
-			principal.Owner:      {Read, ReadLogs, Write, Deploy, Rollback, Delete},
+			principal.Editor:     {Read, ReadLogs, Write, Deploy, Rollback, Exec},
+			principal.Maintainer: {Read, ReadLogs, Write, Deploy, Rollback, Exec, Delete},
+			principal.Owner:      {Read, ReadLogs, Write, Deploy, Rollback, Exec, Delete},
 		}
 		for role, may := range allowed {
 			ctx := as(t, member(t, db, string(role), role, w), principal.Admin)
