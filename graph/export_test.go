@@ -12,3 +12,9 @@ func Watched(r *Resolver) int {
 	defer r.watched.mu.Unlock()
 	return len(r.watched.open)
 }
+
+// Of event feeds.
+var (
+	EventCursor     = eventCursor
+	ReadEventCursor = readEventCursor
+)
