@@ -51,8 +51,20 @@ func TestScheduleNext(t *testing.T) {
 func TestParseScheduleRefuses(t *testing.T) {
 	t.Parallel()
 	for _, bad := range [][2]string{
-		{"", ""}, {"* * * *", ""}, {"* * * * * *", ""}, {"@daily", ""}, {"@every 1s", ""}, {"TZ=UTC * * * * *", ""}, {"60 * * * *", ""}, {"* * 30 2 *", ""},
-		{"* * * * *\n", ""}, {"x * * * *", ""}, {"* * * * *", "Nowhere/Land"}, {"* * * * *", "../../etc/passwd"}, {"* * * * *", "Local"}, {"* * * * *", "/etc/localtime"},
+		{"", ""},
+		{"* * * *", ""},
+		{"* * * * * *", ""},
+		{"@daily", ""},
+		{"@every 1s", ""},
+		{"TZ=UTC * * * * *", ""},
+		{"60 * * * *", ""},
+		{"* * 30 2 *", ""},
+		{"* * * * *\n", ""},
+		{"x * * * *", ""},
+		{"* * * * *", "Nowhere/Land"},
+		{"* * * * *", "../../etc/passwd"},
+		{"* * * * *", "Local"},
+		{"* * * * *", "/etc/localtime"},
 	} {
 		if _, err := ParseSchedule(bad[0], bad[1]); err == nil {
 			t.Errorf("%q in %q is taken", bad[0], bad[1])

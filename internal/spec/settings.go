@@ -19,7 +19,7 @@ const (
 	Worker Kind = "WORKER" // answers none
 	// StaticSite is files: it has a host name, and nothing of it runs.
 	StaticSite Kind = "STATIC_SITE"
-	Cron   Kind = "CRON"   // runs now and then, to its end
+	Cron       Kind = "CRON" // runs now and then, to its end
 )
 
 // Builder says how what is deployed comes about.
