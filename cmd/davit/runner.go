@@ -5,8 +5,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"os/exec"
+	"strings"
 
 	buildpkg "github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
@@ -14,35 +18,71 @@ import (
 	"github.com/davitdev/davit/runner/process"
 )
 
-// pickRunner finds the place that runs replicas, and what builds for it: Docker
-// if its engine answers, else the processes of this machine. It notes which and
-// why.
+// The runners a server may use, as --runner and the runner file name them.
+const (
+	runnerDocker  = "docker"
+	runnerProcess = "process"
+)
+
+// pickRunner finds the place that runs replicas, and what builds for it: the
+// one that was asked for, else the one that the applications are on already,
+// else Docker if its engine answers and the processes of this machine if not.
+// It notes which and why.
 func (h *house) pickRunner(ctx context.Context, installation string) (buildpkg.Builder, error) {
-	switch h.config.Runner {
-	case "docker":
-		return h.useDocker(ctx, installation)
-	case "process":
-		return h.useProcess(ctx, "as asked for")
-	case "none":
-		return nil, fault.New(fault.Invalid, "--runner none is for servers without a worker, which this version does not have.")
+	text, err := os.ReadFile(h.config.RunnerFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("find out where applications run: %w", err)
 	}
-	b, err := h.useDocker(ctx, installation)
-	if err == nil {
-		return b, nil
+	known := strings.TrimSpace(string(text))
+	b, name, err := h.useRunner(ctx, installation, known)
+	if err != nil || name == known {
+		return b, err
 	}
-	return h.useProcess(ctx, "because "+err.Error())
+	if err := os.WriteFile(h.config.RunnerFile(), []byte(name+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("note where applications run: %w", err)
+	}
+	return b, nil
 }
 
-func (h *house) useDocker(ctx context.Context, installation string) (buildpkg.Builder, error) {
+func (h *house) useRunner(ctx context.Context, installation, known string) (b buildpkg.Builder, name string, err error) {
+	name, why := h.config.Runner, "as asked for"
+	if name == "auto" {
+		name, why = known, "as before: --runner docker changes that, and then applications are to be deployed again"
+	}
+	switch name {
+	case runnerDocker:
+		b, err = h.useDocker(ctx, installation, known == runnerDocker)
+		return b, name, err
+	case runnerProcess:
+		b, err = h.useProcess(ctx, why)
+		return b, name, err
+	case "none":
+		return nil, "", fault.New(fault.Invalid, "--runner none is for servers without a worker, which this version does not have.")
+	}
+	if b, err = h.useDocker(ctx, installation, false); err == nil {
+		return b, runnerDocker, nil
+	}
+	b, err = h.useProcess(ctx, "because "+err.Error())
+	return b, runnerProcess, err
+}
+
+// useDocker takes the engine, if it answers. One that has the applications is
+// waited for: nothing else could serve them.
+func (h *house) useDocker(ctx context.Context, installation string, known bool) (buildpkg.Builder, error) {
 	engine, err := docker.New(docker.Options{Installation: installation})
 	if err != nil {
 		return nil, err
 	}
 	info, err := engine.Info(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		h.runnerNote = fmt.Sprintf("Docker %s (%s, %s)", info.Version, info.Platform, info.Storage)
+	case known:
+		h.runnerNote = "Docker, whose engine does not answer: what runs there is looked after once it does"
+	default:
 		return nil, fault.Wrap(err, fault.RunnerAway, "no Docker engine answers")
 	}
-	h.runner, h.runnerNote = engine, fmt.Sprintf("Docker %s (%s, %s)", info.Version, info.Platform, info.Storage)
+	h.runner = engine
 	return &buildpkg.BuildKit{
 		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: h.outbound().Allow, Installation: installation,
 	}, nil

@@ -109,6 +109,9 @@ func (c Config) Scratch() string { return c.path("scratch") }
 // Processes is the directory of the process runner.
 func (c Config) Processes() string { return c.path("processes") }
 
+// RunnerFile names the runner that the applications are on: docker or process.
+func (c Config) RunnerFile() string { return c.path("runner") }
+
 // KnownHosts has the keys of the hosts that git met by ssh.
 func (c Config) KnownHosts() string { return c.path("known_hosts") }
 

@@ -57,14 +57,14 @@ func (a *app) readConfig() error {
 	}
 	var c Config
 	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&c); err != nil {
-		return explainTOML(err)
+		return explainTOML(err, text)
 	}
 	a.say("The source has a %s.", ConfigFile)
 	return a.under(c)
 }
 
 // explainTOML finds the line that an error is about.
-func explainTOML(err error) error {
+func explainTOML(err error, text string) error {
 	if strict, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(strict.Errors) > 0 {
 		first := strict.Errors[0]
 		row, _ := first.Position()
@@ -73,6 +73,10 @@ func explainTOML(err error) error {
 	}
 	if wrong, ok := errors.AsType[*toml.DecodeError](err); ok {
 		row, _ := wrong.Position()
+		lines := strings.Split(text, "\n")
+		if strings.Contains(wrong.Error(), "struct field") && row >= 1 && row <= len(lines) { // which speaks of our code
+			return fault.New(fault.NotBuildable, "Line %d of %s has a value of the wrong type: %s.", row, ConfigFile, clip(strings.TrimSpace(lines[row-1])))
+		}
 		return fault.New(fault.NotBuildable, "Line %d of %s cannot be read: %s.", row, ConfigFile, clip(strings.TrimPrefix(wrong.Error(), "toml: ")))
 	}
 	return unreadable(ConfigFile, err)
