@@ -38,7 +38,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "app:", err)
 		os.Exit(2)
 	}
-	if err := printLines(os.Stdout, s.print); err != nil {
+	if err := printLines(os.Stdout, 1, s.print); err != nil {
 		os.Exit(1)
 	}
 	code, err := run(context.Background(), s)
@@ -129,10 +129,10 @@ func newServer(s settings) *http.Server {
 	return server
 }
 
-// printLines writes "line 1" to "line n" as fast as w takes them.
-func printLines(w io.Writer, n int) error {
+// printLines writes "line FROM" to "line TO" as fast as w takes them.
+func printLines(w io.Writer, from, to int) error {
 	b := bufio.NewWriterSize(w, 64<<10)
-	for i := 1; i <= n; i++ {
+	for i := from; i <= to; i++ {
 		fmt.Fprintf(b, "line %d\n", i)
 	}
 	return b.Flush()

@@ -20,7 +20,7 @@ import (
 //	/ws                    a websocket that echoes messages
 //	/headers               the request's headers as JSON, Host among them
 //	/env?name=X            the variable X, or 404
-//	/log?n=N&stderr=true   prints N numbered lines, then answers
+//	/log?n=N&stderr=true   prints N numbered lines, then answers; from=M begins with M
 //	/oom?mb=N              allocates N MB and keeps them
 //	/exit?code=N           answers, then exits
 func routes(s settings, started time.Time, ending <-chan struct{}) http.Handler {
@@ -120,7 +120,8 @@ func printLog(w http.ResponseWriter, r *http.Request) {
 	if r.FormValue("stderr") == "true" {
 		out = os.Stderr
 	}
-	if err := printLines(out, number(r, "n", 100_000_000, 1)); err != nil {
+	from := number(r, "from", 100_000_000, 1)
+	if err := printLines(out, from, from-1+number(r, "n", 100_000_000, 1)); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}
 }

@@ -234,9 +234,10 @@ func (s *service) serves(text string) {
 	}
 }
 
-// printing has the application print lines, and returns when it has.
-func (s *service) printing(n int) error {
-	if status, body := s.answer("/log?" + url.Values{"n": {fmt.Sprint(n)}}.Encode()); status != http.StatusOK {
+// printing has the application print n lines, the first of which has the number
+// from, and returns when it has.
+func (s *service) printing(from, n int) error {
+	if status, body := s.answer("/log?" + url.Values{"from": {fmt.Sprint(from)}, "n": {fmt.Sprint(n)}}.Encode()); status != http.StatusOK {
 		return fmt.Errorf("the application answered %d %.200q", status, body)
 	}
 	return nil
