@@ -108,7 +108,8 @@ func (w *Worker) collectImages(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// collectScratch removes the sources that builds left unpacked.
+// collectScratch removes the sources that deployments left unpacked. What else
+// lies there is of this process, and in use.
 func (w *Worker) collectScratch(ctx context.Context) error {
 	entries, err := os.ReadDir(w.Builds.Scratch)
 	if err != nil {
@@ -124,7 +125,7 @@ func (w *Worker) collectScratch(ctx context.Context) error {
 	var errs []error
 	for _, e := range entries {
 		id, _, _ := strings.Cut(e.Name(), "-")
-		if needed.UnderWay[id] {
+		if !ident.Is(id, ident.Deployment) || needed.UnderWay[id] {
 			continue
 		}
 		errs = append(errs, os.RemoveAll(filepath.Join(w.Builds.Scratch, e.Name())))

@@ -77,6 +77,12 @@ func TestCollect(t *testing.T) {
 		if err := os.Mkdir(scratch, 0o700); err != nil {
 			t.Fatal(err)
 		}
+		inUse := []string{"davit-ssh", "git-1234", "look-5678"}
+		for _, name := range inUse {
+			if err := os.Mkdir(filepath.Join(p.Builds.Scratch, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
 		collect := func() {
 			t.Helper()
 			if err := p.collect(s.ctx); err != nil {
@@ -101,6 +107,11 @@ func TestCollect(t *testing.T) {
 		for what, path := range map[string]string{"log": filepath.Join(s.logDir, lost), "scratch": scratch} {
 			if _, err := os.Stat(path); !os.IsNotExist(err) {
 				t.Errorf("the %s of what is gone is left: %v", what, err)
+			}
+		}
+		for _, name := range inUse {
+			if _, err := os.Stat(filepath.Join(p.Builds.Scratch, name)); err != nil {
+				t.Errorf("what is in use was removed: %v", err)
 			}
 		}
 		if _, err := os.Stat(filepath.Join(s.logDir, s.instance.ID)); err != nil {
