@@ -62,7 +62,7 @@ func (s *script) run(command string, mounts ...string) {
 // plainRun reports whether the shell form of RUN takes a command as it is,
 // apart from the line breaks of our own.
 func plainRun(command string) bool {
-	if command == "" || strings.ContainsAny(command[:1], "-[#") || strings.Contains(command, "<<") || strings.HasSuffix(command, "\\") {
+	if command == "" || strings.ContainsAny(command[:1], "-[#\\") || strings.Contains(command, "<<") || strings.HasSuffix(command, "\\") {
 		return false
 	}
 	for line := range strings.Lines(command) {
