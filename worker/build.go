@@ -83,14 +83,20 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 }
 
 // detect says how a source is built. It refuses a program where files are asked
-// for.
+// for, and files where something has to run.
 func detect(tree *source.Tree, in buildInput) (build.Plan, error) {
 	plan, err := build.Detect(tree.FS(), in.options)
-	if err == nil && !plan.Static && in.options.Builder == build.Static {
+	switch {
+	case err != nil:
+		return plan, err
+	case !plan.Static && in.options.Builder == build.Static:
 		return build.Plan{}, fault.New(fault.NotBuildable, "The source is a program that has to run, and the service is a static site.").
 			WithHint("Set the directory of the files that its build makes as output directory, or make a service of kind WEB of it.")
+	case plan.Static && in.kind != spec.StaticSite && in.kind != spec.Web:
+		return build.Plan{}, fault.New(fault.NotBuildable, "The source is files, and a service of kind %s has to run something.", in.kind).
+			WithHint("Add what runs, with a start command, or make a static site of it.")
 	}
-	return plan, err
+	return plan, nil
 }
 
 // planned says in a few words how a source is built and started.
@@ -120,6 +126,7 @@ type buildInput struct {
 	options build.Options
 	secrets map[string][]byte // by name; only as mounts: an argument would stay in the image
 	mask    []string          // values that no log may show
+	kind    spec.Kind
 }
 
 func (w *Worker) buildInput(ctx context.Context, d *ent.Deployment) (buildInput, error) {
@@ -127,12 +134,12 @@ func (w *Worker) buildInput(ctx context.Context, d *ent.Deployment) (buildInput,
 	if err != nil {
 		return buildInput{}, err
 	}
-	static, err := w.wantsSite(ctx, d)
+	kind, err := w.Deploy.KindOf(ctx, d.ServiceID)
 	if err != nil {
 		return buildInput{}, err
 	}
-	in := buildInput{options: buildOptions(d), secrets: map[string][]byte{}, mask: env.Secrets}
-	if static {
+	in := buildInput{options: buildOptions(d), secrets: map[string][]byte{}, mask: env.Secrets, kind: kind}
+	if kind == spec.StaticSite || d.Settings.Builder == spec.Static {
 		in.options.Builder = build.Static
 	}
 	for _, v := range d.Variables {

@@ -20,16 +20,6 @@ import (
 // longer than a deployment may take to write them and then its row.
 const siteGrace = 2 * time.Hour
 
-// wantsSite reports whether a deployment is to be a static site, whatever its
-// source looks like.
-func (w *Worker) wantsSite(ctx context.Context, d *ent.Deployment) (bool, error) {
-	if d.Settings.Builder == spec.Static {
-		return true, nil
-	}
-	kind, err := w.Deploy.KindOf(ctx, d.ServiceID)
-	return kind == spec.StaticSite, err
-}
-
 // buildSite makes a bundle: of files in the source, for which nothing is needed
 // but a disk, or of what a build leaves.
 func (w *Worker) buildSite(ctx context.Context, c *deploy.Claim, req build.Request, secrets []string) error {
@@ -38,8 +28,11 @@ func (w *Worker) buildSite(ctx context.Context, c *deploy.Claim, req build.Reque
 		return w.exportSite(ctx, c, req, secrets, options)
 	}
 	dir := path.Join(".", req.Plan.Context, req.Plan.OutputDirectory)
-	if dir == path.Join(".", req.Plan.Context) { // the whole source, not what it says to Davit
-		options.Skip = []string{"davit.toml"}
+	if dir == path.Join(".", req.Plan.Context) { // the whole source, not what is not for readers
+		var err error
+		if options.Skip, err = build.Ignored(req.Tree.FS(), req.Plan); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := within(ctx, w.Builds.Limit, fault.New(fault.BuildTimeout, "The files of the site were not packed within %s.", w.Builds.Limit))
 	defer cancel()
@@ -96,6 +89,7 @@ func (w *Worker) bundle(ctx context.Context, c *deploy.Claim, o site.Options, ad
 	if err != nil {
 		return b, err
 	}
+	b.Had = b.ID == serves // whoever else has an equal site is nobody's business
 	for _, note := range b.Notes {
 		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, note)
 	}

@@ -46,14 +46,16 @@ func TestStaticSite(t *testing.T) {
 		h := newHouse(t, db)
 		p := h.start()
 		i := h.site("site")
-		h.publish(i, "one", "_redirects", "/old /slow\n/broken\n")
+		h.publish(i, "one", "_redirects", "/old /slow\n/broken\n", ".dockerignore", "notes.html\n", "notes.html", "secret", "Procfile", "web: x")
 		first := h.deploy(i, "")
 		h.serves(i, "one")
 		if status, body := h.get(h.host(i), "/old"); status != 200 || body != "slow" {
 			t.Errorf("a redirect leads to %d %q", status, body)
 		}
-		if status, _ := h.get(h.host(i), "/.env"); status != 404 {
-			t.Errorf("a file with a dot answers %d", status)
+		for _, path := range []string{"/.env", "/.dockerignore", "/notes.html", "/notes", "/Procfile"} {
+			if status, _ := h.get(h.host(i), path); status != 404 {
+				t.Errorf("%s, which is not for readers, answers %d", path, status)
+			}
 		}
 		if now := h.instance(i); now.Status != lifecycle.InstanceRunning || now.Health != lifecycle.HealthHealthy {
 			t.Errorf("the instance is %s, %s", now.Status, now.Health)
@@ -244,6 +246,16 @@ func TestSitesThatCannotBe(t *testing.T) {
 		})
 		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("a site of an image: %v", err)
+		}
+
+		// Files where something has to run.
+		job := h.service("", func(n *project.NewService) {
+			n.Name, n.Kind, n.Settings = "job", spec.Cron, spec.Settings{Cron: "0 3 * * *"}
+			n.Source = spec.Source{Upload: &spec.UploadSource{}}
+		})
+		h.upload(job, map[string]string{"index.html": "x"})
+		if d := h.completed(h.request(job, "").ID); *d.Conclusion != lifecycle.Failed || d.Failure.Code != fault.NotBuildable || !strings.Contains(d.Failure.Message, "kind CRON") {
+			t.Errorf("a cron service of files ended as %s: %+v", *d.Conclusion, d.Failure)
 		}
 
 		// Nothing is served that is not whole.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 
+	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 	"github.com/tonistiigi/fsutil"
 	"github.com/tonistiigi/fsutil/types"
@@ -20,12 +21,9 @@ import (
 // buildContext is what COPY and ADD of a Dockerfile see of the source: all but
 // what its ignore file names.
 func buildContext(fsys fs.FS, p Plan) (fsutil.FS, error) {
-	if p.Context != "" {
-		sub, err := fs.Sub(fsys, p.Context)
-		if err != nil {
-			return nil, fmt.Errorf("build context: %w", err)
-		}
-		fsys = sub
+	fsys, err := contextOf(fsys, p)
+	if err != nil {
+		return nil, err
 	}
 	exclude, err := ignorePatterns(fsys, p)
 	if err != nil {
@@ -33,9 +31,46 @@ func buildContext(fsys fs.FS, p Plan) (fsutil.FS, error) {
 	}
 	filtered, err := fsutil.NewFilterFS(contextFS{fsys}, &fsutil.FilterOpt{ExcludePatterns: exclude})
 	if err != nil {
-		return nil, fault.Wrap(err, fault.DockerfileInvalid, "The .dockerignore has a pattern that is not understood: %v.", err)
+		return nil, badIgnore(err)
 	}
 	return filtered, nil
+}
+
+// Ignored returns which paths below the context of a plan are none of what it
+// is made of: what the ignore file names, and what is never copied.
+func Ignored(fsys fs.FS, p Plan) (func(name string) bool, error) {
+	fsys, err := contextOf(fsys, p)
+	if err != nil {
+		return nil, err
+	}
+	patterns, err := ignorePatterns(fsys, p)
+	if err != nil {
+		return nil, err
+	}
+	m, err := patternmatcher.New(patterns)
+	if err != nil {
+		return nil, badIgnore(err)
+	}
+	return func(name string) bool {
+		ignored, err := m.MatchesOrParentMatches(name)
+		return err != nil || ignored
+	}, nil
+}
+
+// contextOf is the directory of the source that a plan sees.
+func contextOf(fsys fs.FS, p Plan) (fs.FS, error) {
+	if p.Context == "" {
+		return fsys, nil
+	}
+	sub, err := fs.Sub(fsys, p.Context)
+	if err != nil {
+		return nil, fmt.Errorf("build context: %w", err)
+	}
+	return sub, nil
+}
+
+func badIgnore(err error) error {
+	return fault.Wrap(err, fault.DockerfileInvalid, "The .dockerignore has a pattern that is not understood: %v.", err)
 }
 
 // ignorePatterns reads the ignore file of the plan's Dockerfile, or else the

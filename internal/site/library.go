@@ -3,16 +3,12 @@ package site
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"golang.org/x/sync/singleflight"
 )
-
-// ErrGone is the error of a bundle or file that is not where it should be.
-var ErrGone = errors.New("site: the files are gone")
 
 // Ref says where a bundle is.
 type Ref struct {
@@ -58,7 +54,6 @@ func (l *Library) Close() error {
 }
 
 // site returns a bundle made for looking up, from memory or from its manifest.
-// It fails with ErrGone if there is none.
 func (l *Library) site(ref Ref) (*Site, error) {
 	l.mu.Lock()
 	s, ok := l.sites.Get(ref)
@@ -83,15 +78,15 @@ func (l *Library) load(ref Ref) (*Site, error) {
 		return nil, err
 	}
 	m, err := readManifest(root, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("bundle %s: %w", ref.ID, ErrGone)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", ref.ID, err)
 	}
 	s := newSite(root, m)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if had, ok := l.sites.Peek(ref); ok { // another call was faster
+		return had, nil
+	}
 	l.size += s.size
 	l.sites.Add(ref, s)
 	for l.size > l.most && l.sites.Len() > 1 {
@@ -107,9 +102,6 @@ func (l *Library) root(dir string) (*os.Root, error) {
 		return root, nil
 	}
 	root, err := os.OpenRoot(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open sites: %w", ErrGone)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("open sites: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"strconv"
 	"strings"
@@ -57,9 +56,6 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, a answer, path strin
 	f := a.file
 	blob, encoding := f.choose(r.Header.Values("Accept-Encoding"))
 	content, err := s.root.Open(blobPath(blob.SHA256))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s: %w", f.Path, ErrGone)
-	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}

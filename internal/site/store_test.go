@@ -311,3 +311,35 @@ func TestACanceledBundleIsNone(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+// A manifest that two requests load at once takes its place in memory once.
+func TestAManifestThatIsLoadedTwiceIsKeptOnce(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	ref := Ref{Dir: w.store.Dir(), ID: w.bundle(map[string]string{"index.html": "x"}, Options{}).ID}
+	first, err := w.library.load(ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := w.library.load(ref)
+	if err != nil || again != first || w.library.size != first.size {
+		t.Errorf("the second load gives another (%t), %d bytes are counted for %d, %v", again != first, w.library.size, first.size, err)
+	}
+}
+
+func TestLinksAreNotFollowedForSomebodyWhoHasGone(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	to := w.store.Write(ctx, Options{})
+	defer to.Close()
+	if err := errors.Join(to.Add("index.html", strings.NewReader("x")), to.Link("a.html", "index.html")); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := to.Commit(); !errors.Is(err, context.Canceled) {
+		t.Errorf("it was committed: %v", err)
+	}
+}

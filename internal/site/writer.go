@@ -25,7 +25,7 @@ type Options struct {
 	// Like are ids of earlier bundles: what they have compressed is not
 	// compressed again. Those that are gone do not matter.
 	Like   []string
-	Skip   []string // paths that are not part of the site
+	Skip   func(name string) bool // paths that are not part of the site; nil: all are
 	Limits Limits
 }
 
@@ -129,11 +129,11 @@ func (w *Writer) admit(raw string) (name string, served bool, err error) {
 	if problem != "" {
 		return "", false, invalid("%s %s.", show(raw), problem)
 	}
-	if slices.Contains(w.options.Skip, name) {
-		return name, false, nil
-	}
 	if hidden(name) {
 		w.dotted++
+		return name, false, nil
+	}
+	if w.options.Skip != nil && w.options.Skip(name) {
 		return name, false, nil
 	}
 	if _, twice := w.files[name]; twice || w.links[name] != "" || w.rules[name] != nil {
@@ -276,7 +276,11 @@ func (s *Store) commit(m *Manifest) (id string, had bool, err error) {
 
 // followLinks makes files of the links. One that leads to nothing is not served.
 func (w *Writer) followLinks() error {
+	names := slices.Sorted(maps.Keys(w.files)) // files alone: links below a link are not followed
 	for _, name := range slices.Sorted(maps.Keys(w.links)) {
+		if err := context.Cause(w.ctx); err != nil {
+			return err
+		}
 		to, err := w.follow(name)
 		if err != nil {
 			return err
@@ -291,10 +295,11 @@ func (w *Writer) followLinks() error {
 			return invalid("the link %s leads in a circle.", show(name))
 		}
 		found := false
-		for _, below := range slices.Sorted(maps.Keys(w.files)) { // files alone: links below a link are not followed
+		first, _ := slices.BinarySearch(names, to+"/")
+		for _, below := range names[first:] {
 			rest, ok := strings.CutPrefix(below, to+"/")
 			if !ok {
-				continue
+				break
 			}
 			found = true
 			if w.files[name+"/"+rest] != nil {
