@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 // starts it, or looks whether it has ended. While it runs nobody holds its
 // operation: its end rings.
 func (w *Worker) operateCommand(ctx context.Context, job *deploy.Job) error {
-	exit, ended, err := w.command(ctx, job)
+	o, exit, ended, err := w.command(ctx, job)
 	message, wait := "Running.", lookAgain
 	switch {
 	case overtaken(err):
@@ -27,7 +26,7 @@ func (w *Worker) operateCommand(ctx context.Context, job *deploy.Job) error {
 	case ctx.Err() != nil: // another process goes on at once
 		wait = 0
 	case err != nil && (!fault.CodeOf(classify(err)).Info().Retryable || job.Overdue()), ended:
-		if err = w.endCommand(ctx, job, exit, err); err == nil || overtaken(err) {
+		if err = w.endCommand(ctx, job, o, exit, err); err == nil || overtaken(err) {
 			return err
 		}
 	}
@@ -41,51 +40,47 @@ func (w *Worker) operateCommand(ctx context.Context, job *deploy.Job) error {
 }
 
 // command starts a command, or looks how it is. exit is its exit code once it
-// has ended by itself; an error that is not worth another try ends it, too.
-func (w *Worker) command(ctx context.Context, job *deploy.Job) (exit *int, ended bool, err error) {
+// has ended by itself; an error that is not worth another try ends it, too. o is
+// nil if not even what it prints can be told.
+func (w *Worker) command(ctx context.Context, job *deploy.Job) (o *oneOff, exit *int, ended bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
 	d, err := w.Deploy.CommandDeployment(ctx, job)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
-	o, err := w.commandOf(ctx, job, d)
-	if err != nil {
-		return nil, false, err
+	if o, err = w.commandOf(ctx, job, d); err != nil {
+		return nil, nil, false, err
 	}
 	if job.Row.CancelRequested {
-		return nil, false, w.cancelCommand(ctx, o)
+		return o, nil, false, w.cancelCommand(ctx, o)
 	}
 	if err := w.equip(ctx, job, d, o); err != nil {
-		return nil, false, err
+		return o, nil, false, err
 	}
-	if c, err := w.begin(ctx, o); err != nil {
-		return nil, false, w.commandFault(ctx, o, c, err)
+	c, err := w.begin(ctx, o)
+	if err != nil {
+		return o, nil, false, w.commandFault(ctx, o, c, err)
 	}
-	c, err := w.Runner.Inspect(ctx, o.by.container)
 	switch left := o.limit - time.Since(orNow(c.StartedAt)); {
-	case errors.Is(err, runner.ErrNotFound), err == nil && c.ID != o.made:
-		return nil, false, w.commandFault(ctx, o, c, errVanished)
-	case err != nil:
-		return nil, false, fmt.Errorf("inspect container: %w", err)
 	case c.State != runner.Exited && left > 0:
 		w.ringAtExit(job.ID, o, left)
-		return nil, false, nil
+		return o, nil, false, nil
 	case c.State != runner.Exited:
 		if err := w.Runner.Stop(ctx, o.by.container, o.grace); err != nil {
-			return nil, false, fmt.Errorf("stop container: %w", err)
+			return o, nil, false, fmt.Errorf("stop container: %w", err)
 		}
 		err = &overtimeError{o.limit}
 	case c.ExitCode == 0:
-		return &c.ExitCode, true, nil
+		return o, &c.ExitCode, true, nil
 	}
 	if err == nil {
 		exit = &c.ExitCode
 	}
 	if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil { // its last lines are told with it
-		return nil, false, fmt.Errorf("record output: %w", err)
+		return o, nil, false, fmt.Errorf("record output: %w", err)
 	}
-	return exit, false, w.commandFault(ctx, o, c, err)
+	return o, exit, false, w.commandFault(ctx, o, c, err)
 }
 
 // commandOf is the command of an operation without what its container is made
@@ -112,6 +107,9 @@ func (w *Worker) commandOf(ctx context.Context, job *deploy.Job, d *ent.Deployme
 func (w *Worker) equip(ctx context.Context, job *deploy.Job, d *ent.Deployment, o *oneOff) error {
 	if o.made != "" {
 		return nil
+	}
+	if d.Image == nil {
+		return fault.New(fault.Conflict, "Deployment #%d is a static site, which has no container.", d.Number)
 	}
 	if _, err := w.Runner.Image(ctx, d.Image.ID); isNotFound(err) {
 		return fault.New(fault.ImageNotKept, "The image of deployment #%d is no longer kept.", d.Number).WithHint("Run the command again: it gets the image that serves now.")
@@ -160,7 +158,10 @@ func (w *Worker) ringAtExit(operationID string, o *oneOff, left time.Duration) {
 // endCommand closes the log of a command, writes how it ended, and removes its
 // container, in this order: whoever goes on in between finds the container, and
 // ends it the same.
-func (w *Worker) endCommand(ctx context.Context, job *deploy.Job, exit *int, err error) error {
+//
+// Without o nobody knows which secrets must not be shown, and nothing more of
+// its output is.
+func (w *Worker) endCommand(ctx context.Context, job *deploy.Job, o *oneOff, exit *int, err error) error {
 	ctx, cancel := briefly(ctx, passLimit)
 	defer cancel()
 	var failure *lifecycle.Failure
@@ -171,33 +172,19 @@ func (w *Worker) endCommand(ctx context.Context, job *deploy.Job, exit *int, err
 		}
 		failure = lifecycle.Explain(err, "")
 	}
-	if err := w.closeCommand(ctx, job); err != nil {
-		return err
+	if o != nil {
+		if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil {
+			return fmt.Errorf("record output: %w", err)
+		}
+	}
+	if err := w.Recorder.EndCommand(ctx, job.ID); err != nil {
+		return fmt.Errorf("end log: %w", err)
 	}
 	if err := w.Deploy.FinishCommand(ctx, job, exit, failure); err != nil {
 		return err
 	}
 	if err := w.Runner.Remove(ctx, deploy.ContainerName(job.ID)); err != nil {
 		w.Log.WarnContext(ctx, "left to the reconciler", "operation", job.ID, "err", err)
-	}
-	return nil
-}
-
-// closeCommand records what a command printed to its end. Without the secrets
-// that must not be shown, nothing more is.
-func (w *Worker) closeCommand(ctx context.Context, job *deploy.Job) error {
-	d, err := w.Deploy.CommandDeployment(ctx, job)
-	if err == nil {
-		var o *oneOff
-		if o, err = w.commandOf(ctx, job, d); err == nil {
-			err = w.Recorder.Finish(ctx, o.by, o.secrets)
-		}
-	}
-	if err != nil && !fault.Is(err, fault.Conflict) {
-		return fmt.Errorf("record output: %w", err)
-	}
-	if err := w.Recorder.EndCommand(ctx, job.ID); err != nil {
-		return fmt.Errorf("end log: %w", err)
 	}
 	return nil
 }

@@ -62,6 +62,9 @@ func (s *Service) OpenVariables(ctx context.Context, refs []spec.VariableRef, us
 			ids = append(ids, ref.VersionID)
 		}
 	}
+	if len(ids) == 0 {
+		return env, nil
+	}
 	versions, err := s.DB.VariableVersion.Query().Where(variableversion.IDIn(ids...)).All(ctx)
 	if err != nil {
 		return env, fmt.Errorf("load variables: %w", err)
