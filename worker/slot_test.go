@@ -133,7 +133,9 @@ func TestTheSameSourceAndSettingsAreNotBuiltTwice(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		set(func(c *spec.Settings) { c.DrainTimeout, c.Resources.MemoryBytes = 1e9, 64<<20 })
+		set(func(c *spec.Settings) {
+			c.DrainTimeout, c.Resources.MemoryBytes, c.TimeZone = 1e9, 64<<20, "Europe/Berlin"
+		})
 		d := again(deploy.Order{})
 		if s.building(d) != nil || d.Image.ID != first.Image.ID {
 			t.Errorf("it was built again: %+v", d.Image)

@@ -40,6 +40,8 @@ func (s *Service) BuildKey(ctx context.Context, d *ent.Deployment) (string, erro
 	// What only matters once an image runs. What is not named here counts.
 	r.Settings.HealthCheck, r.Settings.Resources, r.Settings.DrainTimeout = nil, spec.Resources{}, 0
 	r.Settings.RestartPolicy, r.Settings.RestartMaxRetries = "", 0
+	r.Settings.PreDeployCommand, r.Settings.Processes = nil, nil
+	r.Settings.Cron, r.Settings.TimeZone, r.Settings.CronOverlap = "", "", ""
 	for _, v := range d.Variables {
 		if v.Build {
 			r.Variables = append(r.Variables, spec.VariableRef{Name: v.Name, Digest: v.Digest, Secret: v.Secret})

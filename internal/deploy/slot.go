@@ -68,8 +68,12 @@ func (s *Service) TakeSlot(ctx context.Context, c *Claim, most int, limit time.D
 
 // ringBuild rings for the build that waits longest, after one has ended.
 func ringBuild(ctx context.Context, tx *store.Tx) error {
+	skip := "" // rows that others hold: this transaction has a deployment already, and must wait for no second one
+	if !tx.Embedded() {
+		skip = "FOR NO KEY UPDATE OF d SKIP LOCKED"
+	}
 	next, err := tx.Strings(ctx, `UPDATE deployments SET due_at = 0 WHERE id = (SELECT d.id FROM builds b JOIN deployments d ON d.id = b.deployment_id
-		WHERE b.status = 'QUEUED' AND d.status = 'BUILDING' AND d.attempt = 0 ORDER BY b.id LIMIT 1) RETURNING id`)
+		WHERE b.status = 'QUEUED' AND d.status = 'BUILDING' AND d.attempt = 0 ORDER BY b.id LIMIT 1 `+skip+`) RETURNING id`)
 	if err != nil {
 		return fmt.Errorf("find next build: %w", err)
 	}
