@@ -69,6 +69,7 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	f.BoolVar(&d.static, "static", false, "make a static site of it the first time: files that nothing has to run for")
 	f.StringVar(&d.output, "output", "", "directory of a static site's files below DIR, the first time")
 	cmd.MarkFlagsMutuallyExclusive("static", "cron")
+	cmd.MarkFlagsMutuallyExclusive("output", "cron")
 	return cmd
 }
 

@@ -38,6 +38,13 @@ func (h *house) pickRunner(ctx context.Context, installation string) (buildpkg.B
 	if err != nil || name == known {
 		return b, err
 	}
+	if known == "" && name == runnerProcess && h.config.Runner != name {
+		// Data older than this file may be of an engine that is away.
+		used, err := h.db.Deployment.Query().Exist(ctx)
+		if err != nil || used {
+			return b, err
+		}
+	}
 	if err := os.WriteFile(h.config.RunnerFile(), []byte(name+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("note where applications run: %w", err)
 	}
