@@ -13,19 +13,60 @@ import (
 	"github.com/davitdev/davit/test/npm"
 )
 
-func TestTheBundleIsWhatItsSourcesMake(t *testing.T) {
-	t.Parallel()
-	sources, made := t.TempDir(), t.TempDir()
-	for _, name := range []string{"package.json", "package-lock.json", "tsconfig.json", "vite.config.js", "build.mjs"} {
-		text, err := os.ReadFile(name)
+// sources returns a copy of what the bundles are made of, and of its tests.
+func sources(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, pattern := range []string{"*.json", "*.js", "*.mjs"} {
+		names, err := filepath.Glob(pattern)
 		check(t, err)
-		check(t, os.WriteFile(filepath.Join(sources, name), text, 0o600))
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			check(t, err)
+			check(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
+		}
 	}
-	check(t, os.CopyFS(filepath.Join(sources, "graphiql"), os.DirFS("graphiql")))
-	if out, err := npm.Command(t, sources, "build.mjs", made).Output(); err != nil {
+	for _, name := range []string{"graphiql", "console", "test"} {
+		check(t, os.CopyFS(filepath.Join(dir, name), os.DirFS(name)))
+	}
+	return dir
+}
+
+// beside is the environment that says where what lies beside web is.
+func beside(t *testing.T) []string {
+	t.Helper()
+	schema, err := filepath.Abs("../schema")
+	check(t, err)
+	examples, err := filepath.Abs("../examples")
+	check(t, err)
+	return append(os.Environ(), "SCHEMA="+schema, "EXAMPLES="+examples)
+}
+
+func TestTheSourcesKeepTheirRules(t *testing.T) {
+	t.Parallel()
+	if out, err := npm.Command(t, sources(t), "node_modules/eslint/bin/eslint.js", ".").Output(); err != nil {
+		t.Errorf("eslint: %v\n%s", err, out)
+	}
+}
+
+func TestTheSourcesPassTheirTests(t *testing.T) {
+	t.Parallel()
+	cmd := npm.Command(t, sources(t), "node_modules/vitest/vitest.mjs", "run")
+	cmd.Env = beside(t)
+	if out, err := cmd.Output(); err != nil {
+		t.Errorf("vitest: %v\n%s", err, out)
+	}
+}
+
+func TestTheBundlesAreWhatTheirSourcesMake(t *testing.T) {
+	t.Parallel()
+	made := t.TempDir()
+	cmd := npm.Command(t, sources(t), "build.mjs", made)
+	cmd.Env = beside(t)
+	if out, err := cmd.Output(); err != nil {
 		t.Fatalf("build: %v: %s", err, out)
 	}
-	want, got := files(t, made), files(t, "dist/graphiql")
+	want, got := files(t, made), files(t, "dist")
 	for name, text := range want {
 		if !bytes.Equal(got[name], text) {
 			t.Errorf("%s is not what the sources make: run make web", name)

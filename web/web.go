@@ -1,5 +1,6 @@
-// Package web is what browsers get: GraphiQL, bundled from the sources beside
-// this file by "make web" and embedded.
+// Package web is what browsers get: the console and GraphiQL, bundled from the
+// sources beside this file by "make web" and embedded. It asks nobody who they
+// are: the pages do, and the API refuses who does not say.
 package web
 
 import (
@@ -15,45 +16,39 @@ import (
 	"time"
 )
 
-//go:embed dist/graphiql
+//go:embed dist/console dist/graphiql
 var dist embed.FS
-
-// policy lets the page run and load what this server gives it, and nothing
-// else, in no frame. Its editor writes its own style sheets.
-const policy = "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
-	"font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-// page is where GraphiQL is; its files are below it.
-const page = "/graphiql"
 
 // types of the files, whatever the machine's own table says.
 var types = map[string]string{
-	".css":  "text/css; charset=utf-8",
-	".html": "text/html; charset=utf-8",
-	".js":   "text/javascript; charset=utf-8",
-	".md":   "text/markdown; charset=utf-8",
-	".svg":  "image/svg+xml",
-	".ttf":  "font/ttf",
+	".css":   "text/css; charset=utf-8",
+	".html":  "text/html; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".json":  "application/json",
+	".md":    "text/markdown; charset=utf-8",
+	".png":   "image/png",
+	".svg":   "image/svg+xml",
+	".ttf":   "font/ttf",
+	".woff2": "font/woff2",
 }
 
-// GraphiQL returns what serves the page /graphiql and its files below. It asks
-// nobody who they are: the page does, and the API refuses who does not say.
-func GraphiQL() http.Handler { return http.HandlerFunc(graphiql) }
+// index is the page that runs the rest of a bundle.
+const index = "index.html"
 
-func graphiql(w http.ResponseWriter, r *http.Request) {
-	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, page), "/")
-	switch {
-	case r.URL.Path == page:
-		name = "index.html"
-	case name == "" || name == "index.html":
-		http.Redirect(w, r, page, http.StatusPermanentRedirect)
-		return
-	}
-	body, err := dist.ReadFile("dist/graphiql/" + name + ".gz")
-	if err != nil {
-		http.NotFound(w, r)
-		return
-	}
+// bundle is what a directory of dist has.
+type bundle struct {
+	dir    string
+	policy string // Content-Security-Policy
+}
+
+// read returns a file as it is embedded: compressed.
+func (b bundle) read(name string) ([]byte, bool) {
+	body, err := dist.ReadFile("dist/" + b.dir + "/" + name + ".gz") // refuses what leaves dist
+	return body, err == nil
+}
+
+// send answers r with a file of the bundle.
+func (b bundle) send(w http.ResponseWriter, r *http.Request, name string, body []byte) {
 	h := w.Header()
 	if strings.HasPrefix(name, "assets/") { // the name has a hash of the content in it
 		h.Set("ETag", `W/"`+path.Base(name)+`"`)
@@ -63,20 +58,29 @@ func graphiql(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "no-cache")
 	}
 	h.Set("Content-Type", types[path.Ext(name)])
-	h.Set("Content-Security-Policy", policy)
+	h.Set("Content-Security-Policy", b.policy)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Vary", "Accept-Encoding")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", features)
+	h.Add("Vary", "Accept-Encoding")
 	if takesGzip(r.Header.Values("Accept-Encoding")) {
 		h.Set("Content-Encoding", "gzip")
-	} else if body, err = unpack(body); err != nil {
-		http.Error(w, "this file is damaged", http.StatusInternalServerError)
-		return
+	} else {
+		var err error
+		if body, err = unpack(body); err != nil {
+			http.Error(w, "this file is damaged", http.StatusInternalServerError)
+			return
+		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 }
+
+// features of a browser that no page of ours needs, and so no script in one
+// gets.
+const features = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), serial=(), usb=()"
 
 // takesGzip reports whether a header Accept-Encoding lists gzip (RFC 9110,
 // section 12.5.3), which all browsers do; brotli they take only over TLS.

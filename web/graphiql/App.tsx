@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'react';
 
 import icon from './davit.svg';
 import { examples } from './examples';
-import { forgetToken, Refused, type Session, signIn, storedToken } from './session';
+import { forgetToken, resume, type Session, signOut } from './session';
 import { SignIn } from './SignIn';
 import { storage } from './storage';
 import { connect } from './transport';
@@ -15,18 +15,14 @@ const signedOut = (reason: string): State => ({ at: 'signed-out', reason });
 
 // App shows GraphiQL to whoever is signed in, and asks everybody else to.
 export function App() {
-  const [state, setState] = useState<State>(() => (storedToken() ? { at: 'asking' } : signedOut('')));
+  const [state, setState] = useState<State>({ at: 'asking' });
 
   useEffect(() => {
-    if (state.at !== 'asking') return;
-    signIn(storedToken()).then(
-      (session) => setState({ at: 'signed-in', session }),
-      (error) => {
-        if (error instanceof Refused) forgetToken();
-        setState(signedOut(error.message));
-      },
+    resume().then(
+      (session) => setState(session ? { at: 'signed-in', session } : signedOut('')),
+      (error) => setState(signedOut(error.message)),
     );
-  }, [state.at]);
+  }, []);
 
   switch (state.at) {
     case 'asking':
@@ -37,22 +33,26 @@ export function App() {
       return (
         <Explorer
           session={state.session}
-          onSignOut={(reason) => {
+          onRefused={(reason) => {
             forgetToken();
             setState(signedOut(reason));
+          }}
+          onSignOut={() => {
+            const left = (error?: Error) => setState(signedOut(error?.message ?? ''));
+            signOut(state.session).then(() => left(), left);
           }}
         />
       );
   }
 }
 
-type ExplorerProps = { session: Session; onSignOut: (reason: string) => void };
+type ExplorerProps = { session: Session; onRefused: (reason: string) => void; onSignOut: () => void };
 
-function Explorer({ session, onSignOut }: ExplorerProps) {
-  const transport = useMemo(
-    () => connect(session.token, () => onSignOut('Your token is no longer valid. What you wrote is still here.')),
-    [session.token],
-  );
+function Explorer({ session, onRefused, onSignOut }: ExplorerProps) {
+  const transport = useMemo(() => {
+    const what = session.token ? 'token is no longer valid' : 'session has ended';
+    return connect(session.token, () => onRefused(`Your ${what}. What you wrote is still here.`));
+  }, [session.token]);
   useEffect(() => transport.close, [transport]);
 
   return (
@@ -70,7 +70,7 @@ function Explorer({ session, onSignOut }: ExplorerProps) {
         <span className="davit-viewer">
           <img src={icon} alt="Davit" />
           <span>{session.viewer.displayName}</span>
-          <button type="button" onClick={() => onSignOut('')}>
+          <button type="button" onClick={onSignOut}>
             Sign out
           </button>
         </span>

@@ -1,0 +1,57 @@
+import type { Client } from '@urql/core';
+import { graphql } from '../api/graphql';
+
+const createUpload = graphql(`
+  mutation CreateUpload($input: CreateUploadInput!) {
+    createUpload(input: $input) {
+      uploadUrl
+      artifact {
+        id
+      }
+    }
+  }
+`);
+
+export type Progress = { sent: number; total: number };
+
+const hex = (bytes: ArrayBuffer) => Array.from(new Uint8Array(bytes), (b) => b.toString(16).padStart(2, '0')).join('');
+
+// put sends a body by PUT and says how far it is, which fetch cannot.
+function put(url: string, body: Blob, onProgress: (p: Progress) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('PUT', url);
+    request.upload.onprogress = (event) => { onProgress({ sent: event.loaded, total: body.size }); };
+    request.onload = () => {
+      if (request.status < 300) resolve();
+      else reject(new Error(saidBy(request)));
+    };
+    request.onerror = () => { reject(new Error('The connection broke while the files were sent.')); };
+    request.send(body);
+  });
+}
+
+function saidBy(request: XMLHttpRequest): string {
+  try {
+    const answer = JSON.parse(request.responseText) as { errors?: { message?: string }[]; message?: string };
+    const text = answer.errors?.[0]?.message ?? answer.message;
+    if (text) return text;
+  } catch {
+    // no JSON: from something between us and the server
+  }
+  return `The server did not take the files: ${request.status}.`;
+}
+
+// send uploads an archive for a service, unless the server has it already, and
+// answers the id of the artifact it became. It throws what a person may read.
+export async function send(client: Client, serviceId: string, filename: string, archive: Blob, onProgress: (p: Progress) => void): Promise<string> {
+  const sha256 = hex(await crypto.subtle.digest('SHA-256', await archive.arrayBuffer()));
+  const { data, error } = await client.mutation(createUpload, { input: { serviceId, filename, sizeBytes: archive.size, sha256 } });
+  if (error || !data) throw error ?? new Error('The server gave no answer.');
+  const { uploadUrl, artifact } = data.createUpload;
+  if (uploadUrl) {
+    const { pathname, search } = new URL(uploadUrl); // of our own origin, whatever the server thinks it is called
+    await put(pathname + search, archive, onProgress);
+  }
+  return artifact.id;
+}

@@ -1,0 +1,119 @@
+import { getRouteApi, Link } from '@tanstack/react-router';
+import { CombinedError } from '@urql/core';
+import { useState } from 'react';
+import { useQuery } from 'urql';
+import { refusal } from '../api/can';
+import { workspaceSlug } from '../api/session';
+import { fresh, missing, nameOf, nothingSaid, type Draft, type From } from '../create/draft';
+import { AddKey } from '../create/add-key';
+import { How } from '../create/how';
+import { kindsOf, WhereFrom } from '../create/where-from';
+import { createService, type Detection } from '../create/operations';
+import { Sending } from '../create/sending';
+import { StoreCredential } from '../create/store-credential';
+import { createInput, useCreate } from '../create/use-create';
+import { projectQuery } from '../project/query';
+import { CopyAs } from '../shell/copy-as';
+import { Button, buttonClass } from '../ui/button';
+import { Card } from '../ui/card';
+import { Checkbox, Field, Input, Textarea } from '../ui/field';
+import { Page } from '../ui/page';
+import { Problem } from '../ui/problem';
+import { ProblemLine } from '../ui/problem-line';
+import { Waiting } from '../ui/skeleton';
+import { parseEnv } from '../variable/env-file';
+import { NotFound } from './not-found';
+
+const route = getRouteApi('/shell/create/$project');
+
+// Create makes a service and leads straight to its first deployment.
+export function Create() {
+  const { project: slug } = route.useParams();
+  const { env } = route.useSearch();
+  const [{ data, error }, refetch] = useQuery({ query: projectQuery, variables: { workspace: workspaceSlug, project: slug } });
+  if (!data) return <Page title="New service">{error ? <Problem error={error} onRetry={() => { refetch({ requestPolicy: 'network-only' }); }} /> : <Waiting />}</Page>;
+  const { project } = data;
+  if (!project) return <NotFound />;
+  const environments = project.environments.nodes;
+  const environment = environments.find((e) => e.slug === env) ?? environments[0];
+  return <Form project={project} environment={environment} />;
+}
+
+type FormProps = {
+  project: { id: string; slug: string; name: string; can: { action: string; allowed: boolean; reason: string | null }[] };
+  environment: { id: string; slug: string; name: string } | undefined;
+};
+
+function Form({ project, environment }: FormProps) {
+  const [draft, setDraft] = useState<Draft>(fresh);
+  const [looked, setDetection] = useState<Detection>();
+  const [asking, setAsking] = useState(false); // what opens the image
+  const [guessed, setGuessed] = useState(true); // nobody chose the kind
+  const { run, go, later, busy, progress, problem, made } = useCreate({ projectId: project.id, project: project.slug, environmentId: environment?.id, env: environment?.slug });
+  const change = (part: Partial<Draft>) => { setDraft((before) => ({ ...before, ...part })); };
+  const detection = draft.from === 'git' ? looked : undefined;
+  const onDetection = (d: Detection | undefined) => {
+    setDetection(d);
+    if (d && guessed) change({ kind: d.builder === 'STATIC' ? 'STATIC_SITE' : 'WEB' });
+  };
+  const onFrom = (from: From) => { change({ from, ...nothingSaid, kind: kindsOf(from).includes(draft.kind) ? draft.kind : 'WEB' }); };
+  const env = parseEnv(draft.env);
+  const lacks = missing(draft) ?? env.problem;
+  const trouble = problem instanceof CombinedError ? <ProblemLine error={problem} /> : problem && <p role="alert" className="text-bad">{problem.message}</p>;
+  if (made?.publicKey) {
+    return (
+      <Page title="New service" hint={`In ${project.name}`}>
+        <AddKey publicKey={made.publicKey} repository={draft.repository} busy={busy} onDeploy={() => void go()} onLater={() => void later()}>{trouble}</AddKey>
+      </Page>
+    );
+  }
+  return (
+    <Page title="New service" hint={`In ${project.name}`}>
+      <form
+        noValidate
+        className="flex max-w-2xl flex-col gap-5"
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (!lacks && !busy) void run(draft, detection);
+        }}
+      >
+        <WhereFrom draft={draft} change={change} onFrom={onFrom} onPrivateImage={() => { setAsking(true); }} detection={detection} onDetection={onDetection} />
+        <Card title="How it runs" hint={detection ? 'As it was detected. What you change is sent, the rest stays so.' : 'What stays empty is as detected.'}>
+          <div className="flex flex-col gap-4">
+            <Field label="Name" hint="Also its host name, which never changes.">
+              {(wiring) => <Input {...wiring} placeholder={nameOf(draft) || 'web'} value={draft.name} onChange={(event) => { change({ name: event.target.value }); }} />}
+            </Field>
+            <How
+              draft={draft}
+              change={(part) => {
+                if (part.kind) setGuessed(false);
+                change(part);
+              }}
+              detection={detection}
+            />
+          </div>
+        </Card>
+        <Card title="Variables" hint="More can be set later.">
+          <div className="flex flex-col gap-3">
+            <Field optional label=".env" error={env.problem}>
+              {(wiring) => <Textarea {...wiring} rows={3} placeholder="NAME=VALUE, one a line" value={draft.env} onChange={(event) => { change({ env: event.target.value }); }} />}
+            </Field>
+            <Checkbox label="All of them are secret" checked={draft.secret} onChange={(event) => { change({ secret: event.target.checked }); }} />
+          </div>
+        </Card>
+        {progress && <Sending progress={progress} />}
+        {trouble}
+        <div className="flex flex-wrap items-center justify-end gap-3">
+          <div className="mr-auto">
+            {lacks ? <span className="text-[13px] text-faint">{lacks}</span> : <CopyAs document={createService} variables={{ input: createInput(project.id, draft, detection) }} />}
+          </div>
+          <Link to="/projects/$project" params={{ project: project.slug }} search={environment ? { env: environment.slug } : {}} className={buttonClass()}>Cancel</Link>
+          <Button tone="primary" type="submit" busy={busy} disabled={Boolean(lacks)} refused={refusal(project.can, 'WRITE')}>
+            {draft.from === 'git' && draft.deployKey ? 'Create and make a key' : 'Create and deploy'}
+          </Button>
+        </div>
+      </form>
+      {asking && <StoreCredential image={draft.image} onClose={() => { setAsking(false); }} />}
+    </Page>
+  );
+}
