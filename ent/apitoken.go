@@ -45,9 +45,13 @@ type APIToken struct {
 type APITokenEdges struct {
 	// User holds the value of the user edge.
 	User *User `json:"user,omitempty"`
+	// LoginSessions holds the value of the login_sessions edge.
+	LoginSessions []*LoginSession `json:"login_sessions,omitempty"`
+	// ClaimLinks holds the value of the claim_links edge.
+	ClaimLinks []*ClaimLink `json:"claim_links,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [1]bool
+	loadedTypes [3]bool
 }
 
 // UserOrErr returns the User value or an error if the edge
@@ -59,6 +63,24 @@ func (e APITokenEdges) UserOrErr() (*User, error) {
 		return nil, &NotFoundError{label: user.Label}
 	}
 	return nil, &NotLoadedError{edge: "user"}
+}
+
+// LoginSessionsOrErr returns the LoginSessions value or an error if the edge
+// was not loaded in eager-loading.
+func (e APITokenEdges) LoginSessionsOrErr() ([]*LoginSession, error) {
+	if e.loadedTypes[1] {
+		return e.LoginSessions, nil
+	}
+	return nil, &NotLoadedError{edge: "login_sessions"}
+}
+
+// ClaimLinksOrErr returns the ClaimLinks value or an error if the edge
+// was not loaded in eager-loading.
+func (e APITokenEdges) ClaimLinksOrErr() ([]*ClaimLink, error) {
+	if e.loadedTypes[2] {
+		return e.ClaimLinks, nil
+	}
+	return nil, &NotLoadedError{edge: "claim_links"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -161,6 +183,16 @@ func (_m *APIToken) Value(name string) (ent.Value, error) {
 // QueryUser queries the "user" edge of the APIToken entity.
 func (_m *APIToken) QueryUser() *UserQuery {
 	return NewAPITokenClient(_m.config).QueryUser(_m)
+}
+
+// QueryLoginSessions queries the "login_sessions" edge of the APIToken entity.
+func (_m *APIToken) QueryLoginSessions() *LoginSessionQuery {
+	return NewAPITokenClient(_m.config).QueryLoginSessions(_m)
+}
+
+// QueryClaimLinks queries the "claim_links" edge of the APIToken entity.
+func (_m *APIToken) QueryClaimLinks() *ClaimLinkQuery {
+	return NewAPITokenClient(_m.config).QueryClaimLinks(_m)
 }
 
 // Update returns a builder for updating this APIToken.

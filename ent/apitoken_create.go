@@ -11,6 +11,8 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/ent/claimlink"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/user"
 )
 
@@ -118,6 +120,36 @@ func (_c *APITokenCreate) SetNillableID(v *string) *APITokenCreate {
 // SetUser sets the "user" edge to the User entity.
 func (_c *APITokenCreate) SetUser(v *User) *APITokenCreate {
 	return _c.SetUserID(v.ID)
+}
+
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by IDs.
+func (_c *APITokenCreate) AddLoginSessionIDs(ids ...string) *APITokenCreate {
+	_c.mutation.AddLoginSessionIDs(ids...)
+	return _c
+}
+
+// AddLoginSessions adds the "login_sessions" edges to the LoginSession entity.
+func (_c *APITokenCreate) AddLoginSessions(v ...*LoginSession) *APITokenCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddLoginSessionIDs(ids...)
+}
+
+// AddClaimLinkIDs adds the "claim_links" edge to the ClaimLink entity by IDs.
+func (_c *APITokenCreate) AddClaimLinkIDs(ids ...string) *APITokenCreate {
+	_c.mutation.AddClaimLinkIDs(ids...)
+	return _c
+}
+
+// AddClaimLinks adds the "claim_links" edges to the ClaimLink entity.
+func (_c *APITokenCreate) AddClaimLinks(v ...*ClaimLink) *APITokenCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddClaimLinkIDs(ids...)
 }
 
 // Mutation returns the APITokenMutation object of the builder.
@@ -270,6 +302,38 @@ func (_c *APITokenCreate) createSpec() (*APIToken, *sqlgraph.CreateSpec) {
 			edge.Target.Nodes = append(edge.Target.Nodes, k)
 		}
 		_node.UserID = nodes[0]
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.LoginSessionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.ClaimLinksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
 		_spec.Edges = append(_spec.Edges, edge)
 	}
 	return _node, _spec

@@ -4,6 +4,7 @@ package ent
 
 import (
 	"context"
+	"database/sql/driver"
 	"fmt"
 	"math"
 
@@ -13,6 +14,8 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/ent/claimlink"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/user"
 )
@@ -20,12 +23,14 @@ import (
 // APITokenQuery is the builder for querying APIToken entities.
 type APITokenQuery struct {
 	config
-	ctx        *QueryContext
-	order      []apitoken.OrderOption
-	inters     []Interceptor
-	predicates []predicate.APIToken
-	withUser   *UserQuery
-	modifiers  []func(*sql.Selector)
+	ctx               *QueryContext
+	order             []apitoken.OrderOption
+	inters            []Interceptor
+	predicates        []predicate.APIToken
+	withUser          *UserQuery
+	withLoginSessions *LoginSessionQuery
+	withClaimLinks    *ClaimLinkQuery
+	modifiers         []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -77,6 +82,50 @@ func (_q *APITokenQuery) QueryUser() *UserQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
 			sqlgraph.To(user.Table, user.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, true, apitoken.UserTable, apitoken.UserColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryLoginSessions chains the current query on the "login_sessions" edge.
+func (_q *APITokenQuery) QueryLoginSessions() *LoginSessionQuery {
+	query := (&LoginSessionClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
+			sqlgraph.To(loginsession.Table, loginsession.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, apitoken.LoginSessionsTable, apitoken.LoginSessionsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryClaimLinks chains the current query on the "claim_links" edge.
+func (_q *APITokenQuery) QueryClaimLinks() *ClaimLinkQuery {
+	query := (&ClaimLinkClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, selector),
+			sqlgraph.To(claimlink.Table, claimlink.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, apitoken.ClaimLinksTable, apitoken.ClaimLinksColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -271,12 +320,14 @@ func (_q *APITokenQuery) Clone() *APITokenQuery {
 		return nil
 	}
 	return &APITokenQuery{
-		config:     _q.config,
-		ctx:        _q.ctx.Clone(),
-		order:      append([]apitoken.OrderOption{}, _q.order...),
-		inters:     append([]Interceptor{}, _q.inters...),
-		predicates: append([]predicate.APIToken{}, _q.predicates...),
-		withUser:   _q.withUser.Clone(),
+		config:            _q.config,
+		ctx:               _q.ctx.Clone(),
+		order:             append([]apitoken.OrderOption{}, _q.order...),
+		inters:            append([]Interceptor{}, _q.inters...),
+		predicates:        append([]predicate.APIToken{}, _q.predicates...),
+		withUser:          _q.withUser.Clone(),
+		withLoginSessions: _q.withLoginSessions.Clone(),
+		withClaimLinks:    _q.withClaimLinks.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -291,6 +342,28 @@ func (_q *APITokenQuery) WithUser(opts ...func(*UserQuery)) *APITokenQuery {
 		opt(query)
 	}
 	_q.withUser = query
+	return _q
+}
+
+// WithLoginSessions tells the query-builder to eager-load the nodes that are connected to
+// the "login_sessions" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *APITokenQuery) WithLoginSessions(opts ...func(*LoginSessionQuery)) *APITokenQuery {
+	query := (&LoginSessionClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withLoginSessions = query
+	return _q
+}
+
+// WithClaimLinks tells the query-builder to eager-load the nodes that are connected to
+// the "claim_links" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *APITokenQuery) WithClaimLinks(opts ...func(*ClaimLinkQuery)) *APITokenQuery {
+	query := (&ClaimLinkClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withClaimLinks = query
 	return _q
 }
 
@@ -372,8 +445,10 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	var (
 		nodes       = []*APIToken{}
 		_spec       = _q.querySpec()
-		loadedTypes = [1]bool{
+		loadedTypes = [3]bool{
 			_q.withUser != nil,
+			_q.withLoginSessions != nil,
+			_q.withClaimLinks != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -400,6 +475,20 @@ func (_q *APITokenQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*API
 	if query := _q.withUser; query != nil {
 		if err := _q.loadUser(ctx, query, nodes, nil,
 			func(n *APIToken, e *User) { n.Edges.User = e }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withLoginSessions; query != nil {
+		if err := _q.loadLoginSessions(ctx, query, nodes,
+			func(n *APIToken) { n.Edges.LoginSessions = []*LoginSession{} },
+			func(n *APIToken, e *LoginSession) { n.Edges.LoginSessions = append(n.Edges.LoginSessions, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withClaimLinks; query != nil {
+		if err := _q.loadClaimLinks(ctx, query, nodes,
+			func(n *APIToken) { n.Edges.ClaimLinks = []*ClaimLink{} },
+			func(n *APIToken, e *ClaimLink) { n.Edges.ClaimLinks = append(n.Edges.ClaimLinks, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -432,6 +521,66 @@ func (_q *APITokenQuery) loadUser(ctx context.Context, query *UserQuery, nodes [
 		for i := range nodes {
 			assign(nodes[i], n)
 		}
+	}
+	return nil
+}
+func (_q *APITokenQuery) loadLoginSessions(ctx context.Context, query *LoginSessionQuery, nodes []*APIToken, init func(*APIToken), assign func(*APIToken, *LoginSession)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*APIToken)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(loginsession.FieldTokenID)
+	}
+	query.Where(predicate.LoginSession(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(apitoken.LoginSessionsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.TokenID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "token_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *APITokenQuery) loadClaimLinks(ctx context.Context, query *ClaimLinkQuery, nodes []*APIToken, init func(*APIToken), assign func(*APIToken, *ClaimLink)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*APIToken)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(claimlink.FieldTokenID)
+	}
+	query.Where(predicate.ClaimLink(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(apitoken.ClaimLinksColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.TokenID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "token_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
 	}
 	return nil
 }

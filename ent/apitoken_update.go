@@ -12,6 +12,8 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/ent/claimlink"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/predicate"
 )
 
@@ -88,9 +90,81 @@ func (_u *APITokenUpdate) ClearLastUsedAt() *APITokenUpdate {
 	return _u
 }
 
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by IDs.
+func (_u *APITokenUpdate) AddLoginSessionIDs(ids ...string) *APITokenUpdate {
+	_u.mutation.AddLoginSessionIDs(ids...)
+	return _u
+}
+
+// AddLoginSessions adds the "login_sessions" edges to the LoginSession entity.
+func (_u *APITokenUpdate) AddLoginSessions(v ...*LoginSession) *APITokenUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddLoginSessionIDs(ids...)
+}
+
+// AddClaimLinkIDs adds the "claim_links" edge to the ClaimLink entity by IDs.
+func (_u *APITokenUpdate) AddClaimLinkIDs(ids ...string) *APITokenUpdate {
+	_u.mutation.AddClaimLinkIDs(ids...)
+	return _u
+}
+
+// AddClaimLinks adds the "claim_links" edges to the ClaimLink entity.
+func (_u *APITokenUpdate) AddClaimLinks(v ...*ClaimLink) *APITokenUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddClaimLinkIDs(ids...)
+}
+
 // Mutation returns the APITokenMutation object of the builder.
 func (_u *APITokenUpdate) Mutation() *APITokenMutation {
 	return _u.mutation
+}
+
+// ClearLoginSessions clears all "login_sessions" edges to the LoginSession entity.
+func (_u *APITokenUpdate) ClearLoginSessions() *APITokenUpdate {
+	_u.mutation.ClearLoginSessions()
+	return _u
+}
+
+// RemoveLoginSessionIDs removes the "login_sessions" edge to LoginSession entities by IDs.
+func (_u *APITokenUpdate) RemoveLoginSessionIDs(ids ...string) *APITokenUpdate {
+	_u.mutation.RemoveLoginSessionIDs(ids...)
+	return _u
+}
+
+// RemoveLoginSessions removes "login_sessions" edges to LoginSession entities.
+func (_u *APITokenUpdate) RemoveLoginSessions(v ...*LoginSession) *APITokenUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveLoginSessionIDs(ids...)
+}
+
+// ClearClaimLinks clears all "claim_links" edges to the ClaimLink entity.
+func (_u *APITokenUpdate) ClearClaimLinks() *APITokenUpdate {
+	_u.mutation.ClearClaimLinks()
+	return _u
+}
+
+// RemoveClaimLinkIDs removes the "claim_links" edge to ClaimLink entities by IDs.
+func (_u *APITokenUpdate) RemoveClaimLinkIDs(ids ...string) *APITokenUpdate {
+	_u.mutation.RemoveClaimLinkIDs(ids...)
+	return _u
+}
+
+// RemoveClaimLinks removes "claim_links" edges to ClaimLink entities.
+func (_u *APITokenUpdate) RemoveClaimLinks(v ...*ClaimLink) *APITokenUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveClaimLinkIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -166,6 +240,96 @@ func (_u *APITokenUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(apitoken.FieldLastUsedAt, field.TypeTime)
+	}
+	if _u.mutation.LoginSessionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedLoginSessionsIDs(); len(nodes) > 0 && !_u.mutation.LoginSessionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.LoginSessionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.ClaimLinksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedClaimLinksIDs(); len(nodes) > 0 && !_u.mutation.ClaimLinksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClaimLinksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	if _node, err = sqlgraph.UpdateNodes(ctx, _u.driver, _spec); err != nil {
 		if _, ok := err.(*sqlgraph.NotFoundError); ok {
@@ -247,9 +411,81 @@ func (_u *APITokenUpdateOne) ClearLastUsedAt() *APITokenUpdateOne {
 	return _u
 }
 
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by IDs.
+func (_u *APITokenUpdateOne) AddLoginSessionIDs(ids ...string) *APITokenUpdateOne {
+	_u.mutation.AddLoginSessionIDs(ids...)
+	return _u
+}
+
+// AddLoginSessions adds the "login_sessions" edges to the LoginSession entity.
+func (_u *APITokenUpdateOne) AddLoginSessions(v ...*LoginSession) *APITokenUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddLoginSessionIDs(ids...)
+}
+
+// AddClaimLinkIDs adds the "claim_links" edge to the ClaimLink entity by IDs.
+func (_u *APITokenUpdateOne) AddClaimLinkIDs(ids ...string) *APITokenUpdateOne {
+	_u.mutation.AddClaimLinkIDs(ids...)
+	return _u
+}
+
+// AddClaimLinks adds the "claim_links" edges to the ClaimLink entity.
+func (_u *APITokenUpdateOne) AddClaimLinks(v ...*ClaimLink) *APITokenUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddClaimLinkIDs(ids...)
+}
+
 // Mutation returns the APITokenMutation object of the builder.
 func (_u *APITokenUpdateOne) Mutation() *APITokenMutation {
 	return _u.mutation
+}
+
+// ClearLoginSessions clears all "login_sessions" edges to the LoginSession entity.
+func (_u *APITokenUpdateOne) ClearLoginSessions() *APITokenUpdateOne {
+	_u.mutation.ClearLoginSessions()
+	return _u
+}
+
+// RemoveLoginSessionIDs removes the "login_sessions" edge to LoginSession entities by IDs.
+func (_u *APITokenUpdateOne) RemoveLoginSessionIDs(ids ...string) *APITokenUpdateOne {
+	_u.mutation.RemoveLoginSessionIDs(ids...)
+	return _u
+}
+
+// RemoveLoginSessions removes "login_sessions" edges to LoginSession entities.
+func (_u *APITokenUpdateOne) RemoveLoginSessions(v ...*LoginSession) *APITokenUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveLoginSessionIDs(ids...)
+}
+
+// ClearClaimLinks clears all "claim_links" edges to the ClaimLink entity.
+func (_u *APITokenUpdateOne) ClearClaimLinks() *APITokenUpdateOne {
+	_u.mutation.ClearClaimLinks()
+	return _u
+}
+
+// RemoveClaimLinkIDs removes the "claim_links" edge to ClaimLink entities by IDs.
+func (_u *APITokenUpdateOne) RemoveClaimLinkIDs(ids ...string) *APITokenUpdateOne {
+	_u.mutation.RemoveClaimLinkIDs(ids...)
+	return _u
+}
+
+// RemoveClaimLinks removes "claim_links" edges to ClaimLink entities.
+func (_u *APITokenUpdateOne) RemoveClaimLinks(v ...*ClaimLink) *APITokenUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveClaimLinkIDs(ids...)
 }
 
 // Where appends a list predicates to the APITokenUpdate builder.
@@ -355,6 +591,96 @@ func (_u *APITokenUpdateOne) sqlSave(ctx context.Context) (_node *APIToken, err 
 	}
 	if _u.mutation.LastUsedAtCleared() {
 		_spec.ClearField(apitoken.FieldLastUsedAt, field.TypeTime)
+	}
+	if _u.mutation.LoginSessionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedLoginSessionsIDs(); len(nodes) > 0 && !_u.mutation.LoginSessionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.LoginSessionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.LoginSessionsTable,
+			Columns: []string{apitoken.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.ClaimLinksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedClaimLinksIDs(); len(nodes) > 0 && !_u.mutation.ClaimLinksCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.ClaimLinksIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   apitoken.ClaimLinksTable,
+			Columns: []string{apitoken.ClaimLinksColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(claimlink.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
 	_node = &APIToken{config: _u.config}
 	_spec.Assign = _node.assignValues

@@ -18,15 +18,18 @@ import (
 	"github.com/davitdev/davit/ent/apitoken"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/claimlink"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/outbox"
@@ -55,6 +58,8 @@ type Client struct {
 	Artifact *ArtifactClient
 	// Build is the client for interacting with the Build builders.
 	Build *BuildClient
+	// ClaimLink is the client for interacting with the ClaimLink builders.
+	ClaimLink *ClaimLinkClient
 	// Deployment is the client for interacting with the Deployment builders.
 	Deployment *DeploymentClient
 	// Domain is the client for interacting with the Domain builders.
@@ -65,6 +70,8 @@ type Client struct {
 	Event *EventClient
 	// EventCounter is the client for interacting with the EventCounter builders.
 	EventCounter *EventCounterClient
+	// FileVersion is the client for interacting with the FileVersion builders.
+	FileVersion *FileVersionClient
 	// GitCredential is the client for interacting with the GitCredential builders.
 	GitCredential *GitCredentialClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -73,6 +80,8 @@ type Client struct {
 	Installation *InstallationClient
 	// Lease is the client for interacting with the Lease builders.
 	Lease *LeaseClient
+	// LoginSession is the client for interacting with the LoginSession builders.
+	LoginSession *LoginSessionClient
 	// Membership is the client for interacting with the Membership builders.
 	Membership *MembershipClient
 	// Operation is the client for interacting with the Operation builders.
@@ -113,15 +122,18 @@ func (c *Client) init() {
 	c.APIToken = NewAPITokenClient(c.config)
 	c.Artifact = NewArtifactClient(c.config)
 	c.Build = NewBuildClient(c.config)
+	c.ClaimLink = NewClaimLinkClient(c.config)
 	c.Deployment = NewDeploymentClient(c.config)
 	c.Domain = NewDomainClient(c.config)
 	c.Environment = NewEnvironmentClient(c.config)
 	c.Event = NewEventClient(c.config)
 	c.EventCounter = NewEventCounterClient(c.config)
+	c.FileVersion = NewFileVersionClient(c.config)
 	c.GitCredential = NewGitCredentialClient(c.config)
 	c.IdempotencyKey = NewIdempotencyKeyClient(c.config)
 	c.Installation = NewInstallationClient(c.config)
 	c.Lease = NewLeaseClient(c.config)
+	c.LoginSession = NewLoginSessionClient(c.config)
 	c.Membership = NewMembershipClient(c.config)
 	c.Operation = NewOperationClient(c.config)
 	c.Outbox = NewOutboxClient(c.config)
@@ -230,15 +242,18 @@ func (c *Client) Tx(ctx context.Context) (*Tx, error) {
 		APIToken:           NewAPITokenClient(cfg),
 		Artifact:           NewArtifactClient(cfg),
 		Build:              NewBuildClient(cfg),
+		ClaimLink:          NewClaimLinkClient(cfg),
 		Deployment:         NewDeploymentClient(cfg),
 		Domain:             NewDomainClient(cfg),
 		Environment:        NewEnvironmentClient(cfg),
 		Event:              NewEventClient(cfg),
 		EventCounter:       NewEventCounterClient(cfg),
+		FileVersion:        NewFileVersionClient(cfg),
 		GitCredential:      NewGitCredentialClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Installation:       NewInstallationClient(cfg),
 		Lease:              NewLeaseClient(cfg),
+		LoginSession:       NewLoginSessionClient(cfg),
 		Membership:         NewMembershipClient(cfg),
 		Operation:          NewOperationClient(cfg),
 		Outbox:             NewOutboxClient(cfg),
@@ -274,15 +289,18 @@ func (c *Client) BeginTx(ctx context.Context, opts *sql.TxOptions) (*Tx, error) 
 		APIToken:           NewAPITokenClient(cfg),
 		Artifact:           NewArtifactClient(cfg),
 		Build:              NewBuildClient(cfg),
+		ClaimLink:          NewClaimLinkClient(cfg),
 		Deployment:         NewDeploymentClient(cfg),
 		Domain:             NewDomainClient(cfg),
 		Environment:        NewEnvironmentClient(cfg),
 		Event:              NewEventClient(cfg),
 		EventCounter:       NewEventCounterClient(cfg),
+		FileVersion:        NewFileVersionClient(cfg),
 		GitCredential:      NewGitCredentialClient(cfg),
 		IdempotencyKey:     NewIdempotencyKeyClient(cfg),
 		Installation:       NewInstallationClient(cfg),
 		Lease:              NewLeaseClient(cfg),
+		LoginSession:       NewLoginSessionClient(cfg),
 		Membership:         NewMembershipClient(cfg),
 		Operation:          NewOperationClient(cfg),
 		Outbox:             NewOutboxClient(cfg),
@@ -325,11 +343,12 @@ func (c *Client) Close() error {
 // In order to add hooks to a specific client, call: `client.Node.Use(...)`.
 func (c *Client) Use(hooks ...Hook) {
 	for _, n := range []interface{ Use(...Hook) }{
-		c.APIToken, c.Artifact, c.Build, c.Deployment, c.Domain, c.Environment, c.Event,
-		c.EventCounter, c.GitCredential, c.IdempotencyKey, c.Installation, c.Lease,
-		c.Membership, c.Operation, c.Outbox, c.Project, c.RegistryCredential,
-		c.Replica, c.Route, c.Service, c.ServiceInstance, c.User, c.Variable,
-		c.VariableVersion, c.Workspace,
+		c.APIToken, c.Artifact, c.Build, c.ClaimLink, c.Deployment, c.Domain,
+		c.Environment, c.Event, c.EventCounter, c.FileVersion, c.GitCredential,
+		c.IdempotencyKey, c.Installation, c.Lease, c.LoginSession, c.Membership,
+		c.Operation, c.Outbox, c.Project, c.RegistryCredential, c.Replica, c.Route,
+		c.Service, c.ServiceInstance, c.User, c.Variable, c.VariableVersion,
+		c.Workspace,
 	} {
 		n.Use(hooks...)
 	}
@@ -339,11 +358,12 @@ func (c *Client) Use(hooks ...Hook) {
 // In order to add interceptors to a specific client, call: `client.Node.Intercept(...)`.
 func (c *Client) Intercept(interceptors ...Interceptor) {
 	for _, n := range []interface{ Intercept(...Interceptor) }{
-		c.APIToken, c.Artifact, c.Build, c.Deployment, c.Domain, c.Environment, c.Event,
-		c.EventCounter, c.GitCredential, c.IdempotencyKey, c.Installation, c.Lease,
-		c.Membership, c.Operation, c.Outbox, c.Project, c.RegistryCredential,
-		c.Replica, c.Route, c.Service, c.ServiceInstance, c.User, c.Variable,
-		c.VariableVersion, c.Workspace,
+		c.APIToken, c.Artifact, c.Build, c.ClaimLink, c.Deployment, c.Domain,
+		c.Environment, c.Event, c.EventCounter, c.FileVersion, c.GitCredential,
+		c.IdempotencyKey, c.Installation, c.Lease, c.LoginSession, c.Membership,
+		c.Operation, c.Outbox, c.Project, c.RegistryCredential, c.Replica, c.Route,
+		c.Service, c.ServiceInstance, c.User, c.Variable, c.VariableVersion,
+		c.Workspace,
 	} {
 		n.Intercept(interceptors...)
 	}
@@ -358,6 +378,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Artifact.mutate(ctx, m)
 	case *BuildMutation:
 		return c.Build.mutate(ctx, m)
+	case *ClaimLinkMutation:
+		return c.ClaimLink.mutate(ctx, m)
 	case *DeploymentMutation:
 		return c.Deployment.mutate(ctx, m)
 	case *DomainMutation:
@@ -368,6 +390,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Event.mutate(ctx, m)
 	case *EventCounterMutation:
 		return c.EventCounter.mutate(ctx, m)
+	case *FileVersionMutation:
+		return c.FileVersion.mutate(ctx, m)
 	case *GitCredentialMutation:
 		return c.GitCredential.mutate(ctx, m)
 	case *IdempotencyKeyMutation:
@@ -376,6 +400,8 @@ func (c *Client) Mutate(ctx context.Context, m Mutation) (Value, error) {
 		return c.Installation.mutate(ctx, m)
 	case *LeaseMutation:
 		return c.Lease.mutate(ctx, m)
+	case *LoginSessionMutation:
+		return c.LoginSession.mutate(ctx, m)
 	case *MembershipMutation:
 		return c.Membership.mutate(ctx, m)
 	case *OperationMutation:
@@ -524,6 +550,38 @@ func (c *APITokenClient) QueryUser(_m *APIToken) *UserQuery {
 			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
 			sqlgraph.To(user.Table, user.FieldID),
 			sqlgraph.Edge(sqlgraph.M2O, true, apitoken.UserTable, apitoken.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryLoginSessions queries the login_sessions edge of a APIToken.
+func (c *APITokenClient) QueryLoginSessions(_m *APIToken) *LoginSessionQuery {
+	query := (&LoginSessionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
+			sqlgraph.To(loginsession.Table, loginsession.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, apitoken.LoginSessionsTable, apitoken.LoginSessionsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryClaimLinks queries the claim_links edge of a APIToken.
+func (c *APITokenClient) QueryClaimLinks(_m *APIToken) *ClaimLinkQuery {
+	query := (&ClaimLinkClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(apitoken.Table, apitoken.FieldID, id),
+			sqlgraph.To(claimlink.Table, claimlink.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, apitoken.ClaimLinksTable, apitoken.ClaimLinksColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -883,6 +941,155 @@ func (c *BuildClient) mutate(ctx context.Context, m *BuildMutation) (Value, erro
 		return (&BuildDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Build mutation op: %q", m.Op())
+	}
+}
+
+// ClaimLinkClient is a client for the ClaimLink schema.
+type ClaimLinkClient struct {
+	config
+}
+
+// NewClaimLinkClient returns a client for the ClaimLink from the given config.
+func NewClaimLinkClient(c config) *ClaimLinkClient {
+	return &ClaimLinkClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `claimlink.Hooks(f(g(h())))`.
+func (c *ClaimLinkClient) Use(hooks ...Hook) {
+	c.hooks.ClaimLink = append(c.hooks.ClaimLink, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `claimlink.Intercept(f(g(h())))`.
+func (c *ClaimLinkClient) Intercept(interceptors ...Interceptor) {
+	c.inters.ClaimLink = append(c.inters.ClaimLink, interceptors...)
+}
+
+// Create returns a builder for creating a ClaimLink entity.
+func (c *ClaimLinkClient) Create() *ClaimLinkCreate {
+	mutation := newClaimLinkMutation(c.config, OpCreate)
+	return &ClaimLinkCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of ClaimLink entities.
+func (c *ClaimLinkClient) CreateBulk(builders ...*ClaimLinkCreate) *ClaimLinkCreateBulk {
+	return &ClaimLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *ClaimLinkClient) MapCreateBulk(slice any, setFunc func(*ClaimLinkCreate, int)) *ClaimLinkCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &ClaimLinkCreateBulk{err: fmt.Errorf("calling to ClaimLinkClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*ClaimLinkCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &ClaimLinkCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for ClaimLink.
+func (c *ClaimLinkClient) Update() *ClaimLinkUpdate {
+	mutation := newClaimLinkMutation(c.config, OpUpdate)
+	return &ClaimLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *ClaimLinkClient) UpdateOne(_m *ClaimLink) *ClaimLinkUpdateOne {
+	mutation := newClaimLinkMutation(c.config, OpUpdateOne, withClaimLink(_m))
+	return &ClaimLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *ClaimLinkClient) UpdateOneID(id string) *ClaimLinkUpdateOne {
+	mutation := newClaimLinkMutation(c.config, OpUpdateOne, withClaimLinkID(id))
+	return &ClaimLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for ClaimLink.
+func (c *ClaimLinkClient) Delete() *ClaimLinkDelete {
+	mutation := newClaimLinkMutation(c.config, OpDelete)
+	return &ClaimLinkDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *ClaimLinkClient) DeleteOne(_m *ClaimLink) *ClaimLinkDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *ClaimLinkClient) DeleteOneID(id string) *ClaimLinkDeleteOne {
+	builder := c.Delete().Where(claimlink.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &ClaimLinkDeleteOne{builder}
+}
+
+// Query returns a query builder for ClaimLink.
+func (c *ClaimLinkClient) Query() *ClaimLinkQuery {
+	return &ClaimLinkQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeClaimLink},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a ClaimLink entity by its id.
+func (c *ClaimLinkClient) Get(ctx context.Context, id string) (*ClaimLink, error) {
+	return c.Query().Where(claimlink.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *ClaimLinkClient) GetX(ctx context.Context, id string) *ClaimLink {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryToken queries the token edge of a ClaimLink.
+func (c *ClaimLinkClient) QueryToken(_m *ClaimLink) *APITokenQuery {
+	query := (&APITokenClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(claimlink.Table, claimlink.FieldID, id),
+			sqlgraph.To(apitoken.Table, apitoken.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, claimlink.TokenTable, claimlink.TokenColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *ClaimLinkClient) Hooks() []Hook {
+	return c.hooks.ClaimLink
+}
+
+// Interceptors returns the client interceptors.
+func (c *ClaimLinkClient) Interceptors() []Interceptor {
+	return c.inters.ClaimLink
+}
+
+func (c *ClaimLinkClient) mutate(ctx context.Context, m *ClaimLinkMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&ClaimLinkCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&ClaimLinkUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&ClaimLinkUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&ClaimLinkDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown ClaimLink mutation op: %q", m.Op())
 	}
 }
 
@@ -1807,6 +2014,171 @@ func (c *EventCounterClient) mutate(ctx context.Context, m *EventCounterMutation
 	}
 }
 
+// FileVersionClient is a client for the FileVersion schema.
+type FileVersionClient struct {
+	config
+}
+
+// NewFileVersionClient returns a client for the FileVersion from the given config.
+func NewFileVersionClient(c config) *FileVersionClient {
+	return &FileVersionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `fileversion.Hooks(f(g(h())))`.
+func (c *FileVersionClient) Use(hooks ...Hook) {
+	c.hooks.FileVersion = append(c.hooks.FileVersion, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `fileversion.Intercept(f(g(h())))`.
+func (c *FileVersionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.FileVersion = append(c.inters.FileVersion, interceptors...)
+}
+
+// Create returns a builder for creating a FileVersion entity.
+func (c *FileVersionClient) Create() *FileVersionCreate {
+	mutation := newFileVersionMutation(c.config, OpCreate)
+	return &FileVersionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of FileVersion entities.
+func (c *FileVersionClient) CreateBulk(builders ...*FileVersionCreate) *FileVersionCreateBulk {
+	return &FileVersionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *FileVersionClient) MapCreateBulk(slice any, setFunc func(*FileVersionCreate, int)) *FileVersionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &FileVersionCreateBulk{err: fmt.Errorf("calling to FileVersionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*FileVersionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &FileVersionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for FileVersion.
+func (c *FileVersionClient) Update() *FileVersionUpdate {
+	mutation := newFileVersionMutation(c.config, OpUpdate)
+	return &FileVersionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *FileVersionClient) UpdateOne(_m *FileVersion) *FileVersionUpdateOne {
+	mutation := newFileVersionMutation(c.config, OpUpdateOne, withFileVersion(_m))
+	return &FileVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *FileVersionClient) UpdateOneID(id string) *FileVersionUpdateOne {
+	mutation := newFileVersionMutation(c.config, OpUpdateOne, withFileVersionID(id))
+	return &FileVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for FileVersion.
+func (c *FileVersionClient) Delete() *FileVersionDelete {
+	mutation := newFileVersionMutation(c.config, OpDelete)
+	return &FileVersionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *FileVersionClient) DeleteOne(_m *FileVersion) *FileVersionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *FileVersionClient) DeleteOneID(id string) *FileVersionDeleteOne {
+	builder := c.Delete().Where(fileversion.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &FileVersionDeleteOne{builder}
+}
+
+// Query returns a query builder for FileVersion.
+func (c *FileVersionClient) Query() *FileVersionQuery {
+	return &FileVersionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeFileVersion},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a FileVersion entity by its id.
+func (c *FileVersionClient) Get(ctx context.Context, id string) (*FileVersion, error) {
+	return c.Query().Where(fileversion.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *FileVersionClient) GetX(ctx context.Context, id string) *FileVersion {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryProject queries the project edge of a FileVersion.
+func (c *FileVersionClient) QueryProject(_m *FileVersion) *ProjectQuery {
+	query := (&ProjectClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(fileversion.Table, fileversion.FieldID, id),
+			sqlgraph.To(project.Table, project.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, fileversion.ProjectTable, fileversion.ProjectColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryInstance queries the instance edge of a FileVersion.
+func (c *FileVersionClient) QueryInstance(_m *FileVersion) *ServiceInstanceQuery {
+	query := (&ServiceInstanceClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(fileversion.Table, fileversion.FieldID, id),
+			sqlgraph.To(serviceinstance.Table, serviceinstance.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, fileversion.InstanceTable, fileversion.InstanceColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *FileVersionClient) Hooks() []Hook {
+	return c.hooks.FileVersion
+}
+
+// Interceptors returns the client interceptors.
+func (c *FileVersionClient) Interceptors() []Interceptor {
+	return c.inters.FileVersion
+}
+
+func (c *FileVersionClient) mutate(ctx context.Context, m *FileVersionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&FileVersionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&FileVersionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&FileVersionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&FileVersionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown FileVersion mutation op: %q", m.Op())
+	}
+}
+
 // GitCredentialClient is a client for the GitCredential schema.
 type GitCredentialClient struct {
 	config
@@ -2368,6 +2740,171 @@ func (c *LeaseClient) mutate(ctx context.Context, m *LeaseMutation) (Value, erro
 		return (&LeaseDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
 	default:
 		return nil, fmt.Errorf("ent: unknown Lease mutation op: %q", m.Op())
+	}
+}
+
+// LoginSessionClient is a client for the LoginSession schema.
+type LoginSessionClient struct {
+	config
+}
+
+// NewLoginSessionClient returns a client for the LoginSession from the given config.
+func NewLoginSessionClient(c config) *LoginSessionClient {
+	return &LoginSessionClient{config: c}
+}
+
+// Use adds a list of mutation hooks to the hooks stack.
+// A call to `Use(f, g, h)` equals to `loginsession.Hooks(f(g(h())))`.
+func (c *LoginSessionClient) Use(hooks ...Hook) {
+	c.hooks.LoginSession = append(c.hooks.LoginSession, hooks...)
+}
+
+// Intercept adds a list of query interceptors to the interceptors stack.
+// A call to `Intercept(f, g, h)` equals to `loginsession.Intercept(f(g(h())))`.
+func (c *LoginSessionClient) Intercept(interceptors ...Interceptor) {
+	c.inters.LoginSession = append(c.inters.LoginSession, interceptors...)
+}
+
+// Create returns a builder for creating a LoginSession entity.
+func (c *LoginSessionClient) Create() *LoginSessionCreate {
+	mutation := newLoginSessionMutation(c.config, OpCreate)
+	return &LoginSessionCreate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// CreateBulk returns a builder for creating a bulk of LoginSession entities.
+func (c *LoginSessionClient) CreateBulk(builders ...*LoginSessionCreate) *LoginSessionCreateBulk {
+	return &LoginSessionCreateBulk{config: c.config, builders: builders}
+}
+
+// MapCreateBulk creates a bulk creation builder from the given slice. For each item in the slice, the function creates
+// a builder and applies setFunc on it.
+func (c *LoginSessionClient) MapCreateBulk(slice any, setFunc func(*LoginSessionCreate, int)) *LoginSessionCreateBulk {
+	rv := reflect.ValueOf(slice)
+	if rv.Kind() != reflect.Slice {
+		return &LoginSessionCreateBulk{err: fmt.Errorf("calling to LoginSessionClient.MapCreateBulk with wrong type %T, need slice", slice)}
+	}
+	builders := make([]*LoginSessionCreate, rv.Len())
+	for i := 0; i < rv.Len(); i++ {
+		builders[i] = c.Create()
+		setFunc(builders[i], i)
+	}
+	return &LoginSessionCreateBulk{config: c.config, builders: builders}
+}
+
+// Update returns an update builder for LoginSession.
+func (c *LoginSessionClient) Update() *LoginSessionUpdate {
+	mutation := newLoginSessionMutation(c.config, OpUpdate)
+	return &LoginSessionUpdate{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOne returns an update builder for the given entity.
+func (c *LoginSessionClient) UpdateOne(_m *LoginSession) *LoginSessionUpdateOne {
+	mutation := newLoginSessionMutation(c.config, OpUpdateOne, withLoginSession(_m))
+	return &LoginSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// UpdateOneID returns an update builder for the given id.
+func (c *LoginSessionClient) UpdateOneID(id string) *LoginSessionUpdateOne {
+	mutation := newLoginSessionMutation(c.config, OpUpdateOne, withLoginSessionID(id))
+	return &LoginSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// Delete returns a delete builder for LoginSession.
+func (c *LoginSessionClient) Delete() *LoginSessionDelete {
+	mutation := newLoginSessionMutation(c.config, OpDelete)
+	return &LoginSessionDelete{config: c.config, hooks: c.Hooks(), mutation: mutation}
+}
+
+// DeleteOne returns a builder for deleting the given entity.
+func (c *LoginSessionClient) DeleteOne(_m *LoginSession) *LoginSessionDeleteOne {
+	return c.DeleteOneID(_m.ID)
+}
+
+// DeleteOneID returns a builder for deleting the given entity by its id.
+func (c *LoginSessionClient) DeleteOneID(id string) *LoginSessionDeleteOne {
+	builder := c.Delete().Where(loginsession.ID(id))
+	builder.mutation.id = &id
+	builder.mutation.op = OpDeleteOne
+	return &LoginSessionDeleteOne{builder}
+}
+
+// Query returns a query builder for LoginSession.
+func (c *LoginSessionClient) Query() *LoginSessionQuery {
+	return &LoginSessionQuery{
+		config: c.config,
+		ctx:    &QueryContext{Type: TypeLoginSession},
+		inters: c.Interceptors(),
+	}
+}
+
+// Get returns a LoginSession entity by its id.
+func (c *LoginSessionClient) Get(ctx context.Context, id string) (*LoginSession, error) {
+	return c.Query().Where(loginsession.ID(id)).Only(ctx)
+}
+
+// GetX is like Get, but panics if an error occurs.
+func (c *LoginSessionClient) GetX(ctx context.Context, id string) *LoginSession {
+	obj, err := c.Get(ctx, id)
+	if err != nil {
+		panic(err)
+	}
+	return obj
+}
+
+// QueryUser queries the user edge of a LoginSession.
+func (c *LoginSessionClient) QueryUser(_m *LoginSession) *UserQuery {
+	query := (&UserClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(loginsession.Table, loginsession.FieldID, id),
+			sqlgraph.To(user.Table, user.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, loginsession.UserTable, loginsession.UserColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryToken queries the token edge of a LoginSession.
+func (c *LoginSessionClient) QueryToken(_m *LoginSession) *APITokenQuery {
+	query := (&APITokenClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(loginsession.Table, loginsession.FieldID, id),
+			sqlgraph.To(apitoken.Table, apitoken.FieldID),
+			sqlgraph.Edge(sqlgraph.M2O, true, loginsession.TokenTable, loginsession.TokenColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// Hooks returns the client hooks.
+func (c *LoginSessionClient) Hooks() []Hook {
+	return c.hooks.LoginSession
+}
+
+// Interceptors returns the client interceptors.
+func (c *LoginSessionClient) Interceptors() []Interceptor {
+	return c.inters.LoginSession
+}
+
+func (c *LoginSessionClient) mutate(ctx context.Context, m *LoginSessionMutation) (Value, error) {
+	switch m.Op() {
+	case OpCreate:
+		return (&LoginSessionCreate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdate:
+		return (&LoginSessionUpdate{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpUpdateOne:
+		return (&LoginSessionUpdateOne{config: c.config, hooks: c.Hooks(), mutation: m}).Save(ctx)
+	case OpDelete, OpDeleteOne:
+		return (&LoginSessionDelete{config: c.config, hooks: c.Hooks(), mutation: m}).Exec(ctx)
+	default:
+		return nil, fmt.Errorf("ent: unknown LoginSession mutation op: %q", m.Op())
 	}
 }
 
@@ -3079,6 +3616,22 @@ func (c *ProjectClient) QueryVariableVersions(_m *Project) *VariableVersionQuery
 			sqlgraph.From(project.Table, project.FieldID, id),
 			sqlgraph.To(variableversion.Table, variableversion.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, project.VariableVersionsTable, project.VariableVersionsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryFileVersions queries the file_versions edge of a Project.
+func (c *ProjectClient) QueryFileVersions(_m *Project) *FileVersionQuery {
+	query := (&FileVersionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(project.Table, project.FieldID, id),
+			sqlgraph.To(fileversion.Table, fileversion.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, project.FileVersionsTable, project.FileVersionsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -4119,6 +4672,22 @@ func (c *ServiceInstanceClient) QueryVariables(_m *ServiceInstance) *VariableQue
 	return query
 }
 
+// QueryFileVersions queries the file_versions edge of a ServiceInstance.
+func (c *ServiceInstanceClient) QueryFileVersions(_m *ServiceInstance) *FileVersionQuery {
+	query := (&FileVersionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(serviceinstance.Table, serviceinstance.FieldID, id),
+			sqlgraph.To(fileversion.Table, fileversion.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, serviceinstance.FileVersionsTable, serviceinstance.FileVersionsColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
 // Hooks returns the client hooks.
 func (c *ServiceInstanceClient) Hooks() []Hook {
 	return c.hooks.ServiceInstance
@@ -4277,6 +4846,22 @@ func (c *UserClient) QueryAPITokens(_m *User) *APITokenQuery {
 			sqlgraph.From(user.Table, user.FieldID, id),
 			sqlgraph.To(apitoken.Table, apitoken.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, user.APITokensTable, user.APITokensColumn),
+		)
+		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
+		return fromV, nil
+	}
+	return query
+}
+
+// QueryLoginSessions queries the login_sessions edge of a User.
+func (c *UserClient) QueryLoginSessions(_m *User) *LoginSessionQuery {
+	query := (&LoginSessionClient{config: c.config}).Query()
+	query.path = func(context.Context) (fromV *sql.Selector, _ error) {
+		id := _m.ID
+		step := sqlgraph.NewStep(
+			sqlgraph.From(user.Table, user.FieldID, id),
+			sqlgraph.To(loginsession.Table, loginsession.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, user.LoginSessionsTable, user.LoginSessionsColumn),
 		)
 		fromV = sqlgraph.Neighbors(_m.driver.Dialect(), step)
 		return fromV, nil
@@ -4919,16 +5504,18 @@ func (c *WorkspaceClient) mutate(ctx context.Context, m *WorkspaceMutation) (Val
 // hooks and interceptors per client, for fast access.
 type (
 	hooks struct {
-		APIToken, Artifact, Build, Deployment, Domain, Environment, Event, EventCounter,
-		GitCredential, IdempotencyKey, Installation, Lease, Membership, Operation,
-		Outbox, Project, RegistryCredential, Replica, Route, Service, ServiceInstance,
-		User, Variable, VariableVersion, Workspace []ent.Hook
+		APIToken, Artifact, Build, ClaimLink, Deployment, Domain, Environment, Event,
+		EventCounter, FileVersion, GitCredential, IdempotencyKey, Installation, Lease,
+		LoginSession, Membership, Operation, Outbox, Project, RegistryCredential,
+		Replica, Route, Service, ServiceInstance, User, Variable, VariableVersion,
+		Workspace []ent.Hook
 	}
 	inters struct {
-		APIToken, Artifact, Build, Deployment, Domain, Environment, Event, EventCounter,
-		GitCredential, IdempotencyKey, Installation, Lease, Membership, Operation,
-		Outbox, Project, RegistryCredential, Replica, Route, Service, ServiceInstance,
-		User, Variable, VariableVersion, Workspace []ent.Interceptor
+		APIToken, Artifact, Build, ClaimLink, Deployment, Domain, Environment, Event,
+		EventCounter, FileVersion, GitCredential, IdempotencyKey, Installation, Lease,
+		LoginSession, Membership, Operation, Outbox, Project, RegistryCredential,
+		Replica, Route, Service, ServiceInstance, User, Variable, VariableVersion,
+		Workspace []ent.Interceptor
 	}
 )
 

@@ -15,15 +15,18 @@ import (
 	"github.com/davitdev/davit/ent/apitoken"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/claimlink"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/outbox"
@@ -100,15 +103,18 @@ func checkColumn(t, c string) error {
 			apitoken.Table:           apitoken.ValidColumn,
 			artifact.Table:           artifact.ValidColumn,
 			build.Table:              build.ValidColumn,
+			claimlink.Table:          claimlink.ValidColumn,
 			deployment.Table:         deployment.ValidColumn,
 			domain.Table:             domain.ValidColumn,
 			environment.Table:        environment.ValidColumn,
 			event.Table:              event.ValidColumn,
 			eventcounter.Table:       eventcounter.ValidColumn,
+			fileversion.Table:        fileversion.ValidColumn,
 			gitcredential.Table:      gitcredential.ValidColumn,
 			idempotencykey.Table:     idempotencykey.ValidColumn,
 			installation.Table:       installation.ValidColumn,
 			lease.Table:              lease.ValidColumn,
+			loginsession.Table:       loginsession.ValidColumn,
 			membership.Table:         membership.ValidColumn,
 			operation.Table:          operation.ValidColumn,
 			outbox.Table:             outbox.ValidColumn,

@@ -14,15 +14,18 @@ import (
 	"github.com/davitdev/davit/ent/apitoken"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/claimlink"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/outbox"
@@ -54,15 +57,18 @@ const (
 	TypeAPIToken           = "APIToken"
 	TypeArtifact           = "Artifact"
 	TypeBuild              = "Build"
+	TypeClaimLink          = "ClaimLink"
 	TypeDeployment         = "Deployment"
 	TypeDomain             = "Domain"
 	TypeEnvironment        = "Environment"
 	TypeEvent              = "Event"
 	TypeEventCounter       = "EventCounter"
+	TypeFileVersion        = "FileVersion"
 	TypeGitCredential      = "GitCredential"
 	TypeIdempotencyKey     = "IdempotencyKey"
 	TypeInstallation       = "Installation"
 	TypeLease              = "Lease"
+	TypeLoginSession       = "LoginSession"
 	TypeMembership         = "Membership"
 	TypeOperation          = "Operation"
 	TypeOutbox             = "Outbox"
@@ -81,23 +87,29 @@ const (
 // APITokenMutation represents an operation that mutates the APIToken nodes in the graph.
 type APITokenMutation struct {
 	config
-	op            Op
-	typ           string
-	id            *string
-	created_at    *time.Time
-	updated_at    *time.Time
-	name          *string
-	hash          *string
-	scopes        *[]string
-	appendscopes  []string
-	expires_at    *time.Time
-	last_used_at  *time.Time
-	clearedFields map[string]struct{}
-	user          *string
-	cleareduser   bool
-	done          bool
-	oldValue      func(context.Context) (*APIToken, error)
-	predicates    []predicate.APIToken
+	op                    Op
+	typ                   string
+	id                    *string
+	created_at            *time.Time
+	updated_at            *time.Time
+	name                  *string
+	hash                  *string
+	scopes                *[]string
+	appendscopes          []string
+	expires_at            *time.Time
+	last_used_at          *time.Time
+	clearedFields         map[string]struct{}
+	user                  *string
+	cleareduser           bool
+	login_sessions        map[string]struct{}
+	removedlogin_sessions map[string]struct{}
+	clearedlogin_sessions bool
+	claim_links           map[string]struct{}
+	removedclaim_links    map[string]struct{}
+	clearedclaim_links    bool
+	done                  bool
+	oldValue              func(context.Context) (*APIToken, error)
+	predicates            []predicate.APIToken
 }
 
 var _ ent.Mutation = (*APITokenMutation)(nil)
@@ -560,6 +572,114 @@ func (m *APITokenMutation) ResetUser() {
 	m.cleareduser = false
 }
 
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by ids.
+func (m *APITokenMutation) AddLoginSessionIDs(ids ...string) {
+	if m.login_sessions == nil {
+		m.login_sessions = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.login_sessions[ids[i]] = struct{}{}
+	}
+}
+
+// ClearLoginSessions clears the "login_sessions" edge to the LoginSession entity.
+func (m *APITokenMutation) ClearLoginSessions() {
+	m.clearedlogin_sessions = true
+}
+
+// LoginSessionsCleared reports if the "login_sessions" edge to the LoginSession entity was cleared.
+func (m *APITokenMutation) LoginSessionsCleared() bool {
+	return m.clearedlogin_sessions
+}
+
+// RemoveLoginSessionIDs removes the "login_sessions" edge to the LoginSession entity by IDs.
+func (m *APITokenMutation) RemoveLoginSessionIDs(ids ...string) {
+	if m.removedlogin_sessions == nil {
+		m.removedlogin_sessions = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.login_sessions, ids[i])
+		m.removedlogin_sessions[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedLoginSessions returns the removed IDs of the "login_sessions" edge to the LoginSession entity.
+func (m *APITokenMutation) RemovedLoginSessionsIDs() (ids []string) {
+	for id := range m.removedlogin_sessions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// LoginSessionsIDs returns the "login_sessions" edge IDs in the mutation.
+func (m *APITokenMutation) LoginSessionsIDs() (ids []string) {
+	for id := range m.login_sessions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetLoginSessions resets all changes to the "login_sessions" edge.
+func (m *APITokenMutation) ResetLoginSessions() {
+	m.login_sessions = nil
+	m.clearedlogin_sessions = false
+	m.removedlogin_sessions = nil
+}
+
+// AddClaimLinkIDs adds the "claim_links" edge to the ClaimLink entity by ids.
+func (m *APITokenMutation) AddClaimLinkIDs(ids ...string) {
+	if m.claim_links == nil {
+		m.claim_links = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.claim_links[ids[i]] = struct{}{}
+	}
+}
+
+// ClearClaimLinks clears the "claim_links" edge to the ClaimLink entity.
+func (m *APITokenMutation) ClearClaimLinks() {
+	m.clearedclaim_links = true
+}
+
+// ClaimLinksCleared reports if the "claim_links" edge to the ClaimLink entity was cleared.
+func (m *APITokenMutation) ClaimLinksCleared() bool {
+	return m.clearedclaim_links
+}
+
+// RemoveClaimLinkIDs removes the "claim_links" edge to the ClaimLink entity by IDs.
+func (m *APITokenMutation) RemoveClaimLinkIDs(ids ...string) {
+	if m.removedclaim_links == nil {
+		m.removedclaim_links = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.claim_links, ids[i])
+		m.removedclaim_links[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedClaimLinks returns the removed IDs of the "claim_links" edge to the ClaimLink entity.
+func (m *APITokenMutation) RemovedClaimLinksIDs() (ids []string) {
+	for id := range m.removedclaim_links {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ClaimLinksIDs returns the "claim_links" edge IDs in the mutation.
+func (m *APITokenMutation) ClaimLinksIDs() (ids []string) {
+	for id := range m.claim_links {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetClaimLinks resets all changes to the "claim_links" edge.
+func (m *APITokenMutation) ResetClaimLinks() {
+	m.claim_links = nil
+	m.clearedclaim_links = false
+	m.removedclaim_links = nil
+}
+
 // Where appends a list predicates to the APITokenMutation builder.
 func (m *APITokenMutation) Where(ps ...predicate.APIToken) {
 	m.predicates = append(m.predicates, ps...)
@@ -827,9 +947,15 @@ func (m *APITokenMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *APITokenMutation) AddedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
 	if m.user != nil {
 		edges = append(edges, apitoken.EdgeUser)
+	}
+	if m.login_sessions != nil {
+		edges = append(edges, apitoken.EdgeLoginSessions)
+	}
+	if m.claim_links != nil {
+		edges = append(edges, apitoken.EdgeClaimLinks)
 	}
 	return edges
 }
@@ -842,27 +968,65 @@ func (m *APITokenMutation) AddedIDs(name string) []ent.Value {
 		if id := m.user; id != nil {
 			return []ent.Value{*id}
 		}
+	case apitoken.EdgeLoginSessions:
+		ids := make([]ent.Value, 0, len(m.login_sessions))
+		for id := range m.login_sessions {
+			ids = append(ids, id)
+		}
+		return ids
+	case apitoken.EdgeClaimLinks:
+		ids := make([]ent.Value, 0, len(m.claim_links))
+		for id := range m.claim_links {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *APITokenMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
+	if m.removedlogin_sessions != nil {
+		edges = append(edges, apitoken.EdgeLoginSessions)
+	}
+	if m.removedclaim_links != nil {
+		edges = append(edges, apitoken.EdgeClaimLinks)
+	}
 	return edges
 }
 
 // RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
 // the given name in this mutation.
 func (m *APITokenMutation) RemovedIDs(name string) []ent.Value {
+	switch name {
+	case apitoken.EdgeLoginSessions:
+		ids := make([]ent.Value, 0, len(m.removedlogin_sessions))
+		for id := range m.removedlogin_sessions {
+			ids = append(ids, id)
+		}
+		return ids
+	case apitoken.EdgeClaimLinks:
+		ids := make([]ent.Value, 0, len(m.removedclaim_links))
+		for id := range m.removedclaim_links {
+			ids = append(ids, id)
+		}
+		return ids
+	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *APITokenMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 1)
+	edges := make([]string, 0, 3)
 	if m.cleareduser {
 		edges = append(edges, apitoken.EdgeUser)
+	}
+	if m.clearedlogin_sessions {
+		edges = append(edges, apitoken.EdgeLoginSessions)
+	}
+	if m.clearedclaim_links {
+		edges = append(edges, apitoken.EdgeClaimLinks)
 	}
 	return edges
 }
@@ -873,6 +1037,10 @@ func (m *APITokenMutation) EdgeCleared(name string) bool {
 	switch name {
 	case apitoken.EdgeUser:
 		return m.cleareduser
+	case apitoken.EdgeLoginSessions:
+		return m.clearedlogin_sessions
+	case apitoken.EdgeClaimLinks:
+		return m.clearedclaim_links
 	}
 	return false
 }
@@ -894,6 +1062,12 @@ func (m *APITokenMutation) ResetEdge(name string) error {
 	switch name {
 	case apitoken.EdgeUser:
 		m.ResetUser()
+		return nil
+	case apitoken.EdgeLoginSessions:
+		m.ResetLoginSessions()
+		return nil
+	case apitoken.EdgeClaimLinks:
+		m.ResetClaimLinks()
 		return nil
 	}
 	return fmt.Errorf("unknown APIToken edge %s", name)
@@ -3176,6 +3350,608 @@ func (m *BuildMutation) ResetEdge(name string) error {
 		return nil
 	}
 	return fmt.Errorf("unknown Build edge %s", name)
+}
+
+// ClaimLinkMutation represents an operation that mutates the ClaimLink nodes in the graph.
+type ClaimLinkMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	created_at    *time.Time
+	updated_at    *time.Time
+	hash          *string
+	expires_at    *time.Time
+	clearedFields map[string]struct{}
+	token         *string
+	clearedtoken  bool
+	done          bool
+	oldValue      func(context.Context) (*ClaimLink, error)
+	predicates    []predicate.ClaimLink
+}
+
+var _ ent.Mutation = (*ClaimLinkMutation)(nil)
+
+// claimlinkOption allows management of the mutation configuration using functional options.
+type claimlinkOption func(*ClaimLinkMutation)
+
+// newClaimLinkMutation creates new mutation for the ClaimLink entity.
+func newClaimLinkMutation(c config, op Op, opts ...claimlinkOption) *ClaimLinkMutation {
+	m := &ClaimLinkMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeClaimLink,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withClaimLinkID sets the ID field of the mutation.
+func withClaimLinkID(id string) claimlinkOption {
+	return func(m *ClaimLinkMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *ClaimLink
+		)
+		m.oldValue = func(ctx context.Context) (*ClaimLink, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().ClaimLink.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withClaimLink sets the old ClaimLink of the mutation.
+func withClaimLink(node *ClaimLink) claimlinkOption {
+	return func(m *ClaimLinkMutation) {
+		m.oldValue = func(context.Context) (*ClaimLink, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m ClaimLinkMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m ClaimLinkMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of ClaimLink entities.
+func (m *ClaimLinkMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *ClaimLinkMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *ClaimLinkMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().ClaimLink.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *ClaimLinkMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *ClaimLinkMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the ClaimLink entity.
+// If the ClaimLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClaimLinkMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *ClaimLinkMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *ClaimLinkMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *ClaimLinkMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the ClaimLink entity.
+// If the ClaimLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClaimLinkMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *ClaimLinkMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetTokenID sets the "token_id" field.
+func (m *ClaimLinkMutation) SetTokenID(s string) {
+	m.token = &s
+}
+
+// TokenID returns the value of the "token_id" field in the mutation.
+func (m *ClaimLinkMutation) TokenID() (r string, exists bool) {
+	v := m.token
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTokenID returns the old "token_id" field's value of the ClaimLink entity.
+// If the ClaimLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClaimLinkMutation) OldTokenID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTokenID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTokenID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTokenID: %w", err)
+	}
+	return oldValue.TokenID, nil
+}
+
+// ResetTokenID resets all changes to the "token_id" field.
+func (m *ClaimLinkMutation) ResetTokenID() {
+	m.token = nil
+}
+
+// SetHash sets the "hash" field.
+func (m *ClaimLinkMutation) SetHash(s string) {
+	m.hash = &s
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *ClaimLinkMutation) Hash() (r string, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the ClaimLink entity.
+// If the ClaimLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClaimLinkMutation) OldHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *ClaimLinkMutation) ResetHash() {
+	m.hash = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *ClaimLinkMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *ClaimLinkMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the ClaimLink entity.
+// If the ClaimLink object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *ClaimLinkMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *ClaimLinkMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// ClearToken clears the "token" edge to the APIToken entity.
+func (m *ClaimLinkMutation) ClearToken() {
+	m.clearedtoken = true
+	m.clearedFields[claimlink.FieldTokenID] = struct{}{}
+}
+
+// TokenCleared reports if the "token" edge to the APIToken entity was cleared.
+func (m *ClaimLinkMutation) TokenCleared() bool {
+	return m.clearedtoken
+}
+
+// TokenIDs returns the "token" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TokenID instead. It exists only for internal usage by the builders.
+func (m *ClaimLinkMutation) TokenIDs() (ids []string) {
+	if id := m.token; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetToken resets all changes to the "token" edge.
+func (m *ClaimLinkMutation) ResetToken() {
+	m.token = nil
+	m.clearedtoken = false
+}
+
+// Where appends a list predicates to the ClaimLinkMutation builder.
+func (m *ClaimLinkMutation) Where(ps ...predicate.ClaimLink) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the ClaimLinkMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *ClaimLinkMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.ClaimLink, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *ClaimLinkMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *ClaimLinkMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (ClaimLink).
+func (m *ClaimLinkMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *ClaimLinkMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.created_at != nil {
+		fields = append(fields, claimlink.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, claimlink.FieldUpdatedAt)
+	}
+	if m.token != nil {
+		fields = append(fields, claimlink.FieldTokenID)
+	}
+	if m.hash != nil {
+		fields = append(fields, claimlink.FieldHash)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, claimlink.FieldExpiresAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *ClaimLinkMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case claimlink.FieldCreatedAt:
+		return m.CreatedAt()
+	case claimlink.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case claimlink.FieldTokenID:
+		return m.TokenID()
+	case claimlink.FieldHash:
+		return m.Hash()
+	case claimlink.FieldExpiresAt:
+		return m.ExpiresAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *ClaimLinkMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case claimlink.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case claimlink.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case claimlink.FieldTokenID:
+		return m.OldTokenID(ctx)
+	case claimlink.FieldHash:
+		return m.OldHash(ctx)
+	case claimlink.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown ClaimLink field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClaimLinkMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case claimlink.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case claimlink.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case claimlink.FieldTokenID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTokenID(v)
+		return nil
+	case claimlink.FieldHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	case claimlink.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown ClaimLink field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *ClaimLinkMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *ClaimLinkMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *ClaimLinkMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown ClaimLink numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *ClaimLinkMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *ClaimLinkMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *ClaimLinkMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown ClaimLink nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *ClaimLinkMutation) ResetField(name string) error {
+	switch name {
+	case claimlink.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case claimlink.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case claimlink.FieldTokenID:
+		m.ResetTokenID()
+		return nil
+	case claimlink.FieldHash:
+		m.ResetHash()
+		return nil
+	case claimlink.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	}
+	return fmt.Errorf("unknown ClaimLink field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *ClaimLinkMutation) AddedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.token != nil {
+		edges = append(edges, claimlink.EdgeToken)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *ClaimLinkMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case claimlink.EdgeToken:
+		if id := m.token; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *ClaimLinkMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 1)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *ClaimLinkMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *ClaimLinkMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 1)
+	if m.clearedtoken {
+		edges = append(edges, claimlink.EdgeToken)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *ClaimLinkMutation) EdgeCleared(name string) bool {
+	switch name {
+	case claimlink.EdgeToken:
+		return m.clearedtoken
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *ClaimLinkMutation) ClearEdge(name string) error {
+	switch name {
+	case claimlink.EdgeToken:
+		m.ClearToken()
+		return nil
+	}
+	return fmt.Errorf("unknown ClaimLink unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *ClaimLinkMutation) ResetEdge(name string) error {
+	switch name {
+	case claimlink.EdgeToken:
+		m.ResetToken()
+		return nil
+	}
+	return fmt.Errorf("unknown ClaimLink edge %s", name)
 }
 
 // DeploymentMutation represents an operation that mutates the Deployment nodes in the graph.
@@ -9709,6 +10485,654 @@ func (m *EventCounterMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown EventCounter edge %s", name)
 }
 
+// FileVersionMutation represents an operation that mutates the FileVersion nodes in the graph.
+type FileVersionMutation struct {
+	config
+	op              Op
+	typ             string
+	id              *string
+	created_at      *time.Time
+	updated_at      *time.Time
+	sealed          *[]byte
+	clearedFields   map[string]struct{}
+	project         *string
+	clearedproject  bool
+	instance        *string
+	clearedinstance bool
+	done            bool
+	oldValue        func(context.Context) (*FileVersion, error)
+	predicates      []predicate.FileVersion
+}
+
+var _ ent.Mutation = (*FileVersionMutation)(nil)
+
+// fileversionOption allows management of the mutation configuration using functional options.
+type fileversionOption func(*FileVersionMutation)
+
+// newFileVersionMutation creates new mutation for the FileVersion entity.
+func newFileVersionMutation(c config, op Op, opts ...fileversionOption) *FileVersionMutation {
+	m := &FileVersionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeFileVersion,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withFileVersionID sets the ID field of the mutation.
+func withFileVersionID(id string) fileversionOption {
+	return func(m *FileVersionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *FileVersion
+		)
+		m.oldValue = func(ctx context.Context) (*FileVersion, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().FileVersion.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withFileVersion sets the old FileVersion of the mutation.
+func withFileVersion(node *FileVersion) fileversionOption {
+	return func(m *FileVersionMutation) {
+		m.oldValue = func(context.Context) (*FileVersion, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m FileVersionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m FileVersionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of FileVersion entities.
+func (m *FileVersionMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *FileVersionMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *FileVersionMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().FileVersion.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *FileVersionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *FileVersionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the FileVersion entity.
+// If the FileVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileVersionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *FileVersionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *FileVersionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *FileVersionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the FileVersion entity.
+// If the FileVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileVersionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *FileVersionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetProjectID sets the "project_id" field.
+func (m *FileVersionMutation) SetProjectID(s string) {
+	m.project = &s
+}
+
+// ProjectID returns the value of the "project_id" field in the mutation.
+func (m *FileVersionMutation) ProjectID() (r string, exists bool) {
+	v := m.project
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldProjectID returns the old "project_id" field's value of the FileVersion entity.
+// If the FileVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileVersionMutation) OldProjectID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldProjectID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldProjectID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldProjectID: %w", err)
+	}
+	return oldValue.ProjectID, nil
+}
+
+// ResetProjectID resets all changes to the "project_id" field.
+func (m *FileVersionMutation) ResetProjectID() {
+	m.project = nil
+}
+
+// SetInstanceID sets the "instance_id" field.
+func (m *FileVersionMutation) SetInstanceID(s string) {
+	m.instance = &s
+}
+
+// InstanceID returns the value of the "instance_id" field in the mutation.
+func (m *FileVersionMutation) InstanceID() (r string, exists bool) {
+	v := m.instance
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldInstanceID returns the old "instance_id" field's value of the FileVersion entity.
+// If the FileVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileVersionMutation) OldInstanceID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldInstanceID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldInstanceID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldInstanceID: %w", err)
+	}
+	return oldValue.InstanceID, nil
+}
+
+// ResetInstanceID resets all changes to the "instance_id" field.
+func (m *FileVersionMutation) ResetInstanceID() {
+	m.instance = nil
+}
+
+// SetSealed sets the "sealed" field.
+func (m *FileVersionMutation) SetSealed(b []byte) {
+	m.sealed = &b
+}
+
+// Sealed returns the value of the "sealed" field in the mutation.
+func (m *FileVersionMutation) Sealed() (r []byte, exists bool) {
+	v := m.sealed
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldSealed returns the old "sealed" field's value of the FileVersion entity.
+// If the FileVersion object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *FileVersionMutation) OldSealed(ctx context.Context) (v []byte, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldSealed is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldSealed requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldSealed: %w", err)
+	}
+	return oldValue.Sealed, nil
+}
+
+// ResetSealed resets all changes to the "sealed" field.
+func (m *FileVersionMutation) ResetSealed() {
+	m.sealed = nil
+}
+
+// ClearProject clears the "project" edge to the Project entity.
+func (m *FileVersionMutation) ClearProject() {
+	m.clearedproject = true
+	m.clearedFields[fileversion.FieldProjectID] = struct{}{}
+}
+
+// ProjectCleared reports if the "project" edge to the Project entity was cleared.
+func (m *FileVersionMutation) ProjectCleared() bool {
+	return m.clearedproject
+}
+
+// ProjectIDs returns the "project" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// ProjectID instead. It exists only for internal usage by the builders.
+func (m *FileVersionMutation) ProjectIDs() (ids []string) {
+	if id := m.project; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetProject resets all changes to the "project" edge.
+func (m *FileVersionMutation) ResetProject() {
+	m.project = nil
+	m.clearedproject = false
+}
+
+// ClearInstance clears the "instance" edge to the ServiceInstance entity.
+func (m *FileVersionMutation) ClearInstance() {
+	m.clearedinstance = true
+	m.clearedFields[fileversion.FieldInstanceID] = struct{}{}
+}
+
+// InstanceCleared reports if the "instance" edge to the ServiceInstance entity was cleared.
+func (m *FileVersionMutation) InstanceCleared() bool {
+	return m.clearedinstance
+}
+
+// InstanceIDs returns the "instance" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// InstanceID instead. It exists only for internal usage by the builders.
+func (m *FileVersionMutation) InstanceIDs() (ids []string) {
+	if id := m.instance; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetInstance resets all changes to the "instance" edge.
+func (m *FileVersionMutation) ResetInstance() {
+	m.instance = nil
+	m.clearedinstance = false
+}
+
+// Where appends a list predicates to the FileVersionMutation builder.
+func (m *FileVersionMutation) Where(ps ...predicate.FileVersion) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the FileVersionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *FileVersionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.FileVersion, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *FileVersionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *FileVersionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (FileVersion).
+func (m *FileVersionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *FileVersionMutation) Fields() []string {
+	fields := make([]string, 0, 5)
+	if m.created_at != nil {
+		fields = append(fields, fileversion.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, fileversion.FieldUpdatedAt)
+	}
+	if m.project != nil {
+		fields = append(fields, fileversion.FieldProjectID)
+	}
+	if m.instance != nil {
+		fields = append(fields, fileversion.FieldInstanceID)
+	}
+	if m.sealed != nil {
+		fields = append(fields, fileversion.FieldSealed)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *FileVersionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case fileversion.FieldCreatedAt:
+		return m.CreatedAt()
+	case fileversion.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case fileversion.FieldProjectID:
+		return m.ProjectID()
+	case fileversion.FieldInstanceID:
+		return m.InstanceID()
+	case fileversion.FieldSealed:
+		return m.Sealed()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *FileVersionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case fileversion.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case fileversion.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case fileversion.FieldProjectID:
+		return m.OldProjectID(ctx)
+	case fileversion.FieldInstanceID:
+		return m.OldInstanceID(ctx)
+	case fileversion.FieldSealed:
+		return m.OldSealed(ctx)
+	}
+	return nil, fmt.Errorf("unknown FileVersion field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FileVersionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case fileversion.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case fileversion.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case fileversion.FieldProjectID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetProjectID(v)
+		return nil
+	case fileversion.FieldInstanceID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetInstanceID(v)
+		return nil
+	case fileversion.FieldSealed:
+		v, ok := value.([]byte)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetSealed(v)
+		return nil
+	}
+	return fmt.Errorf("unknown FileVersion field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *FileVersionMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *FileVersionMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *FileVersionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown FileVersion numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *FileVersionMutation) ClearedFields() []string {
+	return nil
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *FileVersionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *FileVersionMutation) ClearField(name string) error {
+	return fmt.Errorf("unknown FileVersion nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *FileVersionMutation) ResetField(name string) error {
+	switch name {
+	case fileversion.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case fileversion.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case fileversion.FieldProjectID:
+		m.ResetProjectID()
+		return nil
+	case fileversion.FieldInstanceID:
+		m.ResetInstanceID()
+		return nil
+	case fileversion.FieldSealed:
+		m.ResetSealed()
+		return nil
+	}
+	return fmt.Errorf("unknown FileVersion field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *FileVersionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.project != nil {
+		edges = append(edges, fileversion.EdgeProject)
+	}
+	if m.instance != nil {
+		edges = append(edges, fileversion.EdgeInstance)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *FileVersionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case fileversion.EdgeProject:
+		if id := m.project; id != nil {
+			return []ent.Value{*id}
+		}
+	case fileversion.EdgeInstance:
+		if id := m.instance; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *FileVersionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *FileVersionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *FileVersionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.clearedproject {
+		edges = append(edges, fileversion.EdgeProject)
+	}
+	if m.clearedinstance {
+		edges = append(edges, fileversion.EdgeInstance)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *FileVersionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case fileversion.EdgeProject:
+		return m.clearedproject
+	case fileversion.EdgeInstance:
+		return m.clearedinstance
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *FileVersionMutation) ClearEdge(name string) error {
+	switch name {
+	case fileversion.EdgeProject:
+		m.ClearProject()
+		return nil
+	case fileversion.EdgeInstance:
+		m.ClearInstance()
+		return nil
+	}
+	return fmt.Errorf("unknown FileVersion unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *FileVersionMutation) ResetEdge(name string) error {
+	switch name {
+	case fileversion.EdgeProject:
+		m.ResetProject()
+		return nil
+	case fileversion.EdgeInstance:
+		m.ResetInstance()
+		return nil
+	}
+	return fmt.Errorf("unknown FileVersion edge %s", name)
+}
+
 // GitCredentialMutation represents an operation that mutates the GitCredential nodes in the graph.
 type GitCredentialMutation struct {
 	config
@@ -12394,6 +13818,911 @@ func (m *LeaseMutation) ClearEdge(name string) error {
 // It returns an error if the edge is not defined in the schema.
 func (m *LeaseMutation) ResetEdge(name string) error {
 	return fmt.Errorf("unknown Lease edge %s", name)
+}
+
+// LoginSessionMutation represents an operation that mutates the LoginSession nodes in the graph.
+type LoginSessionMutation struct {
+	config
+	op            Op
+	typ           string
+	id            *string
+	created_at    *time.Time
+	updated_at    *time.Time
+	hash          *string
+	ip            *string
+	user_agent    *string
+	last_seen_at  *time.Time
+	expires_at    *time.Time
+	clearedFields map[string]struct{}
+	user          *string
+	cleareduser   bool
+	token         *string
+	clearedtoken  bool
+	done          bool
+	oldValue      func(context.Context) (*LoginSession, error)
+	predicates    []predicate.LoginSession
+}
+
+var _ ent.Mutation = (*LoginSessionMutation)(nil)
+
+// loginsessionOption allows management of the mutation configuration using functional options.
+type loginsessionOption func(*LoginSessionMutation)
+
+// newLoginSessionMutation creates new mutation for the LoginSession entity.
+func newLoginSessionMutation(c config, op Op, opts ...loginsessionOption) *LoginSessionMutation {
+	m := &LoginSessionMutation{
+		config:        c,
+		op:            op,
+		typ:           TypeLoginSession,
+		clearedFields: make(map[string]struct{}),
+	}
+	for _, opt := range opts {
+		opt(m)
+	}
+	return m
+}
+
+// withLoginSessionID sets the ID field of the mutation.
+func withLoginSessionID(id string) loginsessionOption {
+	return func(m *LoginSessionMutation) {
+		var (
+			err   error
+			once  sync.Once
+			value *LoginSession
+		)
+		m.oldValue = func(ctx context.Context) (*LoginSession, error) {
+			once.Do(func() {
+				if m.done {
+					err = errors.New("querying old values post mutation is not allowed")
+				} else {
+					value, err = m.Client().LoginSession.Get(ctx, id)
+				}
+			})
+			return value, err
+		}
+		m.id = &id
+	}
+}
+
+// withLoginSession sets the old LoginSession of the mutation.
+func withLoginSession(node *LoginSession) loginsessionOption {
+	return func(m *LoginSessionMutation) {
+		m.oldValue = func(context.Context) (*LoginSession, error) {
+			return node, nil
+		}
+		m.id = &node.ID
+	}
+}
+
+// Client returns a new `ent.Client` from the mutation. If the mutation was
+// executed in a transaction (ent.Tx), a transactional client is returned.
+func (m LoginSessionMutation) Client() *Client {
+	client := &Client{config: m.config}
+	client.init()
+	return client
+}
+
+// Tx returns an `ent.Tx` for mutations that were executed in transactions;
+// it returns an error otherwise.
+func (m LoginSessionMutation) Tx() (*Tx, error) {
+	if _, ok := m.driver.(*txDriver); !ok {
+		return nil, errors.New("ent: mutation is not running in a transaction")
+	}
+	tx := &Tx{config: m.config}
+	tx.init()
+	return tx, nil
+}
+
+// SetID sets the value of the id field. Note that this
+// operation is only accepted on creation of LoginSession entities.
+func (m *LoginSessionMutation) SetID(id string) {
+	m.id = &id
+}
+
+// ID returns the ID value in the mutation. Note that the ID is only available
+// if it was provided to the builder or after it was returned from the database.
+func (m *LoginSessionMutation) ID() (id string, exists bool) {
+	if m.id == nil {
+		return
+	}
+	return *m.id, true
+}
+
+// IDs queries the database and returns the entity ids that match the mutation's predicate.
+// That means, if the mutation is applied within a transaction with an isolation level such
+// as sql.LevelSerializable, the returned ids match the ids of the rows that will be updated
+// or updated by the mutation.
+func (m *LoginSessionMutation) IDs(ctx context.Context) ([]string, error) {
+	switch {
+	case m.op.Is(OpUpdateOne | OpDeleteOne):
+		id, exists := m.ID()
+		if exists {
+			return []string{id}, nil
+		}
+		fallthrough
+	case m.op.Is(OpUpdate | OpDelete):
+		return m.Client().LoginSession.Query().Where(m.predicates...).IDs(ctx)
+	default:
+		return nil, fmt.Errorf("IDs is not allowed on %s operations", m.op)
+	}
+}
+
+// SetCreatedAt sets the "created_at" field.
+func (m *LoginSessionMutation) SetCreatedAt(t time.Time) {
+	m.created_at = &t
+}
+
+// CreatedAt returns the value of the "created_at" field in the mutation.
+func (m *LoginSessionMutation) CreatedAt() (r time.Time, exists bool) {
+	v := m.created_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldCreatedAt returns the old "created_at" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldCreatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldCreatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldCreatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldCreatedAt: %w", err)
+	}
+	return oldValue.CreatedAt, nil
+}
+
+// ResetCreatedAt resets all changes to the "created_at" field.
+func (m *LoginSessionMutation) ResetCreatedAt() {
+	m.created_at = nil
+}
+
+// SetUpdatedAt sets the "updated_at" field.
+func (m *LoginSessionMutation) SetUpdatedAt(t time.Time) {
+	m.updated_at = &t
+}
+
+// UpdatedAt returns the value of the "updated_at" field in the mutation.
+func (m *LoginSessionMutation) UpdatedAt() (r time.Time, exists bool) {
+	v := m.updated_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUpdatedAt returns the old "updated_at" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldUpdatedAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUpdatedAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUpdatedAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUpdatedAt: %w", err)
+	}
+	return oldValue.UpdatedAt, nil
+}
+
+// ResetUpdatedAt resets all changes to the "updated_at" field.
+func (m *LoginSessionMutation) ResetUpdatedAt() {
+	m.updated_at = nil
+}
+
+// SetUserID sets the "user_id" field.
+func (m *LoginSessionMutation) SetUserID(s string) {
+	m.user = &s
+}
+
+// UserID returns the value of the "user_id" field in the mutation.
+func (m *LoginSessionMutation) UserID() (r string, exists bool) {
+	v := m.user
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserID returns the old "user_id" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldUserID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserID: %w", err)
+	}
+	return oldValue.UserID, nil
+}
+
+// ResetUserID resets all changes to the "user_id" field.
+func (m *LoginSessionMutation) ResetUserID() {
+	m.user = nil
+}
+
+// SetTokenID sets the "token_id" field.
+func (m *LoginSessionMutation) SetTokenID(s string) {
+	m.token = &s
+}
+
+// TokenID returns the value of the "token_id" field in the mutation.
+func (m *LoginSessionMutation) TokenID() (r string, exists bool) {
+	v := m.token
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldTokenID returns the old "token_id" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldTokenID(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldTokenID is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldTokenID requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldTokenID: %w", err)
+	}
+	return oldValue.TokenID, nil
+}
+
+// ResetTokenID resets all changes to the "token_id" field.
+func (m *LoginSessionMutation) ResetTokenID() {
+	m.token = nil
+}
+
+// SetHash sets the "hash" field.
+func (m *LoginSessionMutation) SetHash(s string) {
+	m.hash = &s
+}
+
+// Hash returns the value of the "hash" field in the mutation.
+func (m *LoginSessionMutation) Hash() (r string, exists bool) {
+	v := m.hash
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldHash returns the old "hash" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldHash(ctx context.Context) (v string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldHash is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldHash requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldHash: %w", err)
+	}
+	return oldValue.Hash, nil
+}
+
+// ResetHash resets all changes to the "hash" field.
+func (m *LoginSessionMutation) ResetHash() {
+	m.hash = nil
+}
+
+// SetIP sets the "ip" field.
+func (m *LoginSessionMutation) SetIP(s string) {
+	m.ip = &s
+}
+
+// IP returns the value of the "ip" field in the mutation.
+func (m *LoginSessionMutation) IP() (r string, exists bool) {
+	v := m.ip
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldIP returns the old "ip" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldIP(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldIP is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldIP requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldIP: %w", err)
+	}
+	return oldValue.IP, nil
+}
+
+// ClearIP clears the value of the "ip" field.
+func (m *LoginSessionMutation) ClearIP() {
+	m.ip = nil
+	m.clearedFields[loginsession.FieldIP] = struct{}{}
+}
+
+// IPCleared returns if the "ip" field was cleared in this mutation.
+func (m *LoginSessionMutation) IPCleared() bool {
+	_, ok := m.clearedFields[loginsession.FieldIP]
+	return ok
+}
+
+// ResetIP resets all changes to the "ip" field.
+func (m *LoginSessionMutation) ResetIP() {
+	m.ip = nil
+	delete(m.clearedFields, loginsession.FieldIP)
+}
+
+// SetUserAgent sets the "user_agent" field.
+func (m *LoginSessionMutation) SetUserAgent(s string) {
+	m.user_agent = &s
+}
+
+// UserAgent returns the value of the "user_agent" field in the mutation.
+func (m *LoginSessionMutation) UserAgent() (r string, exists bool) {
+	v := m.user_agent
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldUserAgent returns the old "user_agent" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldUserAgent(ctx context.Context) (v *string, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldUserAgent is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldUserAgent requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldUserAgent: %w", err)
+	}
+	return oldValue.UserAgent, nil
+}
+
+// ClearUserAgent clears the value of the "user_agent" field.
+func (m *LoginSessionMutation) ClearUserAgent() {
+	m.user_agent = nil
+	m.clearedFields[loginsession.FieldUserAgent] = struct{}{}
+}
+
+// UserAgentCleared returns if the "user_agent" field was cleared in this mutation.
+func (m *LoginSessionMutation) UserAgentCleared() bool {
+	_, ok := m.clearedFields[loginsession.FieldUserAgent]
+	return ok
+}
+
+// ResetUserAgent resets all changes to the "user_agent" field.
+func (m *LoginSessionMutation) ResetUserAgent() {
+	m.user_agent = nil
+	delete(m.clearedFields, loginsession.FieldUserAgent)
+}
+
+// SetLastSeenAt sets the "last_seen_at" field.
+func (m *LoginSessionMutation) SetLastSeenAt(t time.Time) {
+	m.last_seen_at = &t
+}
+
+// LastSeenAt returns the value of the "last_seen_at" field in the mutation.
+func (m *LoginSessionMutation) LastSeenAt() (r time.Time, exists bool) {
+	v := m.last_seen_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldLastSeenAt returns the old "last_seen_at" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldLastSeenAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldLastSeenAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldLastSeenAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldLastSeenAt: %w", err)
+	}
+	return oldValue.LastSeenAt, nil
+}
+
+// ResetLastSeenAt resets all changes to the "last_seen_at" field.
+func (m *LoginSessionMutation) ResetLastSeenAt() {
+	m.last_seen_at = nil
+}
+
+// SetExpiresAt sets the "expires_at" field.
+func (m *LoginSessionMutation) SetExpiresAt(t time.Time) {
+	m.expires_at = &t
+}
+
+// ExpiresAt returns the value of the "expires_at" field in the mutation.
+func (m *LoginSessionMutation) ExpiresAt() (r time.Time, exists bool) {
+	v := m.expires_at
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldExpiresAt returns the old "expires_at" field's value of the LoginSession entity.
+// If the LoginSession object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *LoginSessionMutation) OldExpiresAt(ctx context.Context) (v time.Time, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldExpiresAt is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldExpiresAt requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldExpiresAt: %w", err)
+	}
+	return oldValue.ExpiresAt, nil
+}
+
+// ResetExpiresAt resets all changes to the "expires_at" field.
+func (m *LoginSessionMutation) ResetExpiresAt() {
+	m.expires_at = nil
+}
+
+// ClearUser clears the "user" edge to the User entity.
+func (m *LoginSessionMutation) ClearUser() {
+	m.cleareduser = true
+	m.clearedFields[loginsession.FieldUserID] = struct{}{}
+}
+
+// UserCleared reports if the "user" edge to the User entity was cleared.
+func (m *LoginSessionMutation) UserCleared() bool {
+	return m.cleareduser
+}
+
+// UserIDs returns the "user" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// UserID instead. It exists only for internal usage by the builders.
+func (m *LoginSessionMutation) UserIDs() (ids []string) {
+	if id := m.user; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetUser resets all changes to the "user" edge.
+func (m *LoginSessionMutation) ResetUser() {
+	m.user = nil
+	m.cleareduser = false
+}
+
+// ClearToken clears the "token" edge to the APIToken entity.
+func (m *LoginSessionMutation) ClearToken() {
+	m.clearedtoken = true
+	m.clearedFields[loginsession.FieldTokenID] = struct{}{}
+}
+
+// TokenCleared reports if the "token" edge to the APIToken entity was cleared.
+func (m *LoginSessionMutation) TokenCleared() bool {
+	return m.clearedtoken
+}
+
+// TokenIDs returns the "token" edge IDs in the mutation.
+// Note that IDs always returns len(IDs) <= 1 for unique edges, and you should use
+// TokenID instead. It exists only for internal usage by the builders.
+func (m *LoginSessionMutation) TokenIDs() (ids []string) {
+	if id := m.token; id != nil {
+		ids = append(ids, *id)
+	}
+	return
+}
+
+// ResetToken resets all changes to the "token" edge.
+func (m *LoginSessionMutation) ResetToken() {
+	m.token = nil
+	m.clearedtoken = false
+}
+
+// Where appends a list predicates to the LoginSessionMutation builder.
+func (m *LoginSessionMutation) Where(ps ...predicate.LoginSession) {
+	m.predicates = append(m.predicates, ps...)
+}
+
+// WhereP appends storage-level predicates to the LoginSessionMutation builder. Using this method,
+// users can use type-assertion to append predicates that do not depend on any generated package.
+func (m *LoginSessionMutation) WhereP(ps ...func(*sql.Selector)) {
+	p := make([]predicate.LoginSession, len(ps))
+	for i := range ps {
+		p[i] = ps[i]
+	}
+	m.Where(p...)
+}
+
+// Op returns the operation name.
+func (m *LoginSessionMutation) Op() Op {
+	return m.op
+}
+
+// SetOp allows setting the mutation operation.
+func (m *LoginSessionMutation) SetOp(op Op) {
+	m.op = op
+}
+
+// Type returns the node type of this mutation (LoginSession).
+func (m *LoginSessionMutation) Type() string {
+	return m.typ
+}
+
+// Fields returns all fields that were changed during this mutation. Note that in
+// order to get all numeric fields that were incremented/decremented, call
+// AddedFields().
+func (m *LoginSessionMutation) Fields() []string {
+	fields := make([]string, 0, 9)
+	if m.created_at != nil {
+		fields = append(fields, loginsession.FieldCreatedAt)
+	}
+	if m.updated_at != nil {
+		fields = append(fields, loginsession.FieldUpdatedAt)
+	}
+	if m.user != nil {
+		fields = append(fields, loginsession.FieldUserID)
+	}
+	if m.token != nil {
+		fields = append(fields, loginsession.FieldTokenID)
+	}
+	if m.hash != nil {
+		fields = append(fields, loginsession.FieldHash)
+	}
+	if m.ip != nil {
+		fields = append(fields, loginsession.FieldIP)
+	}
+	if m.user_agent != nil {
+		fields = append(fields, loginsession.FieldUserAgent)
+	}
+	if m.last_seen_at != nil {
+		fields = append(fields, loginsession.FieldLastSeenAt)
+	}
+	if m.expires_at != nil {
+		fields = append(fields, loginsession.FieldExpiresAt)
+	}
+	return fields
+}
+
+// Field returns the value of a field with the given name. The second boolean
+// return value indicates that this field was not set, or was not defined in the
+// schema.
+func (m *LoginSessionMutation) Field(name string) (ent.Value, bool) {
+	switch name {
+	case loginsession.FieldCreatedAt:
+		return m.CreatedAt()
+	case loginsession.FieldUpdatedAt:
+		return m.UpdatedAt()
+	case loginsession.FieldUserID:
+		return m.UserID()
+	case loginsession.FieldTokenID:
+		return m.TokenID()
+	case loginsession.FieldHash:
+		return m.Hash()
+	case loginsession.FieldIP:
+		return m.IP()
+	case loginsession.FieldUserAgent:
+		return m.UserAgent()
+	case loginsession.FieldLastSeenAt:
+		return m.LastSeenAt()
+	case loginsession.FieldExpiresAt:
+		return m.ExpiresAt()
+	}
+	return nil, false
+}
+
+// OldField returns the old value of the field from the database. An error is
+// returned if the mutation operation is not UpdateOne, or the query to the
+// database failed.
+func (m *LoginSessionMutation) OldField(ctx context.Context, name string) (ent.Value, error) {
+	switch name {
+	case loginsession.FieldCreatedAt:
+		return m.OldCreatedAt(ctx)
+	case loginsession.FieldUpdatedAt:
+		return m.OldUpdatedAt(ctx)
+	case loginsession.FieldUserID:
+		return m.OldUserID(ctx)
+	case loginsession.FieldTokenID:
+		return m.OldTokenID(ctx)
+	case loginsession.FieldHash:
+		return m.OldHash(ctx)
+	case loginsession.FieldIP:
+		return m.OldIP(ctx)
+	case loginsession.FieldUserAgent:
+		return m.OldUserAgent(ctx)
+	case loginsession.FieldLastSeenAt:
+		return m.OldLastSeenAt(ctx)
+	case loginsession.FieldExpiresAt:
+		return m.OldExpiresAt(ctx)
+	}
+	return nil, fmt.Errorf("unknown LoginSession field %s", name)
+}
+
+// SetField sets the value of a field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LoginSessionMutation) SetField(name string, value ent.Value) error {
+	switch name {
+	case loginsession.FieldCreatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetCreatedAt(v)
+		return nil
+	case loginsession.FieldUpdatedAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUpdatedAt(v)
+		return nil
+	case loginsession.FieldUserID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserID(v)
+		return nil
+	case loginsession.FieldTokenID:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetTokenID(v)
+		return nil
+	case loginsession.FieldHash:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetHash(v)
+		return nil
+	case loginsession.FieldIP:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetIP(v)
+		return nil
+	case loginsession.FieldUserAgent:
+		v, ok := value.(string)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetUserAgent(v)
+		return nil
+	case loginsession.FieldLastSeenAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetLastSeenAt(v)
+		return nil
+	case loginsession.FieldExpiresAt:
+		v, ok := value.(time.Time)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetExpiresAt(v)
+		return nil
+	}
+	return fmt.Errorf("unknown LoginSession field %s", name)
+}
+
+// AddedFields returns all numeric fields that were incremented/decremented during
+// this mutation.
+func (m *LoginSessionMutation) AddedFields() []string {
+	return nil
+}
+
+// AddedField returns the numeric value that was incremented/decremented on a field
+// with the given name. The second boolean return value indicates that this field
+// was not set, or was not defined in the schema.
+func (m *LoginSessionMutation) AddedField(name string) (ent.Value, bool) {
+	return nil, false
+}
+
+// AddField adds the value to the field with the given name. It returns an error if
+// the field is not defined in the schema, or if the type mismatched the field
+// type.
+func (m *LoginSessionMutation) AddField(name string, value ent.Value) error {
+	switch name {
+	}
+	return fmt.Errorf("unknown LoginSession numeric field %s", name)
+}
+
+// ClearedFields returns all nullable fields that were cleared during this
+// mutation.
+func (m *LoginSessionMutation) ClearedFields() []string {
+	var fields []string
+	if m.FieldCleared(loginsession.FieldIP) {
+		fields = append(fields, loginsession.FieldIP)
+	}
+	if m.FieldCleared(loginsession.FieldUserAgent) {
+		fields = append(fields, loginsession.FieldUserAgent)
+	}
+	return fields
+}
+
+// FieldCleared returns a boolean indicating if a field with the given name was
+// cleared in this mutation.
+func (m *LoginSessionMutation) FieldCleared(name string) bool {
+	_, ok := m.clearedFields[name]
+	return ok
+}
+
+// ClearField clears the value of the field with the given name. It returns an
+// error if the field is not defined in the schema.
+func (m *LoginSessionMutation) ClearField(name string) error {
+	switch name {
+	case loginsession.FieldIP:
+		m.ClearIP()
+		return nil
+	case loginsession.FieldUserAgent:
+		m.ClearUserAgent()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginSession nullable field %s", name)
+}
+
+// ResetField resets all changes in the mutation for the field with the given name.
+// It returns an error if the field is not defined in the schema.
+func (m *LoginSessionMutation) ResetField(name string) error {
+	switch name {
+	case loginsession.FieldCreatedAt:
+		m.ResetCreatedAt()
+		return nil
+	case loginsession.FieldUpdatedAt:
+		m.ResetUpdatedAt()
+		return nil
+	case loginsession.FieldUserID:
+		m.ResetUserID()
+		return nil
+	case loginsession.FieldTokenID:
+		m.ResetTokenID()
+		return nil
+	case loginsession.FieldHash:
+		m.ResetHash()
+		return nil
+	case loginsession.FieldIP:
+		m.ResetIP()
+		return nil
+	case loginsession.FieldUserAgent:
+		m.ResetUserAgent()
+		return nil
+	case loginsession.FieldLastSeenAt:
+		m.ResetLastSeenAt()
+		return nil
+	case loginsession.FieldExpiresAt:
+		m.ResetExpiresAt()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginSession field %s", name)
+}
+
+// AddedEdges returns all edge names that were set/added in this mutation.
+func (m *LoginSessionMutation) AddedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.user != nil {
+		edges = append(edges, loginsession.EdgeUser)
+	}
+	if m.token != nil {
+		edges = append(edges, loginsession.EdgeToken)
+	}
+	return edges
+}
+
+// AddedIDs returns all IDs (to other nodes) that were added for the given edge
+// name in this mutation.
+func (m *LoginSessionMutation) AddedIDs(name string) []ent.Value {
+	switch name {
+	case loginsession.EdgeUser:
+		if id := m.user; id != nil {
+			return []ent.Value{*id}
+		}
+	case loginsession.EdgeToken:
+		if id := m.token; id != nil {
+			return []ent.Value{*id}
+		}
+	}
+	return nil
+}
+
+// RemovedEdges returns all edge names that were removed in this mutation.
+func (m *LoginSessionMutation) RemovedEdges() []string {
+	edges := make([]string, 0, 2)
+	return edges
+}
+
+// RemovedIDs returns all IDs (to other nodes) that were removed for the edge with
+// the given name in this mutation.
+func (m *LoginSessionMutation) RemovedIDs(name string) []ent.Value {
+	return nil
+}
+
+// ClearedEdges returns all edge names that were cleared in this mutation.
+func (m *LoginSessionMutation) ClearedEdges() []string {
+	edges := make([]string, 0, 2)
+	if m.cleareduser {
+		edges = append(edges, loginsession.EdgeUser)
+	}
+	if m.clearedtoken {
+		edges = append(edges, loginsession.EdgeToken)
+	}
+	return edges
+}
+
+// EdgeCleared returns a boolean which indicates if the edge with the given name
+// was cleared in this mutation.
+func (m *LoginSessionMutation) EdgeCleared(name string) bool {
+	switch name {
+	case loginsession.EdgeUser:
+		return m.cleareduser
+	case loginsession.EdgeToken:
+		return m.clearedtoken
+	}
+	return false
+}
+
+// ClearEdge clears the value of the edge with the given name. It returns an error
+// if that edge is not defined in the schema.
+func (m *LoginSessionMutation) ClearEdge(name string) error {
+	switch name {
+	case loginsession.EdgeUser:
+		m.ClearUser()
+		return nil
+	case loginsession.EdgeToken:
+		m.ClearToken()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginSession unique edge %s", name)
+}
+
+// ResetEdge resets all changes to the edge with the given name in this mutation.
+// It returns an error if the edge is not defined in the schema.
+func (m *LoginSessionMutation) ResetEdge(name string) error {
+	switch name {
+	case loginsession.EdgeUser:
+		m.ResetUser()
+		return nil
+	case loginsession.EdgeToken:
+		m.ResetToken()
+		return nil
+	}
+	return fmt.Errorf("unknown LoginSession edge %s", name)
 }
 
 // MembershipMutation represents an operation that mutates the Membership nodes in the graph.
@@ -15747,6 +18076,9 @@ type ProjectMutation struct {
 	variable_versions        map[string]struct{}
 	removedvariable_versions map[string]struct{}
 	clearedvariable_versions bool
+	file_versions            map[string]struct{}
+	removedfile_versions     map[string]struct{}
+	clearedfile_versions     bool
 	domains                  map[string]struct{}
 	removeddomains           map[string]struct{}
 	cleareddomains           bool
@@ -16724,6 +19056,60 @@ func (m *ProjectMutation) ResetVariableVersions() {
 	m.removedvariable_versions = nil
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by ids.
+func (m *ProjectMutation) AddFileVersionIDs(ids ...string) {
+	if m.file_versions == nil {
+		m.file_versions = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.file_versions[ids[i]] = struct{}{}
+	}
+}
+
+// ClearFileVersions clears the "file_versions" edge to the FileVersion entity.
+func (m *ProjectMutation) ClearFileVersions() {
+	m.clearedfile_versions = true
+}
+
+// FileVersionsCleared reports if the "file_versions" edge to the FileVersion entity was cleared.
+func (m *ProjectMutation) FileVersionsCleared() bool {
+	return m.clearedfile_versions
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to the FileVersion entity by IDs.
+func (m *ProjectMutation) RemoveFileVersionIDs(ids ...string) {
+	if m.removedfile_versions == nil {
+		m.removedfile_versions = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.file_versions, ids[i])
+		m.removedfile_versions[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedFileVersions returns the removed IDs of the "file_versions" edge to the FileVersion entity.
+func (m *ProjectMutation) RemovedFileVersionsIDs() (ids []string) {
+	for id := range m.removedfile_versions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// FileVersionsIDs returns the "file_versions" edge IDs in the mutation.
+func (m *ProjectMutation) FileVersionsIDs() (ids []string) {
+	for id := range m.file_versions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetFileVersions resets all changes to the "file_versions" edge.
+func (m *ProjectMutation) ResetFileVersions() {
+	m.file_versions = nil
+	m.clearedfile_versions = false
+	m.removedfile_versions = nil
+}
+
 // AddDomainIDs adds the "domains" edge to the Domain entity by ids.
 func (m *ProjectMutation) AddDomainIDs(ids ...string) {
 	if m.domains == nil {
@@ -17239,7 +19625,7 @@ func (m *ProjectMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ProjectMutation) AddedEdges() []string {
-	edges := make([]string, 0, 14)
+	edges := make([]string, 0, 15)
 	if m.workspace != nil {
 		edges = append(edges, project.EdgeWorkspace)
 	}
@@ -17269,6 +19655,9 @@ func (m *ProjectMutation) AddedEdges() []string {
 	}
 	if m.variable_versions != nil {
 		edges = append(edges, project.EdgeVariableVersions)
+	}
+	if m.file_versions != nil {
+		edges = append(edges, project.EdgeFileVersions)
 	}
 	if m.domains != nil {
 		edges = append(edges, project.EdgeDomains)
@@ -17345,6 +19734,12 @@ func (m *ProjectMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case project.EdgeFileVersions:
+		ids := make([]ent.Value, 0, len(m.file_versions))
+		for id := range m.file_versions {
+			ids = append(ids, id)
+		}
+		return ids
 	case project.EdgeDomains:
 		ids := make([]ent.Value, 0, len(m.domains))
 		for id := range m.domains {
@@ -17375,7 +19770,7 @@ func (m *ProjectMutation) AddedIDs(name string) []ent.Value {
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ProjectMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 14)
+	edges := make([]string, 0, 15)
 	if m.removedenvironments != nil {
 		edges = append(edges, project.EdgeEnvironments)
 	}
@@ -17399,6 +19794,9 @@ func (m *ProjectMutation) RemovedEdges() []string {
 	}
 	if m.removedvariable_versions != nil {
 		edges = append(edges, project.EdgeVariableVersions)
+	}
+	if m.removedfile_versions != nil {
+		edges = append(edges, project.EdgeFileVersions)
 	}
 	if m.removeddomains != nil {
 		edges = append(edges, project.EdgeDomains)
@@ -17467,6 +19865,12 @@ func (m *ProjectMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case project.EdgeFileVersions:
+		ids := make([]ent.Value, 0, len(m.removedfile_versions))
+		for id := range m.removedfile_versions {
+			ids = append(ids, id)
+		}
+		return ids
 	case project.EdgeDomains:
 		ids := make([]ent.Value, 0, len(m.removeddomains))
 		for id := range m.removeddomains {
@@ -17497,7 +19901,7 @@ func (m *ProjectMutation) RemovedIDs(name string) []ent.Value {
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ProjectMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 14)
+	edges := make([]string, 0, 15)
 	if m.clearedworkspace {
 		edges = append(edges, project.EdgeWorkspace)
 	}
@@ -17527,6 +19931,9 @@ func (m *ProjectMutation) ClearedEdges() []string {
 	}
 	if m.clearedvariable_versions {
 		edges = append(edges, project.EdgeVariableVersions)
+	}
+	if m.clearedfile_versions {
+		edges = append(edges, project.EdgeFileVersions)
 	}
 	if m.cleareddomains {
 		edges = append(edges, project.EdgeDomains)
@@ -17567,6 +19974,8 @@ func (m *ProjectMutation) EdgeCleared(name string) bool {
 		return m.clearedvariables
 	case project.EdgeVariableVersions:
 		return m.clearedvariable_versions
+	case project.EdgeFileVersions:
+		return m.clearedfile_versions
 	case project.EdgeDomains:
 		return m.cleareddomains
 	case project.EdgeRoutes:
@@ -17626,6 +20035,9 @@ func (m *ProjectMutation) ResetEdge(name string) error {
 		return nil
 	case project.EdgeVariableVersions:
 		m.ResetVariableVersions()
+		return nil
+	case project.EdgeFileVersions:
+		m.ResetFileVersions()
 		return nil
 	case project.EdgeDomains:
 		m.ResetDomains()
@@ -22255,59 +24667,62 @@ func (m *ServiceMutation) ResetEdge(name string) error {
 // ServiceInstanceMutation represents an operation that mutates the ServiceInstance nodes in the graph.
 type ServiceInstanceMutation struct {
 	config
-	op                 Op
-	typ                string
-	id                 *string
-	created_at         *time.Time
-	updated_at         *time.Time
-	version            *int
-	addversion         *int
-	epoch              *int64
-	addepoch           *int64
-	owner              *string
-	lease_until        *int64
-	addlease_until     *int64
-	attempt            *int
-	addattempt         *int
-	due_at             *int64
-	adddue_at          *int64
-	settings           *spec.Settings
-	replica_count      *int
-	addreplica_count   *int
-	process_replicas   *map[string]int
-	schedule           *string
-	next_run_at        *int64
-	addnext_run_at     *int64
-	stopped            *bool
-	deleting           *bool
-	last_number        *int
-	addlast_number     *int
-	status             *lifecycle.InstanceStatus
-	health             *lifecycle.Health
-	state_reason       *string
-	dirty              *bool
-	clearedFields      map[string]struct{}
-	project            *string
-	clearedproject     bool
-	service            *string
-	clearedservice     bool
-	environment        *string
-	clearedenvironment bool
-	deployments        map[string]struct{}
-	removeddeployments map[string]struct{}
-	cleareddeployments bool
-	replicas           map[string]struct{}
-	removedreplicas    map[string]struct{}
-	clearedreplicas    bool
-	routes             map[string]struct{}
-	removedroutes      map[string]struct{}
-	clearedroutes      bool
-	variables          map[string]struct{}
-	removedvariables   map[string]struct{}
-	clearedvariables   bool
-	done               bool
-	oldValue           func(context.Context) (*ServiceInstance, error)
-	predicates         []predicate.ServiceInstance
+	op                   Op
+	typ                  string
+	id                   *string
+	created_at           *time.Time
+	updated_at           *time.Time
+	version              *int
+	addversion           *int
+	epoch                *int64
+	addepoch             *int64
+	owner                *string
+	lease_until          *int64
+	addlease_until       *int64
+	attempt              *int
+	addattempt           *int
+	due_at               *int64
+	adddue_at            *int64
+	settings             *spec.Settings
+	replica_count        *int
+	addreplica_count     *int
+	process_replicas     *map[string]int
+	schedule             *string
+	next_run_at          *int64
+	addnext_run_at       *int64
+	stopped              *bool
+	deleting             *bool
+	last_number          *int
+	addlast_number       *int
+	status               *lifecycle.InstanceStatus
+	health               *lifecycle.Health
+	state_reason         *string
+	dirty                *bool
+	clearedFields        map[string]struct{}
+	project              *string
+	clearedproject       bool
+	service              *string
+	clearedservice       bool
+	environment          *string
+	clearedenvironment   bool
+	deployments          map[string]struct{}
+	removeddeployments   map[string]struct{}
+	cleareddeployments   bool
+	replicas             map[string]struct{}
+	removedreplicas      map[string]struct{}
+	clearedreplicas      bool
+	routes               map[string]struct{}
+	removedroutes        map[string]struct{}
+	clearedroutes        bool
+	variables            map[string]struct{}
+	removedvariables     map[string]struct{}
+	clearedvariables     bool
+	file_versions        map[string]struct{}
+	removedfile_versions map[string]struct{}
+	clearedfile_versions bool
+	done                 bool
+	oldValue             func(context.Context) (*ServiceInstance, error)
+	predicates           []predicate.ServiceInstance
 }
 
 var _ ent.Mutation = (*ServiceInstanceMutation)(nil)
@@ -23725,6 +26140,60 @@ func (m *ServiceInstanceMutation) ResetVariables() {
 	m.removedvariables = nil
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by ids.
+func (m *ServiceInstanceMutation) AddFileVersionIDs(ids ...string) {
+	if m.file_versions == nil {
+		m.file_versions = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.file_versions[ids[i]] = struct{}{}
+	}
+}
+
+// ClearFileVersions clears the "file_versions" edge to the FileVersion entity.
+func (m *ServiceInstanceMutation) ClearFileVersions() {
+	m.clearedfile_versions = true
+}
+
+// FileVersionsCleared reports if the "file_versions" edge to the FileVersion entity was cleared.
+func (m *ServiceInstanceMutation) FileVersionsCleared() bool {
+	return m.clearedfile_versions
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to the FileVersion entity by IDs.
+func (m *ServiceInstanceMutation) RemoveFileVersionIDs(ids ...string) {
+	if m.removedfile_versions == nil {
+		m.removedfile_versions = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.file_versions, ids[i])
+		m.removedfile_versions[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedFileVersions returns the removed IDs of the "file_versions" edge to the FileVersion entity.
+func (m *ServiceInstanceMutation) RemovedFileVersionsIDs() (ids []string) {
+	for id := range m.removedfile_versions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// FileVersionsIDs returns the "file_versions" edge IDs in the mutation.
+func (m *ServiceInstanceMutation) FileVersionsIDs() (ids []string) {
+	for id := range m.file_versions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetFileVersions resets all changes to the "file_versions" edge.
+func (m *ServiceInstanceMutation) ResetFileVersions() {
+	m.file_versions = nil
+	m.clearedfile_versions = false
+	m.removedfile_versions = nil
+}
+
 // Where appends a list predicates to the ServiceInstanceMutation builder.
 func (m *ServiceInstanceMutation) Where(ps ...predicate.ServiceInstance) {
 	m.predicates = append(m.predicates, ps...)
@@ -24346,7 +26815,7 @@ func (m *ServiceInstanceMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *ServiceInstanceMutation) AddedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.project != nil {
 		edges = append(edges, serviceinstance.EdgeProject)
 	}
@@ -24367,6 +26836,9 @@ func (m *ServiceInstanceMutation) AddedEdges() []string {
 	}
 	if m.variables != nil {
 		edges = append(edges, serviceinstance.EdgeVariables)
+	}
+	if m.file_versions != nil {
+		edges = append(edges, serviceinstance.EdgeFileVersions)
 	}
 	return edges
 }
@@ -24411,13 +26883,19 @@ func (m *ServiceInstanceMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case serviceinstance.EdgeFileVersions:
+		ids := make([]ent.Value, 0, len(m.file_versions))
+		for id := range m.file_versions {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *ServiceInstanceMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.removeddeployments != nil {
 		edges = append(edges, serviceinstance.EdgeDeployments)
 	}
@@ -24429,6 +26907,9 @@ func (m *ServiceInstanceMutation) RemovedEdges() []string {
 	}
 	if m.removedvariables != nil {
 		edges = append(edges, serviceinstance.EdgeVariables)
+	}
+	if m.removedfile_versions != nil {
+		edges = append(edges, serviceinstance.EdgeFileVersions)
 	}
 	return edges
 }
@@ -24461,13 +26942,19 @@ func (m *ServiceInstanceMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case serviceinstance.EdgeFileVersions:
+		ids := make([]ent.Value, 0, len(m.removedfile_versions))
+		for id := range m.removedfile_versions {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *ServiceInstanceMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 7)
+	edges := make([]string, 0, 8)
 	if m.clearedproject {
 		edges = append(edges, serviceinstance.EdgeProject)
 	}
@@ -24488,6 +26975,9 @@ func (m *ServiceInstanceMutation) ClearedEdges() []string {
 	}
 	if m.clearedvariables {
 		edges = append(edges, serviceinstance.EdgeVariables)
+	}
+	if m.clearedfile_versions {
+		edges = append(edges, serviceinstance.EdgeFileVersions)
 	}
 	return edges
 }
@@ -24510,6 +27000,8 @@ func (m *ServiceInstanceMutation) EdgeCleared(name string) bool {
 		return m.clearedroutes
 	case serviceinstance.EdgeVariables:
 		return m.clearedvariables
+	case serviceinstance.EdgeFileVersions:
+		return m.clearedfile_versions
 	}
 	return false
 }
@@ -24556,6 +27048,9 @@ func (m *ServiceInstanceMutation) ResetEdge(name string) error {
 	case serviceinstance.EdgeVariables:
 		m.ResetVariables()
 		return nil
+	case serviceinstance.EdgeFileVersions:
+		m.ResetFileVersions()
+		return nil
 	}
 	return fmt.Errorf("unknown ServiceInstance edge %s", name)
 }
@@ -24563,25 +27058,28 @@ func (m *ServiceInstanceMutation) ResetEdge(name string) error {
 // UserMutation represents an operation that mutates the User nodes in the graph.
 type UserMutation struct {
 	config
-	op                 Op
-	typ                string
-	id                 *string
-	created_at         *time.Time
-	updated_at         *time.Time
-	username           *string
-	display_name       *string
-	email              *string
-	is_platform_admin  *bool
-	clearedFields      map[string]struct{}
-	memberships        map[string]struct{}
-	removedmemberships map[string]struct{}
-	clearedmemberships bool
-	api_tokens         map[string]struct{}
-	removedapi_tokens  map[string]struct{}
-	clearedapi_tokens  bool
-	done               bool
-	oldValue           func(context.Context) (*User, error)
-	predicates         []predicate.User
+	op                    Op
+	typ                   string
+	id                    *string
+	created_at            *time.Time
+	updated_at            *time.Time
+	username              *string
+	display_name          *string
+	email                 *string
+	is_platform_admin     *bool
+	clearedFields         map[string]struct{}
+	memberships           map[string]struct{}
+	removedmemberships    map[string]struct{}
+	clearedmemberships    bool
+	api_tokens            map[string]struct{}
+	removedapi_tokens     map[string]struct{}
+	clearedapi_tokens     bool
+	login_sessions        map[string]struct{}
+	removedlogin_sessions map[string]struct{}
+	clearedlogin_sessions bool
+	done                  bool
+	oldValue              func(context.Context) (*User, error)
+	predicates            []predicate.User
 }
 
 var _ ent.Mutation = (*UserMutation)(nil)
@@ -25025,6 +27523,60 @@ func (m *UserMutation) ResetAPITokens() {
 	m.removedapi_tokens = nil
 }
 
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by ids.
+func (m *UserMutation) AddLoginSessionIDs(ids ...string) {
+	if m.login_sessions == nil {
+		m.login_sessions = make(map[string]struct{})
+	}
+	for i := range ids {
+		m.login_sessions[ids[i]] = struct{}{}
+	}
+}
+
+// ClearLoginSessions clears the "login_sessions" edge to the LoginSession entity.
+func (m *UserMutation) ClearLoginSessions() {
+	m.clearedlogin_sessions = true
+}
+
+// LoginSessionsCleared reports if the "login_sessions" edge to the LoginSession entity was cleared.
+func (m *UserMutation) LoginSessionsCleared() bool {
+	return m.clearedlogin_sessions
+}
+
+// RemoveLoginSessionIDs removes the "login_sessions" edge to the LoginSession entity by IDs.
+func (m *UserMutation) RemoveLoginSessionIDs(ids ...string) {
+	if m.removedlogin_sessions == nil {
+		m.removedlogin_sessions = make(map[string]struct{})
+	}
+	for i := range ids {
+		delete(m.login_sessions, ids[i])
+		m.removedlogin_sessions[ids[i]] = struct{}{}
+	}
+}
+
+// RemovedLoginSessions returns the removed IDs of the "login_sessions" edge to the LoginSession entity.
+func (m *UserMutation) RemovedLoginSessionsIDs() (ids []string) {
+	for id := range m.removedlogin_sessions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// LoginSessionsIDs returns the "login_sessions" edge IDs in the mutation.
+func (m *UserMutation) LoginSessionsIDs() (ids []string) {
+	for id := range m.login_sessions {
+		ids = append(ids, id)
+	}
+	return
+}
+
+// ResetLoginSessions resets all changes to the "login_sessions" edge.
+func (m *UserMutation) ResetLoginSessions() {
+	m.login_sessions = nil
+	m.clearedlogin_sessions = false
+	m.removedlogin_sessions = nil
+}
+
 // Where appends a list predicates to the UserMutation builder.
 func (m *UserMutation) Where(ps ...predicate.User) {
 	m.predicates = append(m.predicates, ps...)
@@ -25252,12 +27804,15 @@ func (m *UserMutation) ResetField(name string) error {
 
 // AddedEdges returns all edge names that were set/added in this mutation.
 func (m *UserMutation) AddedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.memberships != nil {
 		edges = append(edges, user.EdgeMemberships)
 	}
 	if m.api_tokens != nil {
 		edges = append(edges, user.EdgeAPITokens)
+	}
+	if m.login_sessions != nil {
+		edges = append(edges, user.EdgeLoginSessions)
 	}
 	return edges
 }
@@ -25278,18 +27833,27 @@ func (m *UserMutation) AddedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case user.EdgeLoginSessions:
+		ids := make([]ent.Value, 0, len(m.login_sessions))
+		for id := range m.login_sessions {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // RemovedEdges returns all edge names that were removed in this mutation.
 func (m *UserMutation) RemovedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.removedmemberships != nil {
 		edges = append(edges, user.EdgeMemberships)
 	}
 	if m.removedapi_tokens != nil {
 		edges = append(edges, user.EdgeAPITokens)
+	}
+	if m.removedlogin_sessions != nil {
+		edges = append(edges, user.EdgeLoginSessions)
 	}
 	return edges
 }
@@ -25310,18 +27874,27 @@ func (m *UserMutation) RemovedIDs(name string) []ent.Value {
 			ids = append(ids, id)
 		}
 		return ids
+	case user.EdgeLoginSessions:
+		ids := make([]ent.Value, 0, len(m.removedlogin_sessions))
+		for id := range m.removedlogin_sessions {
+			ids = append(ids, id)
+		}
+		return ids
 	}
 	return nil
 }
 
 // ClearedEdges returns all edge names that were cleared in this mutation.
 func (m *UserMutation) ClearedEdges() []string {
-	edges := make([]string, 0, 2)
+	edges := make([]string, 0, 3)
 	if m.clearedmemberships {
 		edges = append(edges, user.EdgeMemberships)
 	}
 	if m.clearedapi_tokens {
 		edges = append(edges, user.EdgeAPITokens)
+	}
+	if m.clearedlogin_sessions {
+		edges = append(edges, user.EdgeLoginSessions)
 	}
 	return edges
 }
@@ -25334,6 +27907,8 @@ func (m *UserMutation) EdgeCleared(name string) bool {
 		return m.clearedmemberships
 	case user.EdgeAPITokens:
 		return m.clearedapi_tokens
+	case user.EdgeLoginSessions:
+		return m.clearedlogin_sessions
 	}
 	return false
 }
@@ -25355,6 +27930,9 @@ func (m *UserMutation) ResetEdge(name string) error {
 		return nil
 	case user.EdgeAPITokens:
 		m.ResetAPITokens()
+		return nil
+	case user.EdgeLoginSessions:
+		m.ResetLoginSessions()
 		return nil
 	}
 	return fmt.Errorf("unknown User edge %s", name)

@@ -65,6 +65,8 @@ type ProjectEdges struct {
 	Variables []*Variable `json:"variables,omitempty"`
 	// VariableVersions holds the value of the variable_versions edge.
 	VariableVersions []*VariableVersion `json:"variable_versions,omitempty"`
+	// FileVersions holds the value of the file_versions edge.
+	FileVersions []*FileVersion `json:"file_versions,omitempty"`
 	// Domains holds the value of the domains edge.
 	Domains []*Domain `json:"domains,omitempty"`
 	// Routes holds the value of the routes edge.
@@ -75,7 +77,7 @@ type ProjectEdges struct {
 	GitCredentials []*GitCredential `json:"git_credentials,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [14]bool
+	loadedTypes [15]bool
 }
 
 // WorkspaceOrErr returns the Workspace value or an error if the edge
@@ -172,10 +174,19 @@ func (e ProjectEdges) VariableVersionsOrErr() ([]*VariableVersion, error) {
 	return nil, &NotLoadedError{edge: "variable_versions"}
 }
 
+// FileVersionsOrErr returns the FileVersions value or an error if the edge
+// was not loaded in eager-loading.
+func (e ProjectEdges) FileVersionsOrErr() ([]*FileVersion, error) {
+	if e.loadedTypes[10] {
+		return e.FileVersions, nil
+	}
+	return nil, &NotLoadedError{edge: "file_versions"}
+}
+
 // DomainsOrErr returns the Domains value or an error if the edge
 // was not loaded in eager-loading.
 func (e ProjectEdges) DomainsOrErr() ([]*Domain, error) {
-	if e.loadedTypes[10] {
+	if e.loadedTypes[11] {
 		return e.Domains, nil
 	}
 	return nil, &NotLoadedError{edge: "domains"}
@@ -184,7 +195,7 @@ func (e ProjectEdges) DomainsOrErr() ([]*Domain, error) {
 // RoutesOrErr returns the Routes value or an error if the edge
 // was not loaded in eager-loading.
 func (e ProjectEdges) RoutesOrErr() ([]*Route, error) {
-	if e.loadedTypes[11] {
+	if e.loadedTypes[12] {
 		return e.Routes, nil
 	}
 	return nil, &NotLoadedError{edge: "routes"}
@@ -193,7 +204,7 @@ func (e ProjectEdges) RoutesOrErr() ([]*Route, error) {
 // ArtifactsOrErr returns the Artifacts value or an error if the edge
 // was not loaded in eager-loading.
 func (e ProjectEdges) ArtifactsOrErr() ([]*Artifact, error) {
-	if e.loadedTypes[12] {
+	if e.loadedTypes[13] {
 		return e.Artifacts, nil
 	}
 	return nil, &NotLoadedError{edge: "artifacts"}
@@ -202,7 +213,7 @@ func (e ProjectEdges) ArtifactsOrErr() ([]*Artifact, error) {
 // GitCredentialsOrErr returns the GitCredentials value or an error if the edge
 // was not loaded in eager-loading.
 func (e ProjectEdges) GitCredentialsOrErr() ([]*GitCredential, error) {
-	if e.loadedTypes[13] {
+	if e.loadedTypes[14] {
 		return e.GitCredentials, nil
 	}
 	return nil, &NotLoadedError{edge: "git_credentials"}
@@ -359,6 +370,11 @@ func (_m *Project) QueryVariables() *VariableQuery {
 // QueryVariableVersions queries the "variable_versions" edge of the Project entity.
 func (_m *Project) QueryVariableVersions() *VariableVersionQuery {
 	return NewProjectClient(_m.config).QueryVariableVersions(_m)
+}
+
+// QueryFileVersions queries the "file_versions" edge of the Project entity.
+func (_m *Project) QueryFileVersions() *FileVersionQuery {
+	return NewProjectClient(_m.config).QueryFileVersions(_m)
 }
 
 // QueryDomains queries the "domains" edge of the Project entity.

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
@@ -278,6 +279,21 @@ func (_c *ProjectCreate) AddVariableVersions(v ...*VariableVersion) *ProjectCrea
 		ids[i] = v[i].ID
 	}
 	return _c.AddVariableVersionIDs(ids...)
+}
+
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_c *ProjectCreate) AddFileVersionIDs(ids ...string) *ProjectCreate {
+	_c.mutation.AddFileVersionIDs(ids...)
+	return _c
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_c *ProjectCreate) AddFileVersions(v ...*FileVersion) *ProjectCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddFileVersionIDs(ids...)
 }
 
 // AddDomainIDs adds the "domains" edge to the Domain entity by IDs.
@@ -641,6 +657,22 @@ func (_c *ProjectCreate) createSpec() (*Project, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(variableversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

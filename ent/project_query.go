@@ -18,6 +18,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
@@ -48,6 +49,7 @@ type ProjectQuery struct {
 	withReplicas         *ReplicaQuery
 	withVariables        *VariableQuery
 	withVariableVersions *VariableVersionQuery
+	withFileVersions     *FileVersionQuery
 	withDomains          *DomainQuery
 	withRoutes           *RouteQuery
 	withArtifacts        *ArtifactQuery
@@ -302,6 +304,28 @@ func (_q *ProjectQuery) QueryVariableVersions() *VariableVersionQuery {
 			sqlgraph.From(project.Table, project.FieldID, selector),
 			sqlgraph.To(variableversion.Table, variableversion.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, project.VariableVersionsTable, project.VariableVersionsColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryFileVersions chains the current query on the "file_versions" edge.
+func (_q *ProjectQuery) QueryFileVersions() *FileVersionQuery {
+	query := (&FileVersionClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(project.Table, project.FieldID, selector),
+			sqlgraph.To(fileversion.Table, fileversion.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, project.FileVersionsTable, project.FileVersionsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -599,6 +623,7 @@ func (_q *ProjectQuery) Clone() *ProjectQuery {
 		withReplicas:         _q.withReplicas.Clone(),
 		withVariables:        _q.withVariables.Clone(),
 		withVariableVersions: _q.withVariableVersions.Clone(),
+		withFileVersions:     _q.withFileVersions.Clone(),
 		withDomains:          _q.withDomains.Clone(),
 		withRoutes:           _q.withRoutes.Clone(),
 		withArtifacts:        _q.withArtifacts.Clone(),
@@ -716,6 +741,17 @@ func (_q *ProjectQuery) WithVariableVersions(opts ...func(*VariableVersionQuery)
 		opt(query)
 	}
 	_q.withVariableVersions = query
+	return _q
+}
+
+// WithFileVersions tells the query-builder to eager-load the nodes that are connected to
+// the "file_versions" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ProjectQuery) WithFileVersions(opts ...func(*FileVersionQuery)) *ProjectQuery {
+	query := (&FileVersionClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withFileVersions = query
 	return _q
 }
 
@@ -841,7 +877,7 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 	var (
 		nodes       = []*Project{}
 		_spec       = _q.querySpec()
-		loadedTypes = [14]bool{
+		loadedTypes = [15]bool{
 			_q.withWorkspace != nil,
 			_q.withCreatedBy != nil,
 			_q.withEnvironments != nil,
@@ -852,6 +888,7 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 			_q.withReplicas != nil,
 			_q.withVariables != nil,
 			_q.withVariableVersions != nil,
+			_q.withFileVersions != nil,
 			_q.withDomains != nil,
 			_q.withRoutes != nil,
 			_q.withArtifacts != nil,
@@ -944,6 +981,13 @@ func (_q *ProjectQuery) sqlAll(ctx context.Context, hooks ...queryHook) ([]*Proj
 		if err := _q.loadVariableVersions(ctx, query, nodes,
 			func(n *Project) { n.Edges.VariableVersions = []*VariableVersion{} },
 			func(n *Project, e *VariableVersion) { n.Edges.VariableVersions = append(n.Edges.VariableVersions, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withFileVersions; query != nil {
+		if err := _q.loadFileVersions(ctx, query, nodes,
+			func(n *Project) { n.Edges.FileVersions = []*FileVersion{} },
+			func(n *Project, e *FileVersion) { n.Edges.FileVersions = append(n.Edges.FileVersions, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -1264,6 +1308,36 @@ func (_q *ProjectQuery) loadVariableVersions(ctx context.Context, query *Variabl
 	}
 	query.Where(predicate.VariableVersion(func(s *sql.Selector) {
 		s.Where(sql.InValues(s.C(project.VariableVersionsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.ProjectID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "project_id" returned %v for node %v`, fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ProjectQuery) loadFileVersions(ctx context.Context, query *FileVersionQuery, nodes []*Project, init func(*Project), assign func(*Project, *FileVersion)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*Project)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(fileversion.FieldProjectID)
+	}
+	query.Where(predicate.FileVersion(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(project.FileVersionsColumn), fks...))
 	}))
 	neighbors, err := query.All(ctx)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
@@ -269,6 +270,21 @@ func (_u *ProjectUpdate) AddVariableVersions(v ...*VariableVersion) *ProjectUpda
 	return _u.AddVariableVersionIDs(ids...)
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_u *ProjectUpdate) AddFileVersionIDs(ids ...string) *ProjectUpdate {
+	_u.mutation.AddFileVersionIDs(ids...)
+	return _u
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_u *ProjectUpdate) AddFileVersions(v ...*FileVersion) *ProjectUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddFileVersionIDs(ids...)
+}
+
 // AddDomainIDs adds the "domains" edge to the Domain entity by IDs.
 func (_u *ProjectUpdate) AddDomainIDs(ids ...string) *ProjectUpdate {
 	_u.mutation.AddDomainIDs(ids...)
@@ -506,6 +522,27 @@ func (_u *ProjectUpdate) RemoveVariableVersions(v ...*VariableVersion) *ProjectU
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveVariableVersionIDs(ids...)
+}
+
+// ClearFileVersions clears all "file_versions" edges to the FileVersion entity.
+func (_u *ProjectUpdate) ClearFileVersions() *ProjectUpdate {
+	_u.mutation.ClearFileVersions()
+	return _u
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to FileVersion entities by IDs.
+func (_u *ProjectUpdate) RemoveFileVersionIDs(ids ...string) *ProjectUpdate {
+	_u.mutation.RemoveFileVersionIDs(ids...)
+	return _u
+}
+
+// RemoveFileVersions removes "file_versions" edges to FileVersion entities.
+func (_u *ProjectUpdate) RemoveFileVersions(v ...*FileVersion) *ProjectUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveFileVersionIDs(ids...)
 }
 
 // ClearDomains clears all "domains" edges to the Domain entity.
@@ -1061,6 +1098,51 @@ func (_u *ProjectUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		}
 		_spec.Edges.Add = append(_spec.Edges.Add, edge)
 	}
+	if _u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedFileVersionsIDs(); len(nodes) > 0 && !_u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
 	if _u.mutation.DomainsCleared() {
 		edge := &sqlgraph.EdgeSpec{
 			Rel:     sqlgraph.O2M,
@@ -1489,6 +1571,21 @@ func (_u *ProjectUpdateOne) AddVariableVersions(v ...*VariableVersion) *ProjectU
 	return _u.AddVariableVersionIDs(ids...)
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_u *ProjectUpdateOne) AddFileVersionIDs(ids ...string) *ProjectUpdateOne {
+	_u.mutation.AddFileVersionIDs(ids...)
+	return _u
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_u *ProjectUpdateOne) AddFileVersions(v ...*FileVersion) *ProjectUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddFileVersionIDs(ids...)
+}
+
 // AddDomainIDs adds the "domains" edge to the Domain entity by IDs.
 func (_u *ProjectUpdateOne) AddDomainIDs(ids ...string) *ProjectUpdateOne {
 	_u.mutation.AddDomainIDs(ids...)
@@ -1726,6 +1823,27 @@ func (_u *ProjectUpdateOne) RemoveVariableVersions(v ...*VariableVersion) *Proje
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveVariableVersionIDs(ids...)
+}
+
+// ClearFileVersions clears all "file_versions" edges to the FileVersion entity.
+func (_u *ProjectUpdateOne) ClearFileVersions() *ProjectUpdateOne {
+	_u.mutation.ClearFileVersions()
+	return _u
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to FileVersion entities by IDs.
+func (_u *ProjectUpdateOne) RemoveFileVersionIDs(ids ...string) *ProjectUpdateOne {
+	_u.mutation.RemoveFileVersionIDs(ids...)
+	return _u
+}
+
+// RemoveFileVersions removes "file_versions" edges to FileVersion entities.
+func (_u *ProjectUpdateOne) RemoveFileVersions(v ...*FileVersion) *ProjectUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveFileVersionIDs(ids...)
 }
 
 // ClearDomains clears all "domains" edges to the Domain entity.
@@ -2304,6 +2422,51 @@ func (_u *ProjectUpdateOne) sqlSave(ctx context.Context) (_node *Project, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(variableversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedFileVersionsIDs(); len(nodes) > 0 && !_u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   project.FileVersionsTable,
+			Columns: []string{project.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

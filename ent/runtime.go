@@ -8,15 +8,18 @@ import (
 	"github.com/davitdev/davit/ent/apitoken"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/claimlink"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/outbox"
@@ -117,6 +120,27 @@ func init() {
 	buildDescID := buildMixinFields0[0].Descriptor()
 	// build.DefaultID holds the default value on creation for the id field.
 	build.DefaultID = buildDescID.Default.(func() string)
+	claimlinkMixin := schema.ClaimLink{}.Mixin()
+	claimlinkMixinFields0 := claimlinkMixin[0].Fields()
+	_ = claimlinkMixinFields0
+	claimlinkMixinFields1 := claimlinkMixin[1].Fields()
+	_ = claimlinkMixinFields1
+	claimlinkFields := schema.ClaimLink{}.Fields()
+	_ = claimlinkFields
+	// claimlinkDescCreatedAt is the schema descriptor for created_at field.
+	claimlinkDescCreatedAt := claimlinkMixinFields1[0].Descriptor()
+	// claimlink.DefaultCreatedAt holds the default value on creation for the created_at field.
+	claimlink.DefaultCreatedAt = claimlinkDescCreatedAt.Default.(func() time.Time)
+	// claimlinkDescUpdatedAt is the schema descriptor for updated_at field.
+	claimlinkDescUpdatedAt := claimlinkMixinFields1[1].Descriptor()
+	// claimlink.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	claimlink.DefaultUpdatedAt = claimlinkDescUpdatedAt.Default.(func() time.Time)
+	// claimlink.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	claimlink.UpdateDefaultUpdatedAt = claimlinkDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// claimlinkDescID is the schema descriptor for id field.
+	claimlinkDescID := claimlinkMixinFields0[0].Descriptor()
+	// claimlink.DefaultID holds the default value on creation for the id field.
+	claimlink.DefaultID = claimlinkDescID.Default.(func() string)
 	deploymentMixin := schema.Deployment{}.Mixin()
 	deploymentMixinFields0 := deploymentMixin[0].Fields()
 	_ = deploymentMixinFields0
@@ -247,6 +271,27 @@ func init() {
 	eventcounterDescSeq := eventcounterFields[1].Descriptor()
 	// eventcounter.DefaultSeq holds the default value on creation for the seq field.
 	eventcounter.DefaultSeq = eventcounterDescSeq.Default.(int64)
+	fileversionMixin := schema.FileVersion{}.Mixin()
+	fileversionMixinFields0 := fileversionMixin[0].Fields()
+	_ = fileversionMixinFields0
+	fileversionMixinFields1 := fileversionMixin[1].Fields()
+	_ = fileversionMixinFields1
+	fileversionFields := schema.FileVersion{}.Fields()
+	_ = fileversionFields
+	// fileversionDescCreatedAt is the schema descriptor for created_at field.
+	fileversionDescCreatedAt := fileversionMixinFields1[0].Descriptor()
+	// fileversion.DefaultCreatedAt holds the default value on creation for the created_at field.
+	fileversion.DefaultCreatedAt = fileversionDescCreatedAt.Default.(func() time.Time)
+	// fileversionDescUpdatedAt is the schema descriptor for updated_at field.
+	fileversionDescUpdatedAt := fileversionMixinFields1[1].Descriptor()
+	// fileversion.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	fileversion.DefaultUpdatedAt = fileversionDescUpdatedAt.Default.(func() time.Time)
+	// fileversion.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	fileversion.UpdateDefaultUpdatedAt = fileversionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// fileversionDescID is the schema descriptor for id field.
+	fileversionDescID := fileversionMixinFields0[0].Descriptor()
+	// fileversion.DefaultID holds the default value on creation for the id field.
+	fileversion.DefaultID = fileversionDescID.Default.(func() string)
 	gitcredentialMixin := schema.GitCredential{}.Mixin()
 	gitcredentialMixinFields0 := gitcredentialMixin[0].Fields()
 	_ = gitcredentialMixinFields0
@@ -320,6 +365,31 @@ func init() {
 	leaseDescLeaseUntil := leaseFields[3].Descriptor()
 	// lease.DefaultLeaseUntil holds the default value on creation for the lease_until field.
 	lease.DefaultLeaseUntil = leaseDescLeaseUntil.Default.(int64)
+	loginsessionMixin := schema.LoginSession{}.Mixin()
+	loginsessionMixinFields0 := loginsessionMixin[0].Fields()
+	_ = loginsessionMixinFields0
+	loginsessionMixinFields1 := loginsessionMixin[1].Fields()
+	_ = loginsessionMixinFields1
+	loginsessionFields := schema.LoginSession{}.Fields()
+	_ = loginsessionFields
+	// loginsessionDescCreatedAt is the schema descriptor for created_at field.
+	loginsessionDescCreatedAt := loginsessionMixinFields1[0].Descriptor()
+	// loginsession.DefaultCreatedAt holds the default value on creation for the created_at field.
+	loginsession.DefaultCreatedAt = loginsessionDescCreatedAt.Default.(func() time.Time)
+	// loginsessionDescUpdatedAt is the schema descriptor for updated_at field.
+	loginsessionDescUpdatedAt := loginsessionMixinFields1[1].Descriptor()
+	// loginsession.DefaultUpdatedAt holds the default value on creation for the updated_at field.
+	loginsession.DefaultUpdatedAt = loginsessionDescUpdatedAt.Default.(func() time.Time)
+	// loginsession.UpdateDefaultUpdatedAt holds the default value on update for the updated_at field.
+	loginsession.UpdateDefaultUpdatedAt = loginsessionDescUpdatedAt.UpdateDefault.(func() time.Time)
+	// loginsessionDescLastSeenAt is the schema descriptor for last_seen_at field.
+	loginsessionDescLastSeenAt := loginsessionFields[5].Descriptor()
+	// loginsession.DefaultLastSeenAt holds the default value on creation for the last_seen_at field.
+	loginsession.DefaultLastSeenAt = loginsessionDescLastSeenAt.Default.(func() time.Time)
+	// loginsessionDescID is the schema descriptor for id field.
+	loginsessionDescID := loginsessionMixinFields0[0].Descriptor()
+	// loginsession.DefaultID holds the default value on creation for the id field.
+	loginsession.DefaultID = loginsessionDescID.Default.(func() string)
 	membershipMixin := schema.Membership{}.Mixin()
 	membershipMixinFields0 := membershipMixin[0].Fields()
 	_ = membershipMixinFields0

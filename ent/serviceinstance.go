@@ -91,9 +91,11 @@ type ServiceInstanceEdges struct {
 	Routes []*Route `json:"routes,omitempty"`
 	// Variables holds the value of the variables edge.
 	Variables []*Variable `json:"variables,omitempty"`
+	// FileVersions holds the value of the file_versions edge.
+	FileVersions []*FileVersion `json:"file_versions,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [7]bool
+	loadedTypes [8]bool
 }
 
 // ProjectOrErr returns the Project value or an error if the edge
@@ -163,6 +165,15 @@ func (e ServiceInstanceEdges) VariablesOrErr() ([]*Variable, error) {
 		return e.Variables, nil
 	}
 	return nil, &NotLoadedError{edge: "variables"}
+}
+
+// FileVersionsOrErr returns the FileVersions value or an error if the edge
+// was not loaded in eager-loading.
+func (e ServiceInstanceEdges) FileVersionsOrErr() ([]*FileVersion, error) {
+	if e.loadedTypes[7] {
+		return e.FileVersions, nil
+	}
+	return nil, &NotLoadedError{edge: "file_versions"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -390,6 +401,11 @@ func (_m *ServiceInstance) QueryRoutes() *RouteQuery {
 // QueryVariables queries the "variables" edge of the ServiceInstance entity.
 func (_m *ServiceInstance) QueryVariables() *VariableQuery {
 	return NewServiceInstanceClient(_m.config).QueryVariables(_m)
+}
+
+// QueryFileVersions queries the "file_versions" edge of the ServiceInstance entity.
+func (_m *ServiceInstance) QueryFileVersions() *FileVersionQuery {
+	return NewServiceInstanceClient(_m.config).QueryFileVersions(_m)
 }
 
 // Update returns a builder for updating this ServiceInstance.

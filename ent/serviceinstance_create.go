@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/route"
@@ -398,6 +399,21 @@ func (_c *ServiceInstanceCreate) AddVariables(v ...*Variable) *ServiceInstanceCr
 		ids[i] = v[i].ID
 	}
 	return _c.AddVariableIDs(ids...)
+}
+
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_c *ServiceInstanceCreate) AddFileVersionIDs(ids ...string) *ServiceInstanceCreate {
+	_c.mutation.AddFileVersionIDs(ids...)
+	return _c
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_c *ServiceInstanceCreate) AddFileVersions(v ...*FileVersion) *ServiceInstanceCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddFileVersionIDs(ids...)
 }
 
 // Mutation returns the ServiceInstanceMutation object of the builder.
@@ -816,6 +832,22 @@ func (_c *ServiceInstanceCreate) createSpec() (*ServiceInstance, *sqlgraph.Creat
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(variable.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -15,6 +15,7 @@ import (
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/replica"
@@ -27,18 +28,19 @@ import (
 // ServiceInstanceQuery is the builder for querying ServiceInstance entities.
 type ServiceInstanceQuery struct {
 	config
-	ctx             *QueryContext
-	order           []serviceinstance.OrderOption
-	inters          []Interceptor
-	predicates      []predicate.ServiceInstance
-	withProject     *ProjectQuery
-	withService     *ServiceQuery
-	withEnvironment *EnvironmentQuery
-	withDeployments *DeploymentQuery
-	withReplicas    *ReplicaQuery
-	withRoutes      *RouteQuery
-	withVariables   *VariableQuery
-	modifiers       []func(*sql.Selector)
+	ctx              *QueryContext
+	order            []serviceinstance.OrderOption
+	inters           []Interceptor
+	predicates       []predicate.ServiceInstance
+	withProject      *ProjectQuery
+	withService      *ServiceQuery
+	withEnvironment  *EnvironmentQuery
+	withDeployments  *DeploymentQuery
+	withReplicas     *ReplicaQuery
+	withRoutes       *RouteQuery
+	withVariables    *VariableQuery
+	withFileVersions *FileVersionQuery
+	modifiers        []func(*sql.Selector)
 	// intermediate query (i.e. traversal path).
 	sql  *sql.Selector
 	path func(context.Context) (*sql.Selector, error)
@@ -222,6 +224,28 @@ func (_q *ServiceInstanceQuery) QueryVariables() *VariableQuery {
 			sqlgraph.From(serviceinstance.Table, serviceinstance.FieldID, selector),
 			sqlgraph.To(variable.Table, variable.FieldID),
 			sqlgraph.Edge(sqlgraph.O2M, false, serviceinstance.VariablesTable, serviceinstance.VariablesColumn),
+		)
+		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
+		return fromU, nil
+	}
+	return query
+}
+
+// QueryFileVersions chains the current query on the "file_versions" edge.
+func (_q *ServiceInstanceQuery) QueryFileVersions() *FileVersionQuery {
+	query := (&FileVersionClient{config: _q.config}).Query()
+	query.path = func(ctx context.Context) (fromU *sql.Selector, err error) {
+		if err := _q.prepareQuery(ctx); err != nil {
+			return nil, err
+		}
+		selector := _q.sqlQuery(ctx)
+		if err := selector.Err(); err != nil {
+			return nil, err
+		}
+		step := sqlgraph.NewStep(
+			sqlgraph.From(serviceinstance.Table, serviceinstance.FieldID, selector),
+			sqlgraph.To(fileversion.Table, fileversion.FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, serviceinstance.FileVersionsTable, serviceinstance.FileVersionsColumn),
 		)
 		fromU = sqlgraph.SetNeighbors(_q.driver.Dialect(), step)
 		return fromU, nil
@@ -416,18 +440,19 @@ func (_q *ServiceInstanceQuery) Clone() *ServiceInstanceQuery {
 		return nil
 	}
 	return &ServiceInstanceQuery{
-		config:          _q.config,
-		ctx:             _q.ctx.Clone(),
-		order:           append([]serviceinstance.OrderOption{}, _q.order...),
-		inters:          append([]Interceptor{}, _q.inters...),
-		predicates:      append([]predicate.ServiceInstance{}, _q.predicates...),
-		withProject:     _q.withProject.Clone(),
-		withService:     _q.withService.Clone(),
-		withEnvironment: _q.withEnvironment.Clone(),
-		withDeployments: _q.withDeployments.Clone(),
-		withReplicas:    _q.withReplicas.Clone(),
-		withRoutes:      _q.withRoutes.Clone(),
-		withVariables:   _q.withVariables.Clone(),
+		config:           _q.config,
+		ctx:              _q.ctx.Clone(),
+		order:            append([]serviceinstance.OrderOption{}, _q.order...),
+		inters:           append([]Interceptor{}, _q.inters...),
+		predicates:       append([]predicate.ServiceInstance{}, _q.predicates...),
+		withProject:      _q.withProject.Clone(),
+		withService:      _q.withService.Clone(),
+		withEnvironment:  _q.withEnvironment.Clone(),
+		withDeployments:  _q.withDeployments.Clone(),
+		withReplicas:     _q.withReplicas.Clone(),
+		withRoutes:       _q.withRoutes.Clone(),
+		withVariables:    _q.withVariables.Clone(),
+		withFileVersions: _q.withFileVersions.Clone(),
 		// clone intermediate query.
 		sql:  _q.sql.Clone(),
 		path: _q.path,
@@ -511,6 +536,17 @@ func (_q *ServiceInstanceQuery) WithVariables(opts ...func(*VariableQuery)) *Ser
 	return _q
 }
 
+// WithFileVersions tells the query-builder to eager-load the nodes that are connected to
+// the "file_versions" edge. The optional arguments are used to configure the query builder of the edge.
+func (_q *ServiceInstanceQuery) WithFileVersions(opts ...func(*FileVersionQuery)) *ServiceInstanceQuery {
+	query := (&FileVersionClient{config: _q.config}).Query()
+	for _, opt := range opts {
+		opt(query)
+	}
+	_q.withFileVersions = query
+	return _q
+}
+
 // GroupBy is used to group vertices by one or more fields/columns.
 // It is often used with aggregate functions, like: count, max, mean, min, sum.
 //
@@ -589,7 +625,7 @@ func (_q *ServiceInstanceQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 	var (
 		nodes       = []*ServiceInstance{}
 		_spec       = _q.querySpec()
-		loadedTypes = [7]bool{
+		loadedTypes = [8]bool{
 			_q.withProject != nil,
 			_q.withService != nil,
 			_q.withEnvironment != nil,
@@ -597,6 +633,7 @@ func (_q *ServiceInstanceQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 			_q.withReplicas != nil,
 			_q.withRoutes != nil,
 			_q.withVariables != nil,
+			_q.withFileVersions != nil,
 		}
 	)
 	_spec.ScanValues = func(columns []string) ([]any, error) {
@@ -663,6 +700,13 @@ func (_q *ServiceInstanceQuery) sqlAll(ctx context.Context, hooks ...queryHook) 
 		if err := _q.loadVariables(ctx, query, nodes,
 			func(n *ServiceInstance) { n.Edges.Variables = []*Variable{} },
 			func(n *ServiceInstance, e *Variable) { n.Edges.Variables = append(n.Edges.Variables, e) }); err != nil {
+			return nil, err
+		}
+	}
+	if query := _q.withFileVersions; query != nil {
+		if err := _q.loadFileVersions(ctx, query, nodes,
+			func(n *ServiceInstance) { n.Edges.FileVersions = []*FileVersion{} },
+			func(n *ServiceInstance, e *FileVersion) { n.Edges.FileVersions = append(n.Edges.FileVersions, e) }); err != nil {
 			return nil, err
 		}
 	}
@@ -874,6 +918,36 @@ func (_q *ServiceInstanceQuery) loadVariables(ctx context.Context, query *Variab
 		node, ok := nodeids[*fk]
 		if !ok {
 			return fmt.Errorf(`unexpected referenced foreign-key "instance_id" returned %v for node %v`, *fk, n.ID)
+		}
+		assign(node, n)
+	}
+	return nil
+}
+func (_q *ServiceInstanceQuery) loadFileVersions(ctx context.Context, query *FileVersionQuery, nodes []*ServiceInstance, init func(*ServiceInstance), assign func(*ServiceInstance, *FileVersion)) error {
+	fks := make([]driver.Value, 0, len(nodes))
+	nodeids := make(map[string]*ServiceInstance)
+	for i := range nodes {
+		fks = append(fks, nodes[i].ID)
+		nodeids[nodes[i].ID] = nodes[i]
+		if init != nil {
+			init(nodes[i])
+		}
+	}
+	if len(query.ctx.Fields) > 0 {
+		query.ctx.AppendFieldOnce(fileversion.FieldInstanceID)
+	}
+	query.Where(predicate.FileVersion(func(s *sql.Selector) {
+		s.Where(sql.InValues(s.C(serviceinstance.FileVersionsColumn), fks...))
+	}))
+	neighbors, err := query.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range neighbors {
+		fk := n.InstanceID
+		node, ok := nodeids[fk]
+		if !ok {
+			return fmt.Errorf(`unexpected referenced foreign-key "instance_id" returned %v for node %v`, fk, n.ID)
 		}
 		assign(node, n)
 	}

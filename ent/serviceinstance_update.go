@@ -12,6 +12,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/route"
@@ -412,6 +413,21 @@ func (_u *ServiceInstanceUpdate) AddVariables(v ...*Variable) *ServiceInstanceUp
 	return _u.AddVariableIDs(ids...)
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_u *ServiceInstanceUpdate) AddFileVersionIDs(ids ...string) *ServiceInstanceUpdate {
+	_u.mutation.AddFileVersionIDs(ids...)
+	return _u
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_u *ServiceInstanceUpdate) AddFileVersions(v ...*FileVersion) *ServiceInstanceUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddFileVersionIDs(ids...)
+}
+
 // Mutation returns the ServiceInstanceMutation object of the builder.
 func (_u *ServiceInstanceUpdate) Mutation() *ServiceInstanceMutation {
 	return _u.mutation
@@ -499,6 +515,27 @@ func (_u *ServiceInstanceUpdate) RemoveVariables(v ...*Variable) *ServiceInstanc
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveVariableIDs(ids...)
+}
+
+// ClearFileVersions clears all "file_versions" edges to the FileVersion entity.
+func (_u *ServiceInstanceUpdate) ClearFileVersions() *ServiceInstanceUpdate {
+	_u.mutation.ClearFileVersions()
+	return _u
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to FileVersion entities by IDs.
+func (_u *ServiceInstanceUpdate) RemoveFileVersionIDs(ids ...string) *ServiceInstanceUpdate {
+	_u.mutation.RemoveFileVersionIDs(ids...)
+	return _u
+}
+
+// RemoveFileVersions removes "file_versions" edges to FileVersion entities.
+func (_u *ServiceInstanceUpdate) RemoveFileVersions(v ...*FileVersion) *ServiceInstanceUpdate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveFileVersionIDs(ids...)
 }
 
 // Save executes the query and returns the number of nodes affected by the update operation.
@@ -833,6 +870,51 @@ func (_u *ServiceInstanceUpdate) sqlSave(ctx context.Context) (_node int, err er
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(variable.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedFileVersionsIDs(); len(nodes) > 0 && !_u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {
@@ -1238,6 +1320,21 @@ func (_u *ServiceInstanceUpdateOne) AddVariables(v ...*Variable) *ServiceInstanc
 	return _u.AddVariableIDs(ids...)
 }
 
+// AddFileVersionIDs adds the "file_versions" edge to the FileVersion entity by IDs.
+func (_u *ServiceInstanceUpdateOne) AddFileVersionIDs(ids ...string) *ServiceInstanceUpdateOne {
+	_u.mutation.AddFileVersionIDs(ids...)
+	return _u
+}
+
+// AddFileVersions adds the "file_versions" edges to the FileVersion entity.
+func (_u *ServiceInstanceUpdateOne) AddFileVersions(v ...*FileVersion) *ServiceInstanceUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.AddFileVersionIDs(ids...)
+}
+
 // Mutation returns the ServiceInstanceMutation object of the builder.
 func (_u *ServiceInstanceUpdateOne) Mutation() *ServiceInstanceMutation {
 	return _u.mutation
@@ -1325,6 +1422,27 @@ func (_u *ServiceInstanceUpdateOne) RemoveVariables(v ...*Variable) *ServiceInst
 		ids[i] = v[i].ID
 	}
 	return _u.RemoveVariableIDs(ids...)
+}
+
+// ClearFileVersions clears all "file_versions" edges to the FileVersion entity.
+func (_u *ServiceInstanceUpdateOne) ClearFileVersions() *ServiceInstanceUpdateOne {
+	_u.mutation.ClearFileVersions()
+	return _u
+}
+
+// RemoveFileVersionIDs removes the "file_versions" edge to FileVersion entities by IDs.
+func (_u *ServiceInstanceUpdateOne) RemoveFileVersionIDs(ids ...string) *ServiceInstanceUpdateOne {
+	_u.mutation.RemoveFileVersionIDs(ids...)
+	return _u
+}
+
+// RemoveFileVersions removes "file_versions" edges to FileVersion entities.
+func (_u *ServiceInstanceUpdateOne) RemoveFileVersions(v ...*FileVersion) *ServiceInstanceUpdateOne {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _u.RemoveFileVersionIDs(ids...)
 }
 
 // Where appends a list predicates to the ServiceInstanceUpdate builder.
@@ -1689,6 +1807,51 @@ func (_u *ServiceInstanceUpdateOne) sqlSave(ctx context.Context) (_node *Service
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(variable.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Add = append(_spec.Edges.Add, edge)
+	}
+	if _u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.RemovedFileVersionsIDs(); len(nodes) > 0 && !_u.mutation.FileVersionsCleared() {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges.Clear = append(_spec.Edges.Clear, edge)
+	}
+	if nodes := _u.mutation.FileVersionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   serviceinstance.FileVersionsTable,
+			Columns: []string{serviceinstance.FileVersionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(fileversion.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

@@ -20,6 +20,8 @@ type Tx struct {
 	Artifact *ArtifactClient
 	// Build is the client for interacting with the Build builders.
 	Build *BuildClient
+	// ClaimLink is the client for interacting with the ClaimLink builders.
+	ClaimLink *ClaimLinkClient
 	// Deployment is the client for interacting with the Deployment builders.
 	Deployment *DeploymentClient
 	// Domain is the client for interacting with the Domain builders.
@@ -30,6 +32,8 @@ type Tx struct {
 	Event *EventClient
 	// EventCounter is the client for interacting with the EventCounter builders.
 	EventCounter *EventCounterClient
+	// FileVersion is the client for interacting with the FileVersion builders.
+	FileVersion *FileVersionClient
 	// GitCredential is the client for interacting with the GitCredential builders.
 	GitCredential *GitCredentialClient
 	// IdempotencyKey is the client for interacting with the IdempotencyKey builders.
@@ -38,6 +42,8 @@ type Tx struct {
 	Installation *InstallationClient
 	// Lease is the client for interacting with the Lease builders.
 	Lease *LeaseClient
+	// LoginSession is the client for interacting with the LoginSession builders.
+	LoginSession *LoginSessionClient
 	// Membership is the client for interacting with the Membership builders.
 	Membership *MembershipClient
 	// Operation is the client for interacting with the Operation builders.
@@ -198,15 +204,18 @@ func (tx *Tx) init() {
 	tx.APIToken = NewAPITokenClient(tx.config)
 	tx.Artifact = NewArtifactClient(tx.config)
 	tx.Build = NewBuildClient(tx.config)
+	tx.ClaimLink = NewClaimLinkClient(tx.config)
 	tx.Deployment = NewDeploymentClient(tx.config)
 	tx.Domain = NewDomainClient(tx.config)
 	tx.Environment = NewEnvironmentClient(tx.config)
 	tx.Event = NewEventClient(tx.config)
 	tx.EventCounter = NewEventCounterClient(tx.config)
+	tx.FileVersion = NewFileVersionClient(tx.config)
 	tx.GitCredential = NewGitCredentialClient(tx.config)
 	tx.IdempotencyKey = NewIdempotencyKeyClient(tx.config)
 	tx.Installation = NewInstallationClient(tx.config)
 	tx.Lease = NewLeaseClient(tx.config)
+	tx.LoginSession = NewLoginSessionClient(tx.config)
 	tx.Membership = NewMembershipClient(tx.config)
 	tx.Operation = NewOperationClient(tx.config)
 	tx.Outbox = NewOutboxClient(tx.config)

@@ -41,9 +41,11 @@ type UserEdges struct {
 	Memberships []*Membership `json:"memberships,omitempty"`
 	// APITokens holds the value of the api_tokens edge.
 	APITokens []*APIToken `json:"api_tokens,omitempty"`
+	// LoginSessions holds the value of the login_sessions edge.
+	LoginSessions []*LoginSession `json:"login_sessions,omitempty"`
 	// loadedTypes holds the information for reporting if a
 	// type was loaded (or requested) in eager-loading or not.
-	loadedTypes [2]bool
+	loadedTypes [3]bool
 }
 
 // MembershipsOrErr returns the Memberships value or an error if the edge
@@ -62,6 +64,15 @@ func (e UserEdges) APITokensOrErr() ([]*APIToken, error) {
 		return e.APITokens, nil
 	}
 	return nil, &NotLoadedError{edge: "api_tokens"}
+}
+
+// LoginSessionsOrErr returns the LoginSessions value or an error if the edge
+// was not loaded in eager-loading.
+func (e UserEdges) LoginSessionsOrErr() ([]*LoginSession, error) {
+	if e.loadedTypes[2] {
+		return e.LoginSessions, nil
+	}
+	return nil, &NotLoadedError{edge: "login_sessions"}
 }
 
 // scanValues returns the types for scanning values from sql.Rows.
@@ -154,6 +165,11 @@ func (_m *User) QueryMemberships() *MembershipQuery {
 // QueryAPITokens queries the "api_tokens" edge of the User entity.
 func (_m *User) QueryAPITokens() *APITokenQuery {
 	return NewUserClient(_m.config).QueryAPITokens(_m)
+}
+
+// QueryLoginSessions queries the "login_sessions" edge of the User entity.
+func (_m *User) QueryLoginSessions() *LoginSessionQuery {
+	return NewUserClient(_m.config).QueryLoginSessions(_m)
 }
 
 // Update returns a builder for updating this User.

@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect/sql/sqlgraph"
 	"entgo.io/ent/schema/field"
 	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/user"
 )
@@ -132,6 +133,21 @@ func (_c *UserCreate) AddAPITokens(v ...*APIToken) *UserCreate {
 		ids[i] = v[i].ID
 	}
 	return _c.AddAPITokenIDs(ids...)
+}
+
+// AddLoginSessionIDs adds the "login_sessions" edge to the LoginSession entity by IDs.
+func (_c *UserCreate) AddLoginSessionIDs(ids ...string) *UserCreate {
+	_c.mutation.AddLoginSessionIDs(ids...)
+	return _c
+}
+
+// AddLoginSessions adds the "login_sessions" edges to the LoginSession entity.
+func (_c *UserCreate) AddLoginSessions(v ...*LoginSession) *UserCreate {
+	ids := make([]string, len(v))
+	for i := range v {
+		ids[i] = v[i].ID
+	}
+	return _c.AddLoginSessionIDs(ids...)
 }
 
 // Mutation returns the UserMutation object of the builder.
@@ -288,6 +304,22 @@ func (_c *UserCreate) createSpec() (*User, *sqlgraph.CreateSpec) {
 			Bidi:    false,
 			Target: &sqlgraph.EdgeTarget{
 				IDSpec: sqlgraph.NewFieldSpec(apitoken.FieldID, field.TypeString),
+			},
+		}
+		for _, k := range nodes {
+			edge.Target.Nodes = append(edge.Target.Nodes, k)
+		}
+		_spec.Edges = append(_spec.Edges, edge)
+	}
+	if nodes := _c.mutation.LoginSessionsIDs(); len(nodes) > 0 {
+		edge := &sqlgraph.EdgeSpec{
+			Rel:     sqlgraph.O2M,
+			Inverse: false,
+			Table:   user.LoginSessionsTable,
+			Columns: []string{user.LoginSessionsColumn},
+			Bidi:    false,
+			Target: &sqlgraph.EdgeTarget{
+				IDSpec: sqlgraph.NewFieldSpec(loginsession.FieldID, field.TypeString),
 			},
 		}
 		for _, k := range nodes {

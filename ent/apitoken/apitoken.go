@@ -32,6 +32,10 @@ const (
 	FieldLastUsedAt = "last_used_at"
 	// EdgeUser holds the string denoting the user edge name in mutations.
 	EdgeUser = "user"
+	// EdgeLoginSessions holds the string denoting the login_sessions edge name in mutations.
+	EdgeLoginSessions = "login_sessions"
+	// EdgeClaimLinks holds the string denoting the claim_links edge name in mutations.
+	EdgeClaimLinks = "claim_links"
 	// Table holds the table name of the apitoken in the database.
 	Table = "api_tokens"
 	// UserTable is the table that holds the user relation/edge.
@@ -41,6 +45,20 @@ const (
 	UserInverseTable = "users"
 	// UserColumn is the table column denoting the user relation/edge.
 	UserColumn = "user_id"
+	// LoginSessionsTable is the table that holds the login_sessions relation/edge.
+	LoginSessionsTable = "login_sessions"
+	// LoginSessionsInverseTable is the table name for the LoginSession entity.
+	// It exists in this package in order to avoid circular dependency with the "loginsession" package.
+	LoginSessionsInverseTable = "login_sessions"
+	// LoginSessionsColumn is the table column denoting the login_sessions relation/edge.
+	LoginSessionsColumn = "token_id"
+	// ClaimLinksTable is the table that holds the claim_links relation/edge.
+	ClaimLinksTable = "claim_links"
+	// ClaimLinksInverseTable is the table name for the ClaimLink entity.
+	// It exists in this package in order to avoid circular dependency with the "claimlink" package.
+	ClaimLinksInverseTable = "claim_links"
+	// ClaimLinksColumn is the table column denoting the claim_links relation/edge.
+	ClaimLinksColumn = "token_id"
 )
 
 // Columns holds all SQL columns for apitoken fields.
@@ -126,10 +144,52 @@ func ByUserField(field string, opts ...sql.OrderTermOption) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newUserStep(), sql.OrderByField(field, opts...))
 	}
 }
+
+// ByLoginSessionsCount orders the results by login_sessions count.
+func ByLoginSessionsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newLoginSessionsStep(), opts...)
+	}
+}
+
+// ByLoginSessions orders the results by login_sessions terms.
+func ByLoginSessions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newLoginSessionsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
+// ByClaimLinksCount orders the results by claim_links count.
+func ByClaimLinksCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newClaimLinksStep(), opts...)
+	}
+}
+
+// ByClaimLinks orders the results by claim_links terms.
+func ByClaimLinks(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newClaimLinksStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newUserStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(UserInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.M2O, true, UserTable, UserColumn),
+	)
+}
+func newLoginSessionsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(LoginSessionsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, LoginSessionsTable, LoginSessionsColumn),
+	)
+}
+func newClaimLinksStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(ClaimLinksInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, ClaimLinksTable, ClaimLinksColumn),
 	)
 }

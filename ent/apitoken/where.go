@@ -498,6 +498,52 @@ func HasUserWith(preds ...predicate.User) predicate.APIToken {
 	})
 }
 
+// HasLoginSessions applies the HasEdge predicate on the "login_sessions" edge.
+func HasLoginSessions() predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, LoginSessionsTable, LoginSessionsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasLoginSessionsWith applies the HasEdge predicate on the "login_sessions" edge with a given conditions (other predicates).
+func HasLoginSessionsWith(preds ...predicate.LoginSession) predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := newLoginSessionsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
+// HasClaimLinks applies the HasEdge predicate on the "claim_links" edge.
+func HasClaimLinks() predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, ClaimLinksTable, ClaimLinksColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasClaimLinksWith applies the HasEdge predicate on the "claim_links" edge with a given conditions (other predicates).
+func HasClaimLinksWith(preds ...predicate.ClaimLink) predicate.APIToken {
+	return predicate.APIToken(func(s *sql.Selector) {
+		step := newClaimLinksStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.APIToken) predicate.APIToken {
 	return predicate.APIToken(sql.AndPredicates(predicates...))

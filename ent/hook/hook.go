@@ -45,6 +45,18 @@ func (f BuildFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.BuildMutation", m)
 }
 
+// The ClaimLinkFunc type is an adapter to allow the use of ordinary
+// function as ClaimLink mutator.
+type ClaimLinkFunc func(context.Context, *ent.ClaimLinkMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f ClaimLinkFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.ClaimLinkMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.ClaimLinkMutation", m)
+}
+
 // The DeploymentFunc type is an adapter to allow the use of ordinary
 // function as Deployment mutator.
 type DeploymentFunc func(context.Context, *ent.DeploymentMutation) (ent.Value, error)
@@ -105,6 +117,18 @@ func (f EventCounterFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.EventCounterMutation", m)
 }
 
+// The FileVersionFunc type is an adapter to allow the use of ordinary
+// function as FileVersion mutator.
+type FileVersionFunc func(context.Context, *ent.FileVersionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f FileVersionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.FileVersionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.FileVersionMutation", m)
+}
+
 // The GitCredentialFunc type is an adapter to allow the use of ordinary
 // function as GitCredential mutator.
 type GitCredentialFunc func(context.Context, *ent.GitCredentialMutation) (ent.Value, error)
@@ -151,6 +175,18 @@ func (f LeaseFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error
 		return f(ctx, mv)
 	}
 	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.LeaseMutation", m)
+}
+
+// The LoginSessionFunc type is an adapter to allow the use of ordinary
+// function as LoginSession mutator.
+type LoginSessionFunc func(context.Context, *ent.LoginSessionMutation) (ent.Value, error)
+
+// Mutate calls f(ctx, m).
+func (f LoginSessionFunc) Mutate(ctx context.Context, m ent.Mutation) (ent.Value, error) {
+	if mv, ok := m.(*ent.LoginSessionMutation); ok {
+		return f(ctx, mv)
+	}
+	return nil, fmt.Errorf("unexpected mutation type %T. expect *ent.LoginSessionMutation", m)
 }
 
 // The MembershipFunc type is an adapter to allow the use of ordinary

@@ -11,15 +11,18 @@ import (
 	"github.com/davitdev/davit/ent/apitoken"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
+	"github.com/davitdev/davit/ent/claimlink"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/domain"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/eventcounter"
+	"github.com/davitdev/davit/ent/fileversion"
 	"github.com/davitdev/davit/ent/gitcredential"
 	"github.com/davitdev/davit/ent/idempotencykey"
 	"github.com/davitdev/davit/ent/installation"
 	"github.com/davitdev/davit/ent/lease"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/ent/membership"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/outbox"
@@ -173,6 +176,33 @@ func (f TraverseBuild) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.BuildQuery", q)
 }
 
+// The ClaimLinkFunc type is an adapter to allow the use of ordinary function as a Querier.
+type ClaimLinkFunc func(context.Context, *ent.ClaimLinkQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f ClaimLinkFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.ClaimLinkQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.ClaimLinkQuery", q)
+}
+
+// The TraverseClaimLink type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseClaimLink func(context.Context, *ent.ClaimLinkQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseClaimLink) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseClaimLink) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.ClaimLinkQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.ClaimLinkQuery", q)
+}
+
 // The DeploymentFunc type is an adapter to allow the use of ordinary function as a Querier.
 type DeploymentFunc func(context.Context, *ent.DeploymentQuery) (ent.Value, error)
 
@@ -308,6 +338,33 @@ func (f TraverseEventCounter) Traverse(ctx context.Context, q ent.Query) error {
 	return fmt.Errorf("unexpected query type %T. expect *ent.EventCounterQuery", q)
 }
 
+// The FileVersionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type FileVersionFunc func(context.Context, *ent.FileVersionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f FileVersionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.FileVersionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.FileVersionQuery", q)
+}
+
+// The TraverseFileVersion type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseFileVersion func(context.Context, *ent.FileVersionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseFileVersion) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseFileVersion) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.FileVersionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.FileVersionQuery", q)
+}
+
 // The GitCredentialFunc type is an adapter to allow the use of ordinary function as a Querier.
 type GitCredentialFunc func(context.Context, *ent.GitCredentialQuery) (ent.Value, error)
 
@@ -414,6 +471,33 @@ func (f TraverseLease) Traverse(ctx context.Context, q ent.Query) error {
 		return f(ctx, q)
 	}
 	return fmt.Errorf("unexpected query type %T. expect *ent.LeaseQuery", q)
+}
+
+// The LoginSessionFunc type is an adapter to allow the use of ordinary function as a Querier.
+type LoginSessionFunc func(context.Context, *ent.LoginSessionQuery) (ent.Value, error)
+
+// Query calls f(ctx, q).
+func (f LoginSessionFunc) Query(ctx context.Context, q ent.Query) (ent.Value, error) {
+	if q, ok := q.(*ent.LoginSessionQuery); ok {
+		return f(ctx, q)
+	}
+	return nil, fmt.Errorf("unexpected query type %T. expect *ent.LoginSessionQuery", q)
+}
+
+// The TraverseLoginSession type is an adapter to allow the use of ordinary function as Traverser.
+type TraverseLoginSession func(context.Context, *ent.LoginSessionQuery) error
+
+// Intercept is a dummy implementation of Intercept that returns the next Querier in the pipeline.
+func (f TraverseLoginSession) Intercept(next ent.Querier) ent.Querier {
+	return next
+}
+
+// Traverse calls f(ctx, q).
+func (f TraverseLoginSession) Traverse(ctx context.Context, q ent.Query) error {
+	if q, ok := q.(*ent.LoginSessionQuery); ok {
+		return f(ctx, q)
+	}
+	return fmt.Errorf("unexpected query type %T. expect *ent.LoginSessionQuery", q)
 }
 
 // The MembershipFunc type is an adapter to allow the use of ordinary function as a Querier.
@@ -776,6 +860,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.ArtifactQuery, predicate.Artifact, artifact.OrderOption]{typ: ent.TypeArtifact, tq: q}, nil
 	case *ent.BuildQuery:
 		return &query[*ent.BuildQuery, predicate.Build, build.OrderOption]{typ: ent.TypeBuild, tq: q}, nil
+	case *ent.ClaimLinkQuery:
+		return &query[*ent.ClaimLinkQuery, predicate.ClaimLink, claimlink.OrderOption]{typ: ent.TypeClaimLink, tq: q}, nil
 	case *ent.DeploymentQuery:
 		return &query[*ent.DeploymentQuery, predicate.Deployment, deployment.OrderOption]{typ: ent.TypeDeployment, tq: q}, nil
 	case *ent.DomainQuery:
@@ -786,6 +872,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.EventQuery, predicate.Event, event.OrderOption]{typ: ent.TypeEvent, tq: q}, nil
 	case *ent.EventCounterQuery:
 		return &query[*ent.EventCounterQuery, predicate.EventCounter, eventcounter.OrderOption]{typ: ent.TypeEventCounter, tq: q}, nil
+	case *ent.FileVersionQuery:
+		return &query[*ent.FileVersionQuery, predicate.FileVersion, fileversion.OrderOption]{typ: ent.TypeFileVersion, tq: q}, nil
 	case *ent.GitCredentialQuery:
 		return &query[*ent.GitCredentialQuery, predicate.GitCredential, gitcredential.OrderOption]{typ: ent.TypeGitCredential, tq: q}, nil
 	case *ent.IdempotencyKeyQuery:
@@ -794,6 +882,8 @@ func NewQuery(q ent.Query) (Query, error) {
 		return &query[*ent.InstallationQuery, predicate.Installation, installation.OrderOption]{typ: ent.TypeInstallation, tq: q}, nil
 	case *ent.LeaseQuery:
 		return &query[*ent.LeaseQuery, predicate.Lease, lease.OrderOption]{typ: ent.TypeLease, tq: q}, nil
+	case *ent.LoginSessionQuery:
+		return &query[*ent.LoginSessionQuery, predicate.LoginSession, loginsession.OrderOption]{typ: ent.TypeLoginSession, tq: q}, nil
 	case *ent.MembershipQuery:
 		return &query[*ent.MembershipQuery, predicate.Membership, membership.OrderOption]{typ: ent.TypeMembership, tq: q}, nil
 	case *ent.OperationQuery:

@@ -134,6 +134,41 @@ var (
 			},
 		},
 	}
+	// ClaimLinksColumns holds the columns for the "claim_links" table.
+	ClaimLinksColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Unique: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "hash", Type: field.TypeString, Unique: true},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "token_id", Type: field.TypeString},
+	}
+	// ClaimLinksTable holds the schema information for the "claim_links" table.
+	ClaimLinksTable = &schema.Table{
+		Name:       "claim_links",
+		Columns:    ClaimLinksColumns,
+		PrimaryKey: []*schema.Column{ClaimLinksColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "claim_links_api_tokens_claim_links",
+				Columns:    []*schema.Column{ClaimLinksColumns[5]},
+				RefColumns: []*schema.Column{APITokensColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "claimlink_token_id",
+				Unique:  false,
+				Columns: []*schema.Column{ClaimLinksColumns[5]},
+			},
+			{
+				Name:    "claimlink_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{ClaimLinksColumns[4]},
+			},
+		},
+	}
 	// DeploymentsColumns holds the columns for the "deployments" table.
 	DeploymentsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Unique: true},
@@ -232,6 +267,14 @@ var (
 				Columns: []*schema.Column{DeploymentsColumns[33], DeploymentsColumns[0]},
 			},
 			{
+				Name:    "deployment_rolled_back_from_id",
+				Unique:  false,
+				Columns: []*schema.Column{DeploymentsColumns[32]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "rolled_back_from_id IS NOT NULL",
+				},
+			},
+			{
 				Name:    "deployment_one_active",
 				Unique:  true,
 				Columns: []*schema.Column{DeploymentsColumns[34]},
@@ -250,7 +293,7 @@ var (
 			{
 				Name:    "deployment_open",
 				Unique:  false,
-				Columns: []*schema.Column{DeploymentsColumns[15], DeploymentsColumns[0]},
+				Columns: []*schema.Column{DeploymentsColumns[34], DeploymentsColumns[8]},
 				Annotation: &entsql.IndexAnnotation{
 					Where: "status <> 'COMPLETED'",
 				},
@@ -389,6 +432,47 @@ var (
 		Columns:    EventCountersColumns,
 		PrimaryKey: []*schema.Column{EventCountersColumns[0]},
 	}
+	// FileVersionsColumns holds the columns for the "file_versions" table.
+	FileVersionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Unique: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "sealed", Type: field.TypeBytes},
+		{Name: "project_id", Type: field.TypeString},
+		{Name: "instance_id", Type: field.TypeString},
+	}
+	// FileVersionsTable holds the schema information for the "file_versions" table.
+	FileVersionsTable = &schema.Table{
+		Name:       "file_versions",
+		Columns:    FileVersionsColumns,
+		PrimaryKey: []*schema.Column{FileVersionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "file_versions_projects_file_versions",
+				Columns:    []*schema.Column{FileVersionsColumns[4]},
+				RefColumns: []*schema.Column{ProjectsColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "file_versions_service_instances_file_versions",
+				Columns:    []*schema.Column{FileVersionsColumns[5]},
+				RefColumns: []*schema.Column{ServiceInstancesColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "fileversion_instance_id",
+				Unique:  false,
+				Columns: []*schema.Column{FileVersionsColumns[5]},
+			},
+			{
+				Name:    "fileversion_project_id",
+				Unique:  false,
+				Columns: []*schema.Column{FileVersionsColumns[4]},
+			},
+		},
+	}
 	// GitCredentialsColumns holds the columns for the "git_credentials" table.
 	GitCredentialsColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeString, Unique: true},
@@ -478,6 +562,56 @@ var (
 		Name:       "leases",
 		Columns:    LeasesColumns,
 		PrimaryKey: []*schema.Column{LeasesColumns[0]},
+	}
+	// LoginSessionsColumns holds the columns for the "login_sessions" table.
+	LoginSessionsColumns = []*schema.Column{
+		{Name: "id", Type: field.TypeString, Unique: true},
+		{Name: "created_at", Type: field.TypeTime},
+		{Name: "updated_at", Type: field.TypeTime},
+		{Name: "hash", Type: field.TypeString, Unique: true},
+		{Name: "ip", Type: field.TypeString, Nullable: true},
+		{Name: "user_agent", Type: field.TypeString, Nullable: true},
+		{Name: "last_seen_at", Type: field.TypeTime},
+		{Name: "expires_at", Type: field.TypeTime},
+		{Name: "token_id", Type: field.TypeString},
+		{Name: "user_id", Type: field.TypeString},
+	}
+	// LoginSessionsTable holds the schema information for the "login_sessions" table.
+	LoginSessionsTable = &schema.Table{
+		Name:       "login_sessions",
+		Columns:    LoginSessionsColumns,
+		PrimaryKey: []*schema.Column{LoginSessionsColumns[0]},
+		ForeignKeys: []*schema.ForeignKey{
+			{
+				Symbol:     "login_sessions_api_tokens_login_sessions",
+				Columns:    []*schema.Column{LoginSessionsColumns[8]},
+				RefColumns: []*schema.Column{APITokensColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+			{
+				Symbol:     "login_sessions_users_login_sessions",
+				Columns:    []*schema.Column{LoginSessionsColumns[9]},
+				RefColumns: []*schema.Column{UsersColumns[0]},
+				OnDelete:   schema.Cascade,
+			},
+		},
+		Indexes: []*schema.Index{
+			{
+				Name:    "loginsession_user_id",
+				Unique:  false,
+				Columns: []*schema.Column{LoginSessionsColumns[9]},
+			},
+			{
+				Name:    "loginsession_token_id",
+				Unique:  false,
+				Columns: []*schema.Column{LoginSessionsColumns[8]},
+			},
+			{
+				Name:    "loginsession_expires_at",
+				Unique:  false,
+				Columns: []*schema.Column{LoginSessionsColumns[7]},
+			},
+		},
 	}
 	// MembershipsColumns holds the columns for the "memberships" table.
 	MembershipsColumns = []*schema.Column{
@@ -570,9 +704,9 @@ var (
 				Columns: []*schema.Column{OperationsColumns[7]},
 			},
 			{
-				Name:    "operation_target_id",
+				Name:    "operation_target_id_kind_id",
 				Unique:  false,
-				Columns: []*schema.Column{OperationsColumns[10]},
+				Columns: []*schema.Column{OperationsColumns[10], OperationsColumns[9], OperationsColumns[0]},
 			},
 			{
 				Name:    "operation_one_a_tick",
@@ -747,6 +881,14 @@ var (
 				Name:    "replica_container_name",
 				Unique:  true,
 				Columns: []*schema.Column{ReplicasColumns[7]},
+			},
+			{
+				Name:    "replica_live",
+				Unique:  false,
+				Columns: []*schema.Column{ReplicasColumns[21]},
+				Annotation: &entsql.IndexAnnotation{
+					Where: "status <> 'REMOVED'",
+				},
 			},
 		},
 	}
@@ -1070,15 +1212,18 @@ var (
 		APITokensTable,
 		ArtifactsTable,
 		BuildsTable,
+		ClaimLinksTable,
 		DeploymentsTable,
 		DomainsTable,
 		EnvironmentsTable,
 		EventsTable,
 		EventCountersTable,
+		FileVersionsTable,
 		GitCredentialsTable,
 		IdempotencyKeysTable,
 		InstallationsTable,
 		LeasesTable,
+		LoginSessionsTable,
 		MembershipsTable,
 		OperationsTable,
 		OutboxesTable,
@@ -1101,6 +1246,7 @@ func init() {
 	ArtifactsTable.ForeignKeys[1].RefTable = ServicesTable
 	BuildsTable.ForeignKeys[0].RefTable = DeploymentsTable
 	BuildsTable.ForeignKeys[1].RefTable = ProjectsTable
+	ClaimLinksTable.ForeignKeys[0].RefTable = APITokensTable
 	DeploymentsTable.ForeignKeys[0].RefTable = EnvironmentsTable
 	DeploymentsTable.ForeignKeys[1].RefTable = ServicesTable
 	DeploymentsTable.ForeignKeys[2].RefTable = UsersTable
@@ -1110,8 +1256,12 @@ func init() {
 	DomainsTable.ForeignKeys[0].RefTable = ProjectsTable
 	EnvironmentsTable.ForeignKeys[0].RefTable = ProjectsTable
 	EventsTable.ForeignKeys[0].RefTable = WorkspacesTable
+	FileVersionsTable.ForeignKeys[0].RefTable = ProjectsTable
+	FileVersionsTable.ForeignKeys[1].RefTable = ServiceInstancesTable
 	GitCredentialsTable.ForeignKeys[0].RefTable = ProjectsTable
 	GitCredentialsTable.ForeignKeys[1].RefTable = ServicesTable
+	LoginSessionsTable.ForeignKeys[0].RefTable = APITokensTable
+	LoginSessionsTable.ForeignKeys[1].RefTable = UsersTable
 	MembershipsTable.ForeignKeys[0].RefTable = UsersTable
 	MembershipsTable.ForeignKeys[1].RefTable = WorkspacesTable
 	OperationsTable.ForeignKeys[0].RefTable = WorkspacesTable

@@ -57,61 +57,166 @@ func Tables(name string) ([]*schema.Table, error) {
 	return tables, nil
 }
 
-// Up applies what is pending and returns how many files that was.
+// PartialError is about a database in which a file was applied in part, as
+// versions did it that knew no transaction for a file. What of it is missing is
+// not known: a statement was carried out before it was counted.
+type PartialError struct {
+	Version        string // of the file
+	Applied, Total int    // statements
+}
+
+func (e *PartialError) Error() string {
+	return fmt.Sprintf("migration %s ended after %d of %d statements", e.Version, e.Applied, e.Total)
+}
+
+// Up applies what is pending and returns how many files that was. It fails with
+// a PartialError for a database that a file was applied to in part.
 //
-// It works on one dedicated connection and outside a transaction: inside one,
-// SQLite ignores PRAGMA foreign_keys=off, and rebuilding a table would delete
-// the rows that refer to it. On PostgreSQL an advisory lock keeps two
-// processes apart; an SQLite file has only one process.
+// It works on one dedicated connection. Each file is one transaction together
+// with its revision, so whoever is killed has applied it or not; a file has to
+// do without statements that PostgreSQL refuses inside of one. An advisory lock
+// keeps two processes apart there; those of an SQLite file wait for each other's
+// transaction.
 func Up(ctx context.Context, db *sql.DB, name string) (n int, err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("migrate: %w", err)
 	}
 	defer conn.Close()
-	open, ph := sqlite.Open, "?"
 	if name == dialect.Postgres {
-		open, ph = postgres.Open, "$"
-	}
-	drv, err := open(conn)
-	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
-	}
-	if l, ok := drv.(atlas.Locker); ok && name == dialect.Postgres {
-		unlock, err := l.Lock(ctx, "davit_migrations", lockWait)
+		unlock, err := lock(ctx, conn)
 		if err != nil {
-			return 0, fmt.Errorf("migrate: another process holds the lock: %w", err)
+			return 0, err
 		}
 		defer func() { err = errors.Join(err, unlock()) }()
 	}
-	revisions := &revisions{conn: conn, placeholder: ph}
-	if err := revisions.init(ctx); err != nil {
+	if err := newRevisions(conn, name).init(ctx); err != nil {
 		return 0, err
 	}
 	dir, err := load(Folder(name))
 	if err != nil {
 		return 0, err
 	}
+	for {
+		_, files, err := pending(ctx, conn, name, dir)
+		if err != nil || len(files) == 0 {
+			return n, err
+		}
+		applied, err := apply(ctx, conn, name, dir)
+		if err != nil {
+			return n, err
+		}
+		n += applied
+	}
+}
+
+// lock waits for another process that migrates the same PostgreSQL.
+func lock(ctx context.Context, conn *sql.Conn) (unlock func() error, err error) {
+	drv, err := postgres.Open(conn)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	l, ok := drv.(atlas.Locker)
+	if !ok { // a relative of PostgreSQL that has no such locks
+		return func() error { return nil }, nil
+	}
+	release, err := l.Lock(ctx, "davit_migrations", lockWait)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: another process holds the lock: %w", err)
+	}
+	return release, nil
+}
+
+// pending returns the files that are to be applied, and what applies them by way
+// of q.
+func pending(ctx context.Context, q atlas.ExecQuerier, name string, dir migrate.Dir) (*migrate.Executor, []migrate.File, error) {
+	open := sqlite.Open
+	if name == dialect.Postgres {
+		open = postgres.Open
+	}
+	drv, err := open(q)
+	if err != nil {
+		return nil, nil, fmt.Errorf("migrate: %w", err)
+	}
+	revisions := newRevisions(q, name)
 	ex, err := migrate.NewExecutor(drv, dir, revisions, migrate.WithAllowDirty(true))
 	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
+		return nil, nil, fmt.Errorf("migrate: %w", err)
 	}
-	if err := refuseNewer(ctx, revisions, dir); err != nil {
-		return 0, err
+	if err := refuse(ctx, revisions, dir); err != nil {
+		return nil, nil, err
 	}
-	pending, err := ex.Pending(ctx)
-	if errors.Is(err, migrate.ErrNoPendingFiles) {
-		return 0, nil
+	files, err := ex.Pending(ctx)
+	if err != nil && !errors.Is(err, migrate.ErrNoPendingFiles) {
+		return nil, nil, fmt.Errorf("migrate: %w", err)
 	}
-	if err != nil {
-		return 0, fmt.Errorf("migrate: %w", err)
-	}
-	for i, f := range pending {
-		if err := ex.Execute(ctx, f); err != nil {
-			return i, fmt.Errorf("migrate %s: %w", f.Name(), err)
+	return ex, files, nil
+}
+
+// apply applies the first of the files that are pending, and returns how many it
+// was: none if another process was faster.
+func apply(ctx context.Context, conn *sql.Conn, name string, dir migrate.Dir) (n int, err error) {
+	err = inTx(ctx, conn, name, func(tx *sql.Tx) error {
+		ex, files, err := pending(ctx, tx, name, dir)
+		if err != nil || len(files) == 0 {
+			return err
+		}
+		if err := ex.Execute(ctx, files[0]); err != nil {
+			return fmt.Errorf("migrate %s: %w", files[0].Name(), err)
+		}
+		n = 1
+		return nil
+	})
+	return n, err
+}
+
+// inTx runs fn in a transaction, on SQLite without foreign keys: to rebuild a
+// table would delete the rows that refer to it. The pragma does nothing inside a
+// transaction, so ours is not ended by ctx, which would do so in its own time.
+func inTx(ctx context.Context, conn *sql.Conn, name string, fn func(*sql.Tx) error) (err error) {
+	lasting := context.WithoutCancel(ctx)
+	keys := false
+	if name == dialect.SQLite {
+		if keys, err = foreignKeysOff(lasting, conn); err != nil {
+			return err
 		}
 	}
-	return len(pending), nil
+	if keys {
+		defer func() {
+			if _, on := conn.ExecContext(lasting, "PRAGMA foreign_keys = on"); on != nil {
+				err = errors.Join(err, fmt.Errorf("migrate: foreign keys on: %w", on))
+			}
+		}()
+	}
+	tx, err := conn.BeginTx(lasting, nil)
+	if err != nil {
+		return fmt.Errorf("migrate: begin: %w", err)
+	}
+	defer tx.Rollback() // a no-op after Commit
+
+	// Before it commits it looks whether foreign keys still hold.
+	commit, err := sqlite.CommitFunc(lasting, conn, tx, keys)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := commit(); err != nil {
+		return fmt.Errorf("migrate: commit: %w", err)
+	}
+	return nil
+}
+
+// foreignKeysOff has SQLite not heed foreign keys, and reports whether it did.
+func foreignKeysOff(ctx context.Context, conn *sql.Conn) (were bool, err error) {
+	if err := conn.QueryRowContext(ctx, "PRAGMA foreign_keys").Scan(&were); err != nil {
+		return false, fmt.Errorf("migrate: foreign keys: %w", err)
+	}
+	if _, err := conn.ExecContext(ctx, "PRAGMA foreign_keys = off"); err != nil {
+		return false, fmt.Errorf("migrate: foreign keys off: %w", err)
+	}
+	return were, nil
 }
 
 // load copies the embedded files of a dialect to where atlas reads them.
@@ -137,8 +242,9 @@ func load(folder string) (migrate.Dir, error) {
 	return dir, nil
 }
 
-// refuseNewer fails for a database that a newer Davit has migrated.
-func refuseNewer(ctx context.Context, r *revisions, dir migrate.Dir) error {
+// refuse fails for a database that a newer Davit has migrated, and for one that
+// an older one has in part.
+func refuse(ctx context.Context, r *revisions, dir migrate.Dir) error {
 	done, err := r.ReadRevisions(ctx)
 	if err != nil {
 		return err
@@ -150,6 +256,9 @@ func refuseNewer(ctx context.Context, r *revisions, dir migrate.Dir) error {
 	for _, rev := range done {
 		if !slices.ContainsFunc(known, func(f migrate.File) bool { return f.Version() == rev.Version }) {
 			return fmt.Errorf("migrate: the database was migrated by a newer version (%s): use that version or restore a backup", rev.Version)
+		}
+		if rev.Applied < rev.Total {
+			return fmt.Errorf("migrate: %w", &PartialError{Version: rev.Version, Applied: rev.Applied, Total: rev.Total})
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"ariga.io/atlas/sql/migrate"
 	atlas "ariga.io/atlas/sql/schema"
+	"entgo.io/ent/dialect"
 )
 
 // table remembers which files were applied. It is not part of the ent schema.
@@ -17,6 +18,14 @@ const table = "schema_revisions"
 type revisions struct {
 	conn        atlas.ExecQuerier
 	placeholder string // "?", or "$" for numbered ones
+}
+
+// newRevisions reads and writes by way of q.
+func newRevisions(q atlas.ExecQuerier, name string) *revisions {
+	if name == dialect.Postgres {
+		return &revisions{conn: q, placeholder: "$"}
+	}
+	return &revisions{conn: q, placeholder: "?"}
 }
 
 func (r *revisions) init(ctx context.Context) error {
@@ -78,7 +87,13 @@ func (r *revisions) read(ctx context.Context, where string, args ...any) ([]*mig
 	return out, rows.Err()
 }
 
+// WriteRevision writes what was applied as a whole. atlas calls it after each
+// statement, too, and after one that failed: of those the transaction leaves
+// nothing.
 func (r *revisions) WriteRevision(ctx context.Context, v *migrate.Revision) error {
+	if v.Applied < v.Total {
+		return nil
+	}
 	if err := r.DeleteRevision(ctx, v.Version); err != nil {
 		return err
 	}

@@ -15,6 +15,9 @@ type Artifact func(*sql.Selector)
 // Build is the predicate function for build builders.
 type Build func(*sql.Selector)
 
+// ClaimLink is the predicate function for claimlink builders.
+type ClaimLink func(*sql.Selector)
+
 // Deployment is the predicate function for deployment builders.
 type Deployment func(*sql.Selector)
 
@@ -30,6 +33,9 @@ type Event func(*sql.Selector)
 // EventCounter is the predicate function for eventcounter builders.
 type EventCounter func(*sql.Selector)
 
+// FileVersion is the predicate function for fileversion builders.
+type FileVersion func(*sql.Selector)
+
 // GitCredential is the predicate function for gitcredential builders.
 type GitCredential func(*sql.Selector)
 
@@ -41,6 +47,9 @@ type Installation func(*sql.Selector)
 
 // Lease is the predicate function for lease builders.
 type Lease func(*sql.Selector)
+
+// LoginSession is the predicate function for loginsession builders.
+type LoginSession func(*sql.Selector)
 
 // Membership is the predicate function for membership builders.
 type Membership func(*sql.Selector)

@@ -52,6 +52,8 @@ const (
 	EdgeVariables = "variables"
 	// EdgeVariableVersions holds the string denoting the variable_versions edge name in mutations.
 	EdgeVariableVersions = "variable_versions"
+	// EdgeFileVersions holds the string denoting the file_versions edge name in mutations.
+	EdgeFileVersions = "file_versions"
 	// EdgeDomains holds the string denoting the domains edge name in mutations.
 	EdgeDomains = "domains"
 	// EdgeRoutes holds the string denoting the routes edge name in mutations.
@@ -132,6 +134,13 @@ const (
 	VariableVersionsInverseTable = "variable_versions"
 	// VariableVersionsColumn is the table column denoting the variable_versions relation/edge.
 	VariableVersionsColumn = "project_id"
+	// FileVersionsTable is the table that holds the file_versions relation/edge.
+	FileVersionsTable = "file_versions"
+	// FileVersionsInverseTable is the table name for the FileVersion entity.
+	// It exists in this package in order to avoid circular dependency with the "fileversion" package.
+	FileVersionsInverseTable = "file_versions"
+	// FileVersionsColumn is the table column denoting the file_versions relation/edge.
+	FileVersionsColumn = "project_id"
 	// DomainsTable is the table that holds the domains relation/edge.
 	DomainsTable = "domains"
 	// DomainsInverseTable is the table name for the Domain entity.
@@ -380,6 +389,20 @@ func ByVariableVersions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption 
 	}
 }
 
+// ByFileVersionsCount orders the results by file_versions count.
+func ByFileVersionsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newFileVersionsStep(), opts...)
+	}
+}
+
+// ByFileVersions orders the results by file_versions terms.
+func ByFileVersions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newFileVersionsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
+
 // ByDomainsCount orders the results by domains count.
 func ByDomainsCount(opts ...sql.OrderTermOption) OrderOption {
 	return func(s *sql.Selector) {
@@ -503,6 +526,13 @@ func newVariableVersionsStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(VariableVersionsInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, VariableVersionsTable, VariableVersionsColumn),
+	)
+}
+func newFileVersionsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(FileVersionsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, FileVersionsTable, FileVersionsColumn),
 	)
 }
 func newDomainsStep() *sqlgraph.Step {

@@ -815,6 +815,29 @@ func HasVariableVersionsWith(preds ...predicate.VariableVersion) predicate.Proje
 	})
 }
 
+// HasFileVersions applies the HasEdge predicate on the "file_versions" edge.
+func HasFileVersions() predicate.Project {
+	return predicate.Project(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, FileVersionsTable, FileVersionsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasFileVersionsWith applies the HasEdge predicate on the "file_versions" edge with a given conditions (other predicates).
+func HasFileVersionsWith(preds ...predicate.FileVersion) predicate.Project {
+	return predicate.Project(func(s *sql.Selector) {
+		step := newFileVersionsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // HasDomains applies the HasEdge predicate on the "domains" edge.
 func HasDomains() predicate.Project {
 	return predicate.Project(func(s *sql.Selector) {

@@ -76,13 +76,15 @@ func (Deployment) Indexes() []ent.Index {
 	return []ent.Index{
 		index.Fields("instance_id", "number").Unique(),
 		index.Fields("project_id", "id"),
+		// Who deletes a deployment looks for those that were rolled back to it.
+		index.Fields("rolled_back_from_id").Annotations(entsql.IndexWhere("rolled_back_from_id IS NOT NULL")),
 		// The database, not the code, promises these two.
 		index.Fields("instance_id").StorageKey("deployment_one_active").Unique().
 			Annotations(entsql.IndexWhere("is_active")),
 		index.Fields("instance_id").StorageKey("deployment_one_running").Unique().
 			Annotations(entsql.IndexWhere("status IN ('PREPARING', 'BUILDING', 'DEPLOYING')")),
 		// What the reconciler looks at: few rows among many.
-		index.Fields("status", "id").StorageKey("deployment_open").
+		index.Fields("instance_id", "number").StorageKey("deployment_open").
 			Annotations(entsql.IndexWhere("status <> 'COMPLETED'")),
 	}
 }
@@ -165,5 +167,7 @@ func (Replica) Indexes() []ent.Index {
 		index.Fields("deployment_id", "process", "slot", "generation").Unique(),
 		index.Fields("instance_id"),
 		index.Fields("container_name").Unique(),
+		// Those that exist: few among many.
+		index.Fields("instance_id").StorageKey("replica_live").Annotations(entsql.IndexWhere("status <> 'REMOVED'")),
 	}
 }

@@ -53,7 +53,7 @@ func (Operation) Edges() []ent.Edge {
 
 func (Operation) Indexes() []ent.Index {
 	return []ent.Index{
-		index.Fields("target_id"),
+		index.Fields("target_id", "kind", "id"),
 		// The database, not the code, promises one run a tick.
 		index.Fields("target_id", "scheduled_at").StorageKey("operation_one_a_tick").Unique().
 			Annotations(entsql.IndexWhere("scheduled_at IS NOT NULL")),

@@ -43,6 +43,7 @@ func (Project) Edges() []ent.Edge {
 		edge.To("replicas", Replica.Type).Annotations(cascade()),
 		edge.To("variables", Variable.Type).Annotations(cascade()),
 		edge.To("variable_versions", VariableVersion.Type).Annotations(cascade()),
+		edge.To("file_versions", FileVersion.Type).Annotations(cascade()),
 		edge.To("domains", Domain.Type).Annotations(cascade()),
 		edge.To("routes", Route.Type).Annotations(cascade()),
 		edge.To("artifacts", Artifact.Type).Annotations(cascade()),
@@ -183,6 +184,7 @@ func (ServiceInstance) Edges() []ent.Edge {
 		edge.To("replicas", Replica.Type).Annotations(cascade()),
 		edge.To("routes", Route.Type).Annotations(cascade()),
 		edge.To("variables", Variable.Type).Annotations(cascade()),
+		edge.To("file_versions", FileVersion.Type).Annotations(cascade()),
 	}
 }
 

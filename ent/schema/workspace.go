@@ -53,6 +53,7 @@ func (User) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.To("memberships", Membership.Type).Annotations(cascade()),
 		edge.To("api_tokens", APIToken.Type).Annotations(cascade()),
+		edge.To("login_sessions", LoginSession.Type).Annotations(cascade()),
 	}
 }
 
@@ -102,6 +103,8 @@ func (APIToken) Fields() []ent.Field {
 func (APIToken) Edges() []ent.Edge {
 	return []ent.Edge{
 		edge.From("user", User.Type).Ref("api_tokens").Field("user_id").Unique().Required().Immutable(),
+		edge.To("login_sessions", LoginSession.Type).Annotations(cascade()),
+		edge.To("claim_links", ClaimLink.Type).Annotations(cascade()),
 	}
 }
 

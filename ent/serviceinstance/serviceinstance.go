@@ -76,6 +76,8 @@ const (
 	EdgeRoutes = "routes"
 	// EdgeVariables holds the string denoting the variables edge name in mutations.
 	EdgeVariables = "variables"
+	// EdgeFileVersions holds the string denoting the file_versions edge name in mutations.
+	EdgeFileVersions = "file_versions"
 	// Table holds the table name of the serviceinstance in the database.
 	Table = "service_instances"
 	// ProjectTable is the table that holds the project relation/edge.
@@ -127,6 +129,13 @@ const (
 	VariablesInverseTable = "variables"
 	// VariablesColumn is the table column denoting the variables relation/edge.
 	VariablesColumn = "instance_id"
+	// FileVersionsTable is the table that holds the file_versions relation/edge.
+	FileVersionsTable = "file_versions"
+	// FileVersionsInverseTable is the table name for the FileVersion entity.
+	// It exists in this package in order to avoid circular dependency with the "fileversion" package.
+	FileVersionsInverseTable = "file_versions"
+	// FileVersionsColumn is the table column denoting the file_versions relation/edge.
+	FileVersionsColumn = "instance_id"
 )
 
 // Columns holds all SQL columns for serviceinstance fields.
@@ -417,6 +426,20 @@ func ByVariables(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newVariablesStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByFileVersionsCount orders the results by file_versions count.
+func ByFileVersionsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newFileVersionsStep(), opts...)
+	}
+}
+
+// ByFileVersions orders the results by file_versions terms.
+func ByFileVersions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newFileVersionsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newProjectStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -464,5 +487,12 @@ func newVariablesStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(VariablesInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, VariablesTable, VariablesColumn),
+	)
+}
+func newFileVersionsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(FileVersionsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, FileVersionsTable, FileVersionsColumn),
 	)
 }

@@ -1222,6 +1222,29 @@ func HasVariablesWith(preds ...predicate.Variable) predicate.ServiceInstance {
 	})
 }
 
+// HasFileVersions applies the HasEdge predicate on the "file_versions" edge.
+func HasFileVersions() predicate.ServiceInstance {
+	return predicate.ServiceInstance(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, FileVersionsTable, FileVersionsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasFileVersionsWith applies the HasEdge predicate on the "file_versions" edge with a given conditions (other predicates).
+func HasFileVersionsWith(preds ...predicate.FileVersion) predicate.ServiceInstance {
+	return predicate.ServiceInstance(func(s *sql.Selector) {
+		step := newFileVersionsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.ServiceInstance) predicate.ServiceInstance {
 	return predicate.ServiceInstance(sql.AndPredicates(predicates...))

@@ -30,6 +30,8 @@ const (
 	EdgeMemberships = "memberships"
 	// EdgeAPITokens holds the string denoting the api_tokens edge name in mutations.
 	EdgeAPITokens = "api_tokens"
+	// EdgeLoginSessions holds the string denoting the login_sessions edge name in mutations.
+	EdgeLoginSessions = "login_sessions"
 	// Table holds the table name of the user in the database.
 	Table = "users"
 	// MembershipsTable is the table that holds the memberships relation/edge.
@@ -46,6 +48,13 @@ const (
 	APITokensInverseTable = "api_tokens"
 	// APITokensColumn is the table column denoting the api_tokens relation/edge.
 	APITokensColumn = "user_id"
+	// LoginSessionsTable is the table that holds the login_sessions relation/edge.
+	LoginSessionsTable = "login_sessions"
+	// LoginSessionsInverseTable is the table name for the LoginSession entity.
+	// It exists in this package in order to avoid circular dependency with the "loginsession" package.
+	LoginSessionsInverseTable = "login_sessions"
+	// LoginSessionsColumn is the table column denoting the login_sessions relation/edge.
+	LoginSessionsColumn = "user_id"
 )
 
 // Columns holds all SQL columns for user fields.
@@ -147,6 +156,20 @@ func ByAPITokens(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
 		sqlgraph.OrderByNeighborTerms(s, newAPITokensStep(), append([]sql.OrderTerm{term}, terms...)...)
 	}
 }
+
+// ByLoginSessionsCount orders the results by login_sessions count.
+func ByLoginSessionsCount(opts ...sql.OrderTermOption) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborsCount(s, newLoginSessionsStep(), opts...)
+	}
+}
+
+// ByLoginSessions orders the results by login_sessions terms.
+func ByLoginSessions(term sql.OrderTerm, terms ...sql.OrderTerm) OrderOption {
+	return func(s *sql.Selector) {
+		sqlgraph.OrderByNeighborTerms(s, newLoginSessionsStep(), append([]sql.OrderTerm{term}, terms...)...)
+	}
+}
 func newMembershipsStep() *sqlgraph.Step {
 	return sqlgraph.NewStep(
 		sqlgraph.From(Table, FieldID),
@@ -159,5 +182,12 @@ func newAPITokensStep() *sqlgraph.Step {
 		sqlgraph.From(Table, FieldID),
 		sqlgraph.To(APITokensInverseTable, FieldID),
 		sqlgraph.Edge(sqlgraph.O2M, false, APITokensTable, APITokensColumn),
+	)
+}
+func newLoginSessionsStep() *sqlgraph.Step {
+	return sqlgraph.NewStep(
+		sqlgraph.From(Table, FieldID),
+		sqlgraph.To(LoginSessionsInverseTable, FieldID),
+		sqlgraph.Edge(sqlgraph.O2M, false, LoginSessionsTable, LoginSessionsColumn),
 	)
 }

@@ -436,6 +436,29 @@ func HasAPITokensWith(preds ...predicate.APIToken) predicate.User {
 	})
 }
 
+// HasLoginSessions applies the HasEdge predicate on the "login_sessions" edge.
+func HasLoginSessions() predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := sqlgraph.NewStep(
+			sqlgraph.From(Table, FieldID),
+			sqlgraph.Edge(sqlgraph.O2M, false, LoginSessionsTable, LoginSessionsColumn),
+		)
+		sqlgraph.HasNeighbors(s, step)
+	})
+}
+
+// HasLoginSessionsWith applies the HasEdge predicate on the "login_sessions" edge with a given conditions (other predicates).
+func HasLoginSessionsWith(preds ...predicate.LoginSession) predicate.User {
+	return predicate.User(func(s *sql.Selector) {
+		step := newLoginSessionsStep()
+		sqlgraph.HasNeighborsWith(s, step, func(s *sql.Selector) {
+			for _, p := range preds {
+				p(s)
+			}
+		})
+	})
+}
+
 // And groups predicates with the AND operator between them.
 func And(predicates ...predicate.User) predicate.User {
 	return predicate.User(sql.AndPredicates(predicates...))

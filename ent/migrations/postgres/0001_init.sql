@@ -61,6 +61,22 @@ CREATE UNIQUE INDEX "builds_deployment_id_key" ON "builds" ("deployment_id");
 CREATE INDEX "build_recipe" ON "builds" ("recipe");
 -- Create index "build_open" to table: "builds"
 CREATE INDEX "build_open" ON "builds" ("status", "id") WHERE status IN ('QUEUED', 'RUNNING');
+-- Create "claim_links" table
+CREATE TABLE "claim_links" (
+  "id" character varying NOT NULL COLLATE "C",
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "hash" character varying NOT NULL,
+  "expires_at" timestamptz NOT NULL,
+  "token_id" character varying NOT NULL COLLATE "C",
+  PRIMARY KEY ("id")
+);
+-- Create index "claim_links_hash_key" to table: "claim_links"
+CREATE UNIQUE INDEX "claim_links_hash_key" ON "claim_links" ("hash");
+-- Create index "claimlink_token_id" to table: "claim_links"
+CREATE INDEX "claimlink_token_id" ON "claim_links" ("token_id");
+-- Create index "claimlink_expires_at" to table: "claim_links"
+CREATE INDEX "claimlink_expires_at" ON "claim_links" ("expires_at");
 -- Create "deployments" table
 CREATE TABLE "deployments" (
   "id" character varying NOT NULL COLLATE "C",
@@ -107,12 +123,14 @@ CREATE INDEX "deployment_due_at" ON "deployments" ("due_at");
 CREATE UNIQUE INDEX "deployment_instance_id_number" ON "deployments" ("instance_id", "number");
 -- Create index "deployment_project_id_id" to table: "deployments"
 CREATE INDEX "deployment_project_id_id" ON "deployments" ("project_id", "id");
+-- Create index "deployment_rolled_back_from_id" to table: "deployments"
+CREATE INDEX "deployment_rolled_back_from_id" ON "deployments" ("rolled_back_from_id") WHERE rolled_back_from_id IS NOT NULL;
 -- Create index "deployment_one_active" to table: "deployments"
 CREATE UNIQUE INDEX "deployment_one_active" ON "deployments" ("instance_id") WHERE is_active;
 -- Create index "deployment_one_running" to table: "deployments"
 CREATE UNIQUE INDEX "deployment_one_running" ON "deployments" ("instance_id") WHERE status IN ('PREPARING', 'BUILDING', 'DEPLOYING');
 -- Create index "deployment_open" to table: "deployments"
-CREATE INDEX "deployment_open" ON "deployments" ("status", "id") WHERE status <> 'COMPLETED';
+CREATE INDEX "deployment_open" ON "deployments" ("instance_id", "number") WHERE status <> 'COMPLETED';
 -- Create "domains" table
 CREATE TABLE "domains" (
   "id" character varying NOT NULL COLLATE "C",
@@ -178,6 +196,20 @@ CREATE TABLE "event_counters" (
   "seq" bigint NOT NULL DEFAULT 0,
   PRIMARY KEY ("id")
 );
+-- Create "file_versions" table
+CREATE TABLE "file_versions" (
+  "id" character varying NOT NULL COLLATE "C",
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "sealed" bytea NOT NULL,
+  "project_id" character varying NOT NULL COLLATE "C",
+  "instance_id" character varying NOT NULL COLLATE "C",
+  PRIMARY KEY ("id")
+);
+-- Create index "fileversion_instance_id" to table: "file_versions"
+CREATE INDEX "fileversion_instance_id" ON "file_versions" ("instance_id");
+-- Create index "fileversion_project_id" to table: "file_versions"
+CREATE INDEX "fileversion_project_id" ON "file_versions" ("project_id");
 -- Create "git_credentials" table
 CREATE TABLE "git_credentials" (
   "id" character varying NOT NULL COLLATE "C",
@@ -230,6 +262,28 @@ CREATE TABLE "leases" (
   "lease_until" bigint NOT NULL DEFAULT 0,
   PRIMARY KEY ("id")
 );
+-- Create "login_sessions" table
+CREATE TABLE "login_sessions" (
+  "id" character varying NOT NULL COLLATE "C",
+  "created_at" timestamptz NOT NULL,
+  "updated_at" timestamptz NOT NULL,
+  "hash" character varying NOT NULL,
+  "ip" character varying NULL,
+  "user_agent" character varying NULL,
+  "last_seen_at" timestamptz NOT NULL,
+  "expires_at" timestamptz NOT NULL,
+  "token_id" character varying NOT NULL COLLATE "C",
+  "user_id" character varying NOT NULL COLLATE "C",
+  PRIMARY KEY ("id")
+);
+-- Create index "login_sessions_hash_key" to table: "login_sessions"
+CREATE UNIQUE INDEX "login_sessions_hash_key" ON "login_sessions" ("hash");
+-- Create index "loginsession_user_id" to table: "login_sessions"
+CREATE INDEX "loginsession_user_id" ON "login_sessions" ("user_id");
+-- Create index "loginsession_token_id" to table: "login_sessions"
+CREATE INDEX "loginsession_token_id" ON "login_sessions" ("token_id");
+-- Create index "loginsession_expires_at" to table: "login_sessions"
+CREATE INDEX "loginsession_expires_at" ON "login_sessions" ("expires_at");
 -- Create "memberships" table
 CREATE TABLE "memberships" (
   "id" character varying NOT NULL COLLATE "C",
@@ -277,8 +331,8 @@ CREATE TABLE "operations" (
 );
 -- Create index "operation_due_at" to table: "operations"
 CREATE INDEX "operation_due_at" ON "operations" ("due_at");
--- Create index "operation_target_id" to table: "operations"
-CREATE INDEX "operation_target_id" ON "operations" ("target_id");
+-- Create index "operation_target_id_kind_id" to table: "operations"
+CREATE INDEX "operation_target_id_kind_id" ON "operations" ("target_id", "kind", "id");
 -- Create index "operation_one_a_tick" to table: "operations"
 CREATE UNIQUE INDEX "operation_one_a_tick" ON "operations" ("target_id", "scheduled_at") WHERE scheduled_at IS NOT NULL;
 -- Create index "operation_open" to table: "operations"
@@ -355,6 +409,8 @@ CREATE UNIQUE INDEX "replica_deployment_id_process_slot_generation" ON "replicas
 CREATE INDEX "replica_instance_id" ON "replicas" ("instance_id");
 -- Create index "replica_container_name" to table: "replicas"
 CREATE UNIQUE INDEX "replica_container_name" ON "replicas" ("container_name");
+-- Create index "replica_live" to table: "replicas"
+CREATE INDEX "replica_live" ON "replicas" ("instance_id") WHERE status <> 'REMOVED';
 -- Create "routes" table
 CREATE TABLE "routes" (
   "id" character varying NOT NULL COLLATE "C",
@@ -503,6 +559,9 @@ CONSTRAINT "artifacts_services_artifacts" FOREIGN KEY ("service_id") REFERENCES 
 ALTER TABLE "builds" ADD
 CONSTRAINT "builds_deployments_build" FOREIGN KEY ("deployment_id") REFERENCES "deployments" ("id") ON DELETE CASCADE, ADD
 CONSTRAINT "builds_projects_builds" FOREIGN KEY ("project_id") REFERENCES "projects" ("id") ON DELETE CASCADE;
+-- Modify "claim_links" table
+ALTER TABLE "claim_links" ADD
+CONSTRAINT "claim_links_api_tokens_claim_links" FOREIGN KEY ("token_id") REFERENCES "api_tokens" ("id") ON DELETE CASCADE;
 -- Modify "deployments" table
 ALTER TABLE "deployments" ADD
 CONSTRAINT "deployments_environments_environment" FOREIGN KEY ("environment_id") REFERENCES "environments" ("id") ON DELETE CASCADE, ADD
@@ -519,10 +578,18 @@ CONSTRAINT "environments_projects_environments" FOREIGN KEY ("project_id") REFER
 -- Modify "events" table
 ALTER TABLE "events" ADD
 CONSTRAINT "events_workspaces_events" FOREIGN KEY ("workspace_id") REFERENCES "workspaces" ("id") ON DELETE CASCADE;
+-- Modify "file_versions" table
+ALTER TABLE "file_versions" ADD
+CONSTRAINT "file_versions_projects_file_versions" FOREIGN KEY ("project_id") REFERENCES "projects" ("id") ON DELETE CASCADE, ADD
+CONSTRAINT "file_versions_service_instances_file_versions" FOREIGN KEY ("instance_id") REFERENCES "service_instances" ("id") ON DELETE CASCADE;
 -- Modify "git_credentials" table
 ALTER TABLE "git_credentials" ADD
 CONSTRAINT "git_credentials_projects_git_credentials" FOREIGN KEY ("project_id") REFERENCES "projects" ("id") ON DELETE CASCADE, ADD
 CONSTRAINT "git_credentials_services_git_credential" FOREIGN KEY ("service_id") REFERENCES "services" ("id") ON DELETE CASCADE;
+-- Modify "login_sessions" table
+ALTER TABLE "login_sessions" ADD
+CONSTRAINT "login_sessions_api_tokens_login_sessions" FOREIGN KEY ("token_id") REFERENCES "api_tokens" ("id") ON DELETE CASCADE, ADD
+CONSTRAINT "login_sessions_users_login_sessions" FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE;
 -- Modify "memberships" table
 ALTER TABLE "memberships" ADD
 CONSTRAINT "memberships_users_memberships" FOREIGN KEY ("user_id") REFERENCES "users" ("id") ON DELETE CASCADE, ADD
