@@ -21,6 +21,7 @@ type vars = map[string]any
 type answer struct {
 	t      testing.TB
 	status int
+	header http.Header
 	raw    string
 	Data   any `json:"data"`
 	Errors []struct {
@@ -56,7 +57,7 @@ func (p *person) post(body string, more map[string]string) *answer {
 	raw, err := io.ReadAll(resp.Body)
 	check(p, err)
 	a := parse(p, raw)
-	a.status = resp.StatusCode
+	a.status, a.header = resp.StatusCode, resp.Header
 	return a
 }
 
@@ -150,6 +151,27 @@ type feed struct {
 // cut when the test ends.
 func (p *person) connect(headers ...string) *feed {
 	p.Helper()
+	f := p.dial(headers...)
+	f.init(p.token)
+	if got := f.read(); got.Type != "connection_ack" {
+		p.Fatalf("got %+v, want connection_ack", got)
+	}
+	return f
+}
+
+// init says who is there, by a token or, without one, by nothing.
+func (f *feed) init(token string) {
+	f.t.Helper()
+	m := frame{Type: "connection_init"}
+	if token != "" {
+		m.Payload = toJSON(f.t, vars{"Authorization": "Bearer " + token})
+	}
+	f.send(m)
+}
+
+// dial is connect without a word.
+func (p *person) dial(headers ...string) *feed {
+	p.Helper()
 	f := &feed{t: p, ctx: p.Context()}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -157,6 +179,7 @@ func (p *person) connect(headers ...string) *feed {
 		return conn, err
 	}
 	header := http.Header{}
+	p.browse(header)
 	for i := 0; i < len(headers); i += 2 {
 		header.Set(headers[i], headers[i+1])
 	}
@@ -171,10 +194,6 @@ func (p *person) connect(headers ...string) *feed {
 	p.Cleanup(func() { _ = conn.CloseNow() })
 	conn.SetReadLimit(-1)
 	f.conn = conn
-	f.send(frame{Type: "connection_init", Payload: toJSON(p, vars{"Authorization": "Bearer " + p.token})})
-	if got := f.read(); got.Type != "connection_ack" {
-		p.Fatalf("got %+v, want connection_ack", got)
-	}
 	return f
 }
 

@@ -35,7 +35,8 @@ func TestErrorsHaveOneShape(t *testing.T) {
 			code, field string
 			status      int
 		}{
-			"a field nobody knows":       {tn.owner, `{ nothing }`, nil, "GRAPHQL_VALIDATION_FAILED", "", 400},
+			"a field nobody knows":       {tn.owner, `{ viewr { id } }`, nil, "GRAPHQL_VALIDATION_FAILED", "", 400},
+			"no token and a near miss":   {nobody, `{ viewr { id } }`, nil, "UNAUTHENTICATED", "", 401},
 			"no GraphQL":                 {tn.owner, `{`, nil, "GRAPHQL_PARSE_FAILED", "", 400},
 			"an id that is none":         {tn.owner, `{ deployment(id: "../etc") { id } }`, nil, "NOT_FOUND", "", 200},
 			"an id of another kind":      {tn.owner, `query($id: ID!) { deployment(id: $id) { id } }`, vars{"id": tn.project.ID}, "NOT_FOUND", "", 200},
@@ -69,6 +70,9 @@ func TestErrorsHaveOneShape(t *testing.T) {
 			if a.code() != c.code || a.Errors[0].Extensions.Field != c.field || a.status != c.status {
 				t.Errorf("%s: got %d %s, want %d %s at %q", name, a.status, a.raw, c.status, c.code, c.field)
 				continue
+			}
+			if strings.Contains(a.raw, "viewer") {
+				t.Errorf("%s: the schema is told: %s", name, a.raw)
 			}
 			if e := a.Errors[0]; e.Extensions.RequestID == "" || e.Extensions.Retryable == nil || !strings.HasSuffix(e.Message, ".") && c.status == 200 {
 				t.Errorf("%s: the error is incomplete: %s", name, a.raw)

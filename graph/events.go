@@ -68,7 +68,7 @@ func readEventCursor(cursor, workspaceID string) (int64, error) {
 // their commits: from now on, or after a cursor. It ends with NOT_FOUND when
 // the scope is gone or may no longer be seen.
 func (r *Resolver) followEvents(ctx context.Context, scopeID string, types []string, after *string) (<-chan *ent.Event, error) {
-	wake := r.Wakes.Subscribe(ctx, scopeID) // first, so that nothing falls between
+	wake := r.subscribe(ctx, scopeID) // first, so that nothing falls between
 	workspaceID, err := r.workspaceOf(ctx, scopeID)
 	if err != nil {
 		return nil, err

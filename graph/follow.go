@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/davitdev/davit/graph/transport"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // follow streams a row: its present state at once, and again after every wake
@@ -51,6 +52,16 @@ func follow[T any](ctx context.Context, r *Resolver, topic string, load func(con
 		}
 	}()
 	return out, nil
+}
+
+// subscribe returns what is woken by a topic, and by the end of the session that
+// asks: a stream of nothing new ends with it too.
+func (r *Resolver) subscribe(ctx context.Context, topic string) <-chan struct{} {
+	topics := []string{topic}
+	if p, err := principal.From(ctx); err == nil && p.SessionID != "" {
+		topics = append(topics, p.SessionID)
+	}
+	return r.Wakes.Subscribe(ctx, topics...)
 }
 
 // again loads anew for a stream that is under way, if whoever asked still is

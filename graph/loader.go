@@ -25,6 +25,7 @@ import (
 	"github.com/davitdev/davit/ent/variable"
 	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/ent/workspace"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/principal"
 )
 
@@ -137,7 +138,7 @@ func newLoaders(db *ent.Client, b batching) *loaders {
 			return db.Deployment.Query().Where(deployment.InstanceIDIn(ids...), deployment.IsActive(true)).All(ctx)
 		}, func(v *ent.Deployment) string { return v.InstanceID }),
 		latest: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Deployment, error) {
-			return db.Deployment.Query().Where(deployment.InstanceIDIn(ids...), newest).All(ctx)
+			return db.Deployment.Query().Where(newest(ids)).All(ctx)
 		}, func(v *ent.Deployment) string { return v.InstanceID }),
 
 		instancesOfService: listBy(b, func(ctx context.Context, ids []string) ([]*ent.ServiceInstance, error) {
@@ -147,7 +148,7 @@ func newLoaders(db *ent.Client, b batching) *loaders {
 			return db.ServiceInstance.Query().Where(serviceinstance.EnvironmentIDIn(ids...)).Order(serviceinstance.ByID()).All(ctx)
 		}, func(v *ent.ServiceInstance) string { return v.EnvironmentID }),
 		replicasOfInstance: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
-			return db.Replica.Query().Where(replica.InstanceIDIn(ids...), replica.StatusNEQ(removed)).Order(replica.ByID()).All(ctx)
+			return db.Replica.Query().Where(replica.InstanceIDIn(ids...), deploy.Existing).Order(replica.ByID()).All(ctx)
 		}, func(v *ent.Replica) string { return v.InstanceID }),
 		replicasOfDeployment: listBy(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
 			return db.Replica.Query().Where(replica.DeploymentIDIn(ids...)).Order(replica.ByID()).All(ctx)

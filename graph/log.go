@@ -11,11 +11,12 @@ import (
 	"github.com/davitdev/davit/internal/logs"
 )
 
-// logOf is what a log is read by: whose it is, and whether only its build
-// counts.
+// logOf is what a log is read by: of what it is, in which workspace, and whether
+// only its build counts.
 type logOf struct {
 	logs.Source
-	build bool
+	workspace string
+	build     bool
 }
 
 // logSource finds a source whose log the caller may read.
@@ -26,20 +27,20 @@ func (r *Resolver) logSource(ctx context.Context, in model.LogSource) (logOf, er
 		if err != nil {
 			return logOf{}, err
 		}
-		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}}, nil
+		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}, workspace: d.Edges.Project.WorkspaceID}, nil
 	case in.BuildID != nil:
 		b, err := access.Build(ctx, r.DB, access.ReadLogs, *in.BuildID)
 		if err != nil {
 			return logOf{}, err
 		}
 		d := b.Edges.Deployment
-		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}, build: true}, nil
+		return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}, workspace: b.Edges.Project.WorkspaceID, build: true}, nil
 	case in.ServiceInstanceID != nil:
 		i, err := access.Instance(ctx, r.DB, access.ReadLogs, *in.ServiceInstanceID)
 		if err != nil {
 			return logOf{}, err
 		}
-		return logOf{Source: logs.Source{Group: i.ID}}, nil
+		return logOf{Source: logs.Source{Group: i.ID}, workspace: i.Edges.Project.WorkspaceID}, nil
 	case in.OperationID != nil:
 		op, err := access.Operation(ctx, r.DB, access.ReadLogs, *in.OperationID)
 		if err != nil {
@@ -48,7 +49,7 @@ func (r *Resolver) logSource(ctx context.Context, in model.LogSource) (logOf, er
 		if op.DeploymentID == nil {
 			return logOf{}, fault.At("source.operationId", fault.Conflict, "Only an operation that runs a command has a log.")
 		}
-		return logOf{Source: logs.Source{Group: op.ID, ID: op.ID}}, nil
+		return logOf{Source: logs.Source{Group: op.ID, ID: op.ID}, workspace: op.WorkspaceID}, nil
 	default: // refused by @oneOf before
 		return logOf{}, fault.At("source", fault.Invalid, "Say whose log you want.")
 	}
@@ -74,7 +75,14 @@ func (of logOf) filter(q *model.LogQuery) (logs.Filter, error) {
 // logOfDeployment is the log of a deployment that the viewer sees, if the viewer
 // may read it.
 func logOfDeployment(ctx context.Context, d *ent.Deployment) (logOf, error) {
-	return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}}, may(ctx, access.ReadLogs, d.ProjectID)
+	if err := may(ctx, access.ReadLogs, d.ProjectID); err != nil {
+		return logOf{}, err
+	}
+	of, err := load(ctx).project.Load(ctx, d.ProjectID)
+	if err != nil {
+		return logOf{}, err
+	}
+	return logOf{Source: logs.Source{Group: d.InstanceID, ID: d.ID}, workspace: of.WorkspaceID}, nil
 }
 
 // logOfBuild is that of a build.
@@ -93,7 +101,7 @@ func (r *Resolver) logPage(ctx context.Context, of logOf, err error, q *model.Lo
 	if err != nil {
 		return nil, err
 	}
-	want := logs.Query{Source: of.Source}
+	want := logs.Query{Source: of.Source, Owner: of.workspace}
 	if want.Filter, err = of.filter(q); err != nil {
 		return nil, err
 	}

@@ -11,16 +11,14 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/event"
+	"github.com/davitdev/davit/ent/predicate"
 	entproject "github.com/davitdev/davit/ent/project"
 	"github.com/davitdev/davit/ent/service"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/graph/page"
 	"github.com/davitdev/davit/internal/ident"
-	"github.com/davitdev/davit/internal/lifecycle"
 )
-
-// removed is the status of a replica that is history.
-const removed = lifecycle.ReplicaRemoved
 
 // below asks for a page of the list below a parent.
 type below struct {
@@ -123,9 +121,14 @@ func deploymentList(k below) (page.List[*ent.Deployment], error) {
 			}
 			return v.InstanceID
 		},
-		IDOf:    func(v *ent.Deployment) string { return v.ID },
-		ValueOf: func(v *ent.Deployment, _ string) any { return v.ID },
-		Filter:  filterDeployments(f),
+		IDOf: func(v *ent.Deployment) string { return v.ID },
+		ValueOf: func(v *ent.Deployment, by string) any {
+			if by == deployment.FieldNumber {
+				return v.Number
+			}
+			return v.ID
+		},
+		Filter: filterDeployments(f),
 	}, err
 }
 
@@ -147,18 +150,28 @@ func projectList(k below) (page.List[*ent.Project], error) {
 	return l, err
 }
 
-// newest keeps the newest deployment of each instance.
-func newest(s *sql.Selector) {
-	t := sql.Table(deployment.Table).As("newer")
-	s.Where(sql.NotExists(sql.Select().From(t).Where(sql.And(
-		sql.ColumnsEQ(t.C(deployment.FieldInstanceID), s.C(deployment.FieldInstanceID)),
-		sql.ColumnsGT(t.C(deployment.FieldNumber), s.C(deployment.FieldNumber)),
-	))))
+// newest keeps the newest deployment of each of some instances, whose rows say
+// which that is.
+func newest(instances []string) predicate.Deployment {
+	return func(s *sql.Selector) {
+		i := sql.Table(serviceinstance.Table)
+		last := sql.Dialect(s.Dialect()).Select(i.C(serviceinstance.FieldID), i.C(serviceinstance.FieldLastNumber)).From(i)
+		serviceinstance.IDIn(instances...)(last)
+		s.Where(sql.P(func(b *sql.Builder) {
+			b.Wrap(func(b *sql.Builder) { b.IdentComma(s.C(deployment.FieldInstanceID), s.C(deployment.FieldNumber)) })
+			b.WriteString(" IN ").Wrap(func(b *sql.Builder) { b.Join(last) })
+		}))
+	}
 }
 
-// deploymentsBelow returns a page of deployments of a project or an instance.
+// deploymentsBelow returns a page of deployments of a project or an instance,
+// by age: those of an instance are numbered.
 func deploymentsBelow(ctx context.Context, column, parent string, first int, after *string, f *model.DeploymentFilter, o model.DeploymentOrder) (*page.Connection[*ent.Deployment], error) {
-	args, err := page.New(first, after, ident.Deployment, "id", o.Direction == model.OrderDirectionDesc)
+	by := deployment.FieldID
+	if column == deployment.FieldInstanceID {
+		by = deployment.FieldNumber
+	}
+	args, err := page.New(first, after, ident.Deployment, by, o.Direction == model.OrderDirectionDesc)
 	if err != nil {
 		return nil, err
 	}

@@ -65,20 +65,14 @@ func credentialOf(in *model.RepositoryCredentialInput) repository.Credential {
 
 func detectionOf(d *repository.Detection) *model.BuildDetection {
 	out := &model.BuildDetection{
-		Builder: spec.Auto, Language: ptr(d.Language), Framework: ptr(d.Framework), RuntimeVersion: ptr(d.Version), VersionSource: ptr(d.VersionFrom),
+		Builder: d.Builder, Language: ptr(d.Language), Framework: ptr(d.Framework), RuntimeVersion: ptr(d.Version), VersionSource: ptr(d.VersionFrom),
 		PackageManager: ptr(d.PackageManager), InstallCommand: ptr(d.Install), BuildCommand: ptr(d.Build), StartCommand: ptr(d.Start),
 		PreDeployCommand: append([]string{}, d.PreDeploy...), Port: ptr(d.Port), OutputDirectory: ptr(d.OutputDirectory),
 		Packages: append([]string{}, d.Packages...), Confidence: d.Confidence, Trace: d.Trace, Processes: []*model.DetectedProcess{},
 		Dockerfile: strings.ToValidUTF8(string(d.Dockerfile), "\uFFFD"), Commit: &d.Commit,
 	}
-	switch {
-	case d.DockerfilePath != "":
-		out.Builder = spec.Dockerfile
-	case d.Static:
-		out.Builder = spec.Static
-	}
 	for _, p := range d.Processes {
-		if p.Name != "web" {
+		if p.Name != spec.MainProcess {
 			out.Processes = append(out.Processes, &model.DetectedProcess{Name: p.Name, Command: p.Command})
 		}
 	}

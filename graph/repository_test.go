@@ -80,7 +80,7 @@ func TestWhatIsWrongWithARepositoryIsSaid(t *testing.T) {
 	}{
 		"not there":       {vars{"url": strings.Replace(repo.URL, "git-", "nope-", 1)}, false, "There is no repository"},
 		"private":         {vars{"url": private.URL}, false, "asks for a credential"},
-		"a wrong token":   {vars{"url": private.URL, "credential": vars{"token": "wrong"}}, false, "asks for a credential"},
+		"a wrong token":   {vars{"url": private.URL, "credential": vars{"token": "wrong"}}, false, "does not accept the token"},
 		"the right token": {vars{"url": private.URL, "credential": vars{"token": os.Getenv("TEST_GIT_TOKEN")}}, true, ""},
 	} {
 		a := p.do(`query($url:URL!,$credential:RepositoryCredentialInput){repository(url:$url,credential:$credential){canPull reason defaultBranch}}`, tt.v).ok()

@@ -31,8 +31,9 @@ type Resolver struct {
 	Site         Site
 	Log          *slog.Logger
 
-	watched watches
-	wait    time.Duration // of loaders for more keys, 0: gather
+	watched  watches
+	attempts attempts
+	wait     time.Duration // of loaders for more keys, 0: gather
 }
 
 // Site is what the API says about this installation.

@@ -83,6 +83,10 @@ func (r *queryResolver) Service(ctx context.Context, workspace string, project s
 	return r.serviceBySlug(ctx, workspace, project, slug)
 }
 
+func (r *queryResolver) ServiceInstance(ctx context.Context, id string) (*ent.ServiceInstance, error) {
+	return access.Instance(ctx, r.DB, access.Read, id)
+}
+
 func (r *replicaResolver) Deployment(ctx context.Context, obj *ent.Replica) (*ent.Deployment, error) {
 	return load(ctx).deployment.Load(ctx, obj.DeploymentID)
 }

@@ -31,7 +31,7 @@ func (r *Resolver) followLogs(ctx context.Context, source model.LogSource, q *mo
 	if err != nil {
 		return nil, err
 	}
-	o := logs.FollowOptions{Source: of.Source, After: or(after), Tail: tail}
+	o := logs.FollowOptions{Source: of.Source, Owner: of.workspace, After: or(after), Tail: tail}
 	if o.Filter, err = of.filter(q); err != nil {
 		return nil, err
 	}
@@ -88,13 +88,11 @@ func (t *tailing) run(ctx context.Context) error {
 
 // next waits for what the feed gives, nil if that is nothing by the deadline.
 func (t *tailing) next(ctx context.Context, deadline time.Time) (model.LogFeed, error) {
-	turn, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	item, err := t.feed.Next(turn)
-	if err != nil {
-		if turn.Err() != nil && ctx.Err() == nil {
-			return nil, nil //nolint:nilnil // nothing came
-		}
+	item, err := t.feed.NextUntil(ctx, deadline)
+	switch {
+	case errors.Is(err, logs.ErrNothing):
+		return nil, nil //nolint:nilnil // nothing came
+	case err != nil:
 		return nil, err
 	}
 	switch item := item.(type) {

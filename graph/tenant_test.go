@@ -55,6 +55,7 @@ func (w *world) tenant(mark string) *tenant {
 	settings := spec.Settings{
 		StartCommand: mark, DockerfilePath: mark, DockerTarget: mark, BuildArgs: []spec.KeyValue{{Key: mark, Value: mark}},
 		Language: mark, LanguageVersion: mark, InstallCommand: mark, BuildCommand: mark, OutputDirectory: mark, Packages: []string{mark},
+		ConfigFiles: []spec.ConfigFile{{Path: mark, Digest: mark}},
 	}
 	t.service = db.Service.Create().SetProject(t.project).SetSlug(mark + "-svc").SetName(mark + " service").SetKind(spec.Web).SetSource(source).SaveX(ctx)
 	t.instance = db.ServiceInstance.Create().SetProject(t.project).SetService(t.service).SetEnvironment(t.environment).

@@ -7,6 +7,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -28,7 +29,7 @@ func newAhead(b batching, db *ent.Client) *dataloadgen.Loader[turn, int] {
 		for i, t := range turns {
 			instances[i] = t.instance
 		}
-		rows, err := db.Deployment.Query().Where(deployment.InstanceIDIn(instances...), waiting).
+		rows, err := db.Deployment.Query().Where(deployment.InstanceIDIn(instances...), deploy.Unfinished, waiting).
 			Select(deployment.FieldInstanceID, deployment.FieldNumber).All(ctx)
 		if err != nil {
 			return nil, []error{err}

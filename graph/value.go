@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -82,7 +84,7 @@ func settingsOf(ctx context.Context, i *ent.ServiceInstance) (*model.ServiceSett
 		Builder: s.Builder, Language: ptr(s.Language), LanguageVersion: ptr(s.LanguageVersion), InstallCommand: ptr(s.InstallCommand),
 		BuildCommand: ptr(s.BuildCommand), OutputDirectory: ptr(s.OutputDirectory), Packages: append([]string{}, s.Packages...),
 		DockerfilePath: s.DockerfilePath, DockerTarget: ptr(s.DockerTarget), BuildArgs: pointers(s.BuildArgs),
-		PreDeployCommand: append([]string{}, s.PreDeployCommand...), Processes: processesOf(i), Cron: ptr(s.Cron), TimeZone: cmp.Or(s.TimeZone, "UTC"), CronOverlap: s.CronOverlap, StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
+		PreDeployCommand: s.PreDeployCommand, Processes: processesOf(i), ConfigFiles: filesOf(s.ConfigFiles), Cron: ptr(s.Cron), TimeZone: cmp.Or(s.TimeZone, "UTC"), CronOverlap: s.CronOverlap, StartCommand: ptr(s.StartCommand), Port: ptr(s.Port), Replicas: i.ReplicaCount,
 		Resources:     &model.Resources{CPUMillis: s.Resources.CPUMillis, MemoryBytes: s.Resources.MemoryBytes},
 		RestartPolicy: s.RestartPolicy, RestartMaxRetries: s.RestartMaxRetries, DrainTimeout: s.DrainTimeout,
 		HealthCheck: &model.HealthCheck{
@@ -132,8 +134,11 @@ func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 				s.Processes = append(s.Processes, *p)
 			}
 		}
+		if list, said := in.ConfigFiles.ValueOK(); said {
+			s.ConfigFiles = patchFiles(s.ConfigFiles, list)
+		}
 		if words, said := in.PreDeployCommand.ValueOK(); said {
-			s.PreDeployCommand = append([]string(nil), words...)
+			s.PreDeployCommand = words
 		}
 		if args, said := in.BuildArgs.ValueOK(); said {
 			s.BuildArgs = nil
@@ -152,6 +157,32 @@ func patch(in model.ServiceSettingsInput) func(spec.Settings) spec.Settings {
 		}
 		return s
 	}
+}
+
+// filesOf shows config files in the order of their paths.
+func filesOf(files []spec.ConfigFile) []*spec.ConfigFile {
+	sorted := slices.SortedFunc(slices.Values(files), func(a, b spec.ConfigFile) int { return strings.Compare(a.Path, b.Path) })
+	return pointers(sorted)
+}
+
+// patchFiles are the config files of an input. What one does not say of itself
+// is what old has at its path.
+func patchFiles(old []spec.ConfigFile, in []*model.ConfigFileInput) []spec.ConfigFile {
+	var out []spec.ConfigFile
+	for _, f := range in {
+		file := spec.ConfigFile{Path: f.Path, Mode: spec.DefaultMode}
+		if at := slices.IndexFunc(old, func(o spec.ConfigFile) bool { return o.Path == f.Path }); at >= 0 {
+			file = old[at]
+		}
+		if f.Mode != nil {
+			file.Mode = *f.Mode
+		}
+		if f.Content != nil {
+			file.Content, file.Size = f.Content, len(*f.Content)
+		}
+		out = append(out, file)
+	}
+	return out
 }
 
 func set[T any](dst *T, v graphql.Omittable[*T]) {

@@ -20,7 +20,7 @@ type watches struct {
 }
 
 // watched is a row as a principal sees it. Two tokens of one user are two
-// principals: one may be revoked.
+// principals, and so are two sessions of one token: one may end.
 type watched struct{ topic, principal string }
 
 // state is a watched row at one moment.
@@ -55,7 +55,7 @@ func (r *Resolver) join(ctx context.Context, topic string, load func(context.Con
 	if err != nil {
 		return nil, err
 	}
-	key := watched{topic, fmt.Sprint(p.Kind, p.UserID, p.TokenID, p.PlatformAdmin, p.Scopes)}
+	key := watched{topic, fmt.Sprint(p.Kind, p.UserID, p.TokenID, p.SessionID, p.PlatformAdmin, p.Scopes)}
 	r.watched.mu.Lock()
 	defer r.watched.mu.Unlock()
 	w := r.watched.open[key]
@@ -67,7 +67,7 @@ func (r *Resolver) join(ctx context.Context, topic string, load func(context.Con
 		r.watched.open[key] = w
 		all, stop := context.WithCancel(context.WithoutCancel(ctx)) // it serves the others when this one goes
 		w.stop = stop
-		wake := r.Wakes.Subscribe(all, topic) // before the first load, so that no change falls in between
+		wake := r.subscribe(all, topic) // before the first load, so that no change falls in between
 		go r.watch(all, key, w, wake, load)
 	}
 	w.users++

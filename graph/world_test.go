@@ -143,11 +143,12 @@ func (w *world) join(ws *ent.Workspace, p *person, role principal.Role) {
 	w.db.Membership.Create().SetWorkspace(ws).SetUser(p.User).SetRole(role).ExecX(w.system)
 }
 
-// person is somebody who uses the API.
+// person is somebody who uses the API, by a token or with a browser: a page of
+// an origin, and the secret of a session in its cookie.
 type person struct {
 	*world
 	*ent.User
-	token string
+	token, origin, cookie string
 }
 
 // header is that of a request of the person.
@@ -156,7 +157,18 @@ func (p *person) header() http.Header {
 	if p.token != "" {
 		h.Set("Authorization", "Bearer "+p.token)
 	}
+	p.browse(h)
 	return h
+}
+
+// browse adds what a browser does.
+func (p *person) browse(h http.Header) {
+	if p.origin != "" {
+		h.Set("Origin", p.origin)
+	}
+	if p.cookie != "" {
+		h.Set("Cookie", "__Host-davit="+p.cookie)
+	}
 }
 
 // dump is everything in a table, as text.

@@ -81,6 +81,13 @@ func TestServicesAreMadeChangedAndDeleted(t *testing.T) {
 		if a.at("updateServiceInstance.instance.settings.port") != nil || a.text("updateServiceInstance.instance.settings.startCommand") != "serve --all" {
 			t.Errorf("changed to %s", a.raw)
 		}
+		for _, words := range []any{[]any{}, nil} { // nothing, and what the source says
+			a = p.do(`mutation($in: UpdateServiceInstanceInput!) { updateServiceInstance(input: $in) { instance { settings { preDeployCommand } } } }`,
+				vars{"in": vars{"serviceInstanceId": instance, "settings": vars{"preDeployCommand": words}, "apply": "STAGE"}}).ok()
+			if got := a.at("updateServiceInstance.instance.settings.preDeployCommand"); !cmp.Equal(got, words) {
+				t.Errorf("%v became %v", words, got)
+			}
+		}
 		p.do(`mutation($in: UpdateServiceInput!) { updateService(input: $in) { service { name } } }`, vars{"in": vars{"serviceId": service, "name": "Shop front"}}).ok()
 		p.do(`mutation($in: ScaleServiceInput!) { scaleService(input: $in) { instance { id } } }`, vars{"in": vars{"serviceInstanceId": instance, "replicas": 51}}).
 			fails("INVALID", "replicas")

@@ -29,3 +29,11 @@ type StartError struct {
 }
 
 func (e *StartError) Error() string { return "runner: cannot start: " + e.Message }
+
+// FileError is a file that cannot be put into a container. Retrying cannot help.
+type FileError struct {
+	Path    string
+	Message string // why, one line
+}
+
+func (e *FileError) Error() string { return "runner: cannot put " + e.Path + ": " + e.Message }

@@ -8,6 +8,7 @@ package runner
 
 import (
 	"context"
+	"io/fs"
 	"net/netip"
 	"time"
 )
@@ -73,12 +74,17 @@ type Runner interface {
 	// Create makes a container for spec without starting it. A container of
 	// that name with the same spec.Hash is adopted in whatever state it is;
 	// one with another hash is removed and made anew, unless a later epoch
-	// made it: then the caller is late, and gets ErrStale. It fails with
-	// ErrSpec, ErrImageNotFound, ErrImageUnsupported or ErrNetworkNotFound.
+	// made it: then the caller is late, and gets ErrStale. Once it returns,
+	// the files of spec are there; whoever was killed before it did calls it
+	// again before Start. It fails with ErrSpec, ErrImageNotFound,
+	// ErrImageUnsupported or ErrNetworkNotFound, and with a *FileError where a
+	// file cannot be put.
 	Create(ctx context.Context, spec Spec) (Container, error)
 
 	// Start starts a created or exited container. Starting a running one is
-	// no error. A command that cannot be executed is a *StartError; a backend
+	// no error. One that can never be started any more, because its engine was
+	// killed while it did that, is removed, and the error is ErrUnavailable.
+	// A command that cannot be executed is a *StartError; a backend
 	// whose containers have an init process does not learn of it in time, and
 	// the container exits at once with 126 or 127, as a shell would.
 	Start(ctx context.Context, name string) error
@@ -106,7 +112,8 @@ type Runner interface {
 	// Inspect returns the container's present state, or ErrNotFound.
 	Inspect(ctx context.Context, name string) (Container, error)
 
-	// List returns all containers of this installation in any state.
+	// List returns all containers of this installation in any state. When one
+	// was started, and how it ended, may be left out: that is for Inspect.
 	List(ctx context.Context) ([]Container, error)
 
 	// Stop asks the container to end, gives it grace, then kills it. It
@@ -192,6 +199,21 @@ type Spec struct {
 	Memory    int64             // bytes
 	CPUMillis int               // thousandths of a core
 	Pids      int               // processes and threads
+	Files     []File            `json:",omitempty"`
+}
+
+// FilesVariable is set by a backend that has no root directory for each
+// container: the files of its Spec are below the directory this names.
+const FilesVariable = "DAVIT_FILES"
+
+// File is put into a container before its first start and stays over the next
+// ones. It belongs to the user of the image, takes the place of a file or a link
+// that is there, and its directories are made where they are missing. Links in
+// its path are followed inside the container.
+type File struct {
+	Path    string // absolute and clean
+	Mode    fs.FileMode
+	Content string
 }
 
 // State of a container.

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"path"
 	"slices"
 	"strings"
 )
@@ -62,6 +64,16 @@ func (s Spec) Validate() error {
 	for k, v := range s.Env {
 		if k == "" || strings.ContainsAny(k, "=\x00") || strings.ContainsRune(v, 0) {
 			return bad("environment variable %q", k) // never the value: it may be a secret
+		}
+	}
+	for n, f := range s.Files {
+		if !path.IsAbs(f.Path) || path.Clean(f.Path) != f.Path || f.Path == "/" || strings.ContainsRune(f.Path, 0) || f.Mode&^fs.ModePerm != 0 {
+			return bad("file %q with mode %o", f.Path, f.Mode)
+		}
+		for _, other := range s.Files[:n] {
+			if other.Path == f.Path || strings.HasPrefix(f.Path, other.Path+"/") || strings.HasPrefix(other.Path, f.Path+"/") {
+				return bad("file %q in the way of %q", other.Path, f.Path)
+			}
 		}
 	}
 	return nil

@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/store"
@@ -71,7 +73,7 @@ func TestAnEngineThatIsAwayForHalfAMinute(t *testing.T) {
 				quiet.stop()
 				stop := h.hammer(i)
 				h.engine = &fragile{Runner: h.fake, at: method, away: func() { h.fake.SetAway(true) }}
-				h.start()
+				p := h.start()
 				d := h.request(i, h.version("v2", nil))
 				var waited time.Duration
 				for attempt := 1; waited < 30*time.Second; attempt++ {
@@ -92,7 +94,7 @@ func TestAnEngineThatIsAwayForHalfAMinute(t *testing.T) {
 				}
 				h.running(i, 1)
 				h.serves(i, "v2")
-				h.tidy()
+				h.sound(p)
 				stop()
 			})
 		})
@@ -131,6 +133,73 @@ func TestCancelWhileTheEngineHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.within(h.row(d.ID).Settings.DrainTimeout+5*time.Second, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+}
+
+// deaf is an engine that answers no question about what there is.
+type deaf struct {
+	runner.Runner
+	now   atomic.Bool
+	asked atomic.Bool // since then
+	lists atomic.Bool // its networks
+}
+
+func (d *deaf) wait(ctx context.Context) error {
+	if d.now.Load() {
+		d.asked.Store(true)
+		<-ctx.Done()
+	}
+	return ctx.Err()
+}
+
+func (d *deaf) List(ctx context.Context) ([]runner.Container, error) {
+	if err := d.wait(ctx); err != nil {
+		return nil, err
+	}
+	return d.Runner.List(ctx)
+}
+
+func (d *deaf) Networks(ctx context.Context) ([]runner.Network, error) {
+	d.lists.Store(d.now.Load())
+	if err := d.wait(ctx); err != nil {
+		return nil, err
+	}
+	return d.Runner.Networks(ctx)
+}
+
+// P1: neither deadlines nor routes wait for an engine that hangs.
+func TestDeadlinesAndRoutesWaitForNoEngine(t *testing.T) {
+	t.Parallel()
+
+	h := newHouse(t, storetest.SQLite(t))
+	engine := &deaf{Runner: h.fake}
+	h.engine = engine
+	p := h.start()
+	i := h.service(h.version("v1", nil), patient)
+	h.deploy(i, "")
+	d := h.request(i, h.version("v2", neverWell))
+	h.until("it waits for its application", func() bool { return h.row(d.ID).Status == lifecycle.Deploying })
+	engine.now.Store(true)
+	h.until("the engine is asked", engine.asked.Load)
+	if _, err := h.db.Exec(h.ctx, "UPDATE deployments SET deadline_at = 1 WHERE id = ?", d.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.within(10*time.Second, "its deadline ends it", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+	if f := h.row(d.ID).Failure; f == nil || f.Code != fault.DeadlineExceeded {
+		t.Errorf("it ended with %+v", f)
+	}
+	if _, err := h.verbs.Stop(h.ctx, i.ID); err != nil {
+		t.Fatal(err)
+	}
+	h.within(2*listTime+5*time.Second, "its route says that it is stopped", func() bool {
+		status, _ := h.get(h.host(i), "/")
+		return status == http.StatusServiceUnavailable
+	})
+	engine.now.Store(false)
+	h.until("the table is right again", func() bool {
+		p.Router.mu.Lock()
+		defer p.Router.mu.Unlock()
+		return !p.Router.stale
+	})
 }
 
 // hanging is an engine that does not answer a stop.
@@ -192,6 +261,80 @@ func TestAReplicaThatDiesBeforeTheSwitch(t *testing.T) {
 			t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
 		}
 		h.running(i, 2)
+		stop()
+	})
+}
+
+// dying is an engine that dies once it has been asked so often how those are
+// which it counts.
+type dying struct {
+	runner.Runner
+	left   atomic.Int64
+	counts func(name string) bool
+	die    func()
+}
+
+func (d *dying) Inspect(ctx context.Context, name string) (runner.Container, error) {
+	c, err := d.Runner.Inspect(ctx, name)
+	if d.left.Load() > 0 && d.counts(name) && d.left.Add(-1) == 0 {
+		d.die()
+	}
+	return c, err
+}
+
+// Replicas that end with their engine after they were all found healthy, and
+// whose addresses are others' by then, are not switched to.
+func TestReplicasThatLoseTheirAddressesBeforeTheSwitch(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		quiet := h.start()
+		i := h.service(h.version("v1", nil), nil)
+		h.deploy(i, "")
+		h.scale(i, 2)
+		h.running(i, 2)
+		quiet.stop()
+		var id atomic.Value
+		fresh := func() (out []*ent.Replica) {
+			for _, r := range h.live(i) {
+				if r.DeploymentID == id.Load() {
+					out = append(out, r)
+				}
+			}
+			return out
+		}
+		engine := &dying{Runner: h.fake, die: func() {
+			for _, r := range fresh() {
+				h.fake.Kill(r.ContainerName, 137, false)
+			}
+			if _, err := db.Exec(h.ctx, "UPDATE replicas SET addr = NULL WHERE deployment_id = ?", id.Load()); err != nil {
+				t.Error(err)
+			}
+		}, counts: func(name string) bool {
+			healthy, among := 0, false
+			for _, r := range fresh() {
+				among = among || r.ContainerName == name
+				if r.Status == lifecycle.ReplicaRunning && r.Health == lifecycle.HealthHealthy {
+					healthy++
+				}
+			}
+			return among && healthy == 2
+		}}
+		engine.left.Store(2) // both are looked at again before the switch
+		h.engine = engine
+		d := h.request(i, h.version("v2", nil))
+		id.Store(d.ID)
+		stop := h.hammer(i)
+		h.start()
+		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+			t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		}
+		if engine.left.Load() > 0 {
+			t.Error("the engine did not die")
+		}
+		h.running(i, 2)
+		h.serves(i, "v2")
 		stop()
 	})
 }

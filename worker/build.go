@@ -55,6 +55,9 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 		}
 	}
 	detail := fmt.Sprintf("%d files", tree.Files())
+	if tree.Files() == 1 {
+		detail = "1 file"
+	}
 	if commit := c.Row.Commit; commit != nil {
 		detail += ", commit " + commit.SHA[:10]
 	}
@@ -75,11 +78,7 @@ func (w *Worker) detect(ctx context.Context, c *deploy.Claim) error {
 	for _, line := range plan.Trace {
 		w.Recorder.Say(ctx, c.Row, lifecycle.Info, line)
 	}
-	by := spec.Builder(plan.Builder)
-	if plan.Static {
-		by = spec.Static
-	}
-	return w.Deploy.BeginBuild(ctx, c, by, planned(plan))
+	return w.Deploy.BeginBuild(ctx, c, plan.Builder, planned(plan))
 }
 
 // detect says how a source is built. It refuses a program where files are asked
@@ -89,10 +88,10 @@ func detect(tree *source.Tree, in buildInput) (build.Plan, error) {
 	switch {
 	case err != nil:
 		return plan, err
-	case !plan.Static && in.options.Builder == build.Static:
+	case plan.Builder != build.Static && in.options.Builder == build.Static:
 		return build.Plan{}, fault.New(fault.NotBuildable, "The source is a program that has to run, and the service is a static site.").
 			WithHint("Set the directory of the files that its build makes as output directory, or make a service of kind WEB of it.")
-	case plan.Static && in.kind != spec.StaticSite && in.kind != spec.Web:
+	case plan.Builder == build.Static && in.kind != spec.StaticSite && in.kind != spec.Web:
 		return build.Plan{}, fault.New(fault.NotBuildable, "The source is files, and a service of kind %s has to run something.", in.kind).
 			WithHint("Add what runs, with a start command, or make a static site of it.")
 	}
@@ -106,7 +105,7 @@ func planned(p build.Plan) string {
 	switch {
 	case p.DockerfilePath != "":
 		what = p.DockerfilePath
-	case what == "" && p.Static:
+	case what == "" && p.Builder == build.Static:
 		what = "files"
 	}
 	parts := []string{what, p.Build, p.Start}
@@ -199,7 +198,7 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if err != nil {
 		return err
 	}
-	if req.Plan.Static {
+	if req.Plan.Builder == build.Static {
 		return w.buildSite(ctx, c, req, secrets)
 	}
 	if err := w.dropEarlier(ctx, c); err != nil {
@@ -293,83 +292,4 @@ func (w *Worker) buildFault(err error) error {
 		app.Excerpt = append(app.Excerpt, lifecycle.ExcerptLine{Time: l.Time.UTC(), Stream: string(logs.Build), Message: l.Text})
 	}
 	return app
-}
-
-// sink brings the steps of a build into its row and its output into the log.
-type sink struct {
-	w    *Worker
-	c    *deploy.Claim
-	out  *logs.Writer
-	ctx  context.Context //nolint:containedctx // of the one Build call it is made for
-	list []lifecycle.BuildStep
-	at   map[string]int
-	last time.Time // when the steps were last written
-}
-
-// stepsEvery bounds how often the steps of a build are written.
-const stepsEvery = 250 * time.Millisecond
-
-var _ build.Sink = (*sink)(nil)
-
-func (w *Worker) newSink(ctx context.Context, c *deploy.Claim, secrets []string) (*sink, error) {
-	out, err := w.Recorder.Logs.Writer(ctx, sourceOf(c.Row.InstanceID, c.ID), logs.Build, "", logs.WriterOptions{Mask: logs.NewMask(secrets...), Lossy: true})
-	if err != nil {
-		return nil, fmt.Errorf("open build log: %w", err)
-	}
-	return &sink{w: w, c: c, out: out, ctx: ctx, at: map[string]int{}}, nil
-}
-
-// Step notes a step, and writes all of them now and then.
-func (s *sink) Step(step build.Step) {
-	i, known := s.at[step.ID]
-	if !known {
-		i = len(s.list)
-		s.at[step.ID] = i
-		s.list = append(s.list, lifecycle.BuildStep{})
-	}
-	s.list[i] = stepOf(step)
-	if time.Since(s.last) >= stepsEvery {
-		s.write(s.ctx)
-	}
-}
-
-func stepOf(b build.Step) lifecycle.BuildStep {
-	out := lifecycle.BuildStep{ID: b.ID, Name: b.Name, Inputs: b.Inputs, Cached: b.Cached, Status: lifecycle.PhasePending}
-	if !b.StartedAt.IsZero() {
-		at := b.StartedAt.UTC()
-		out.StartedAt, out.Status = &at, lifecycle.PhaseRunning
-	}
-	if !b.FinishedAt.IsZero() {
-		at := b.FinishedAt.UTC()
-		out.FinishedAt, out.Status = &at, lifecycle.PhaseSucceeded
-	}
-	if b.Error != "" {
-		out.Error, out.Status = &b.Error, lifecycle.PhaseFailed
-	}
-	return out
-}
-
-// Log brings lines into the build's stream.
-func (s *sink) Log(lines []build.Line) {
-	for _, l := range lines {
-		if err := s.out.WriteAt(l.Time, []byte(l.Text), !l.More); err != nil {
-			s.w.Log.WarnContext(s.ctx, "build line lost", "deployment", s.c.ID, "err", err)
-			return
-		}
-	}
-}
-
-func (s *sink) write(ctx context.Context) {
-	s.last = time.Now()
-	if err := s.w.Deploy.SetBuildSteps(ctx, s.c, s.list); err != nil && !overtaken(err) && ctx.Err() == nil {
-		s.w.Log.WarnContext(ctx, "build steps not written", "deployment", s.c.ID, "err", err)
-	}
-}
-
-// close writes what is left and ends the build's stream.
-func (s *sink) close(ctx context.Context) error {
-	ctx, cancel := briefly(ctx, 10*time.Second)
-	defer cancel()
-	s.write(ctx)
-	return s.out.End(ctx)
 }

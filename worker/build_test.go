@@ -15,9 +15,11 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/build"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/source"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 	"github.com/davitdev/davit/runner/runnertest"
@@ -29,6 +31,7 @@ type fakeBuilder struct {
 	house *house
 	mu    sync.Mutex
 	req   build.Request
+	fails error // how every build ends, unless nil
 }
 
 // last is what was built last.
@@ -41,7 +44,11 @@ func (b *fakeBuilder) last() build.Request {
 func (b *fakeBuilder) Build(ctx context.Context, req build.Request, sink build.Sink) (build.Result, error) {
 	b.mu.Lock()
 	b.req = req
+	fails := b.fails
 	b.mu.Unlock()
+	if fails != nil {
+		return build.Result{}, fails
+	}
 	now := time.Now()
 	sink.Step(build.Step{ID: "1", Name: "the only one", StartedAt: now})
 	sink.Log([]build.Line{{Step: "1", Stream: build.Stdout, Time: now, Text: "building"}})
@@ -111,6 +118,27 @@ func TestBuild(t *testing.T) {
 		}
 		if left, err := os.ReadDir(p.Builds.Scratch); err != nil || len(left) != 0 {
 			t.Errorf("%d things are left of its source, %v", len(left), err)
+		}
+	})
+}
+
+// The row of a build that had no end says so, beside the failure of its
+// deployment.
+func TestABuildThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		h.builder = &fakeBuilder{house: h, fails: fault.New(fault.BuildTimeout, "The build took longer than a minute.").WithHint("Make it end sooner.")}
+		h.start()
+		i := h.service("", func(n *project.NewService) { n.Source = spec.Source{Upload: &spec.UploadSource{}} })
+		h.upload(i, map[string]string{"Dockerfile": "FROM scratch\n"})
+		d := h.completed(h.request(i, "").ID)
+		if f := d.Failure; *d.Conclusion != lifecycle.Failed || f == nil || f.Code != fault.BuildTimeout || f.Domain != fault.User || *f.Phase != lifecycle.PhaseBuild || f.Hint == nil {
+			t.Errorf("it ended as %s: %+v", *d.Conclusion, f)
+		}
+		if b := d.QueryBuild().OnlyX(h.ctx); b.Status != lifecycle.BuildTimedOut || b.Failure == nil || b.FinishedAt == nil {
+			t.Errorf("its build is %+v", b)
 		}
 	})
 }

@@ -1,12 +1,15 @@
 package worker
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -70,7 +73,8 @@ func TestCancel(t *testing.T) {
 		h := newHouse(t, storetest.SQLite(t))
 		h.start()
 		h.inOrder()
-		i := h.service(h.version("v1", func(i *runnertest.FakeImage) { i.PullTime = time.Second }), nil)
+		pull := make(chan struct{})
+		i := h.service(h.version("v1", func(i *runnertest.FakeImage) { i.PullHeld = pull }), nil)
 		first := h.request(i, "")
 		h.reaches(first.ID, lifecycle.Preparing)
 		second := h.request(i, h.version("v2", nil))
@@ -80,6 +84,7 @@ func TestCancel(t *testing.T) {
 		if got := h.row(second.ID); got.Status != lifecycle.Completed || *got.Conclusion != lifecycle.Canceled {
 			t.Errorf("it is %s", got.Status)
 		}
+		close(pull)
 		h.completed(first.ID)
 		h.serves(i, "v1")
 	})
@@ -99,6 +104,45 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// What serves is past being canceled, whatever a step of it fails with.
+func TestWhatServesIsNotCanceled(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		var back atomic.Bool
+		h.proxy = func(context.Context) (*proxy.Client, error) {
+			if !back.Load() {
+				return nil, fault.New(fault.Unavailable, "The proxy is away.")
+			}
+			return h.client, nil
+		}
+		p := h.start()
+		i := h.service(h.version("v1", nil), nil)
+		d := h.request(i, "")
+		h.until("it has met no proxy", func() bool { d := h.row(d.ID); return d.Status == lifecycle.Finalizing && d.Attempt > 0 })
+		p.stop()
+		if _, err := db.Exec(h.ctx, "UPDATE deployments SET due_at = 0 WHERE id = ?", d.ID); err != nil {
+			t.Fatal(err)
+		}
+		p = h.idle()
+		c, err := p.Deploy.Claim(h.ctx, d.ID, p.Owner)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.settle(h.ctx, c, stopped{fault.Canceled}); err != nil {
+			t.Errorf("settle: %v", err)
+		}
+		h.running(i, 1)
+		back.Store(true)
+		p.work()
+		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+			t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		}
+		h.serves(i, "v1")
+	})
+}
+
 func TestTurns(t *testing.T) {
 	t.Parallel()
 
@@ -106,7 +150,7 @@ func TestTurns(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {
 			h := newHouse(t, db)
-			h.start()
+			p := h.start()
 			i := h.service(h.version("v1", slowPull), nil)
 			first := h.request(i, "")
 			h.reaches(first.ID, lifecycle.Preparing)
@@ -120,7 +164,7 @@ func TestTurns(t *testing.T) {
 				t.Errorf("the second ended as %s: %+v", *d.Conclusion, d.Failure)
 			}
 			h.serves(i, "v3")
-			h.tidy()
+			h.sound(p)
 		})
 	})
 
@@ -128,7 +172,7 @@ func TestTurns(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {
 			h := newHouse(t, db)
-			h.start()
+			p := h.start()
 			h.inOrder()
 			i := h.service(h.version("v1", nil), nil)
 			var ids []string
@@ -148,7 +192,7 @@ func TestTurns(t *testing.T) {
 			}
 			h.serves(i, "v3")
 			h.running(i, 1)
-			h.tidy()
+			h.sound(p)
 		})
 	})
 

@@ -50,8 +50,8 @@ func (w *Worker) collectLoop(ctx context.Context) error {
 // at the rows then: whatever is made has a row before.
 func (w *Worker) collect(ctx context.Context) error {
 	_, err := w.Deploy.ForgetUploads(ctx)
-	err = errors.Join(err, w.Deploy.ForgetRuns(ctx))
-	return errors.Join(err, w.collectUploads(ctx), w.collectImages(ctx), w.collectSites(ctx), w.collectScratch(ctx), w.collectLogs(ctx))
+	err = errors.Join(err, w.Deploy.Forget(ctx), w.Deploy.ForgetRuns(ctx), w.Deploy.ForgetFiles(ctx), w.Auth.Forget(ctx))
+	return errors.Join(err, w.collectUploads(ctx), w.collectImages(ctx), w.collectSites(ctx), w.collectScratch(ctx), w.collectLogs(ctx), w.closeLogs(ctx))
 }
 
 // collectUploads removes the archives that are no artifact's.

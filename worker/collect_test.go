@@ -28,6 +28,29 @@ import (
 	"github.com/davitdev/davit/runner/runnertest"
 )
 
+// A session whose time is over is no row for longer than a clean-up takes.
+func TestCollectSessions(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		s := newStage(t, db)
+		p := s.start()
+		token := db.APIToken.Create().SetUser(db.User.Create().SetUsername("ann").SetDisplayName("Ann").SaveX(s.ctx)).
+			SetName("ci").SetHash("x").SetScopes([]string{"READ"}).SaveX(s.ctx)
+		var ids []string
+		for n, left := range []time.Duration{-time.Minute, time.Minute} {
+			row := db.LoginSession.Create().SetUserID(token.UserID).SetToken(token).SetHash(fmt.Sprint(n)).SetExpiresAt(time.Now().UTC().Add(left)).SaveX(s.ctx)
+			ids = append(ids, row.ID)
+		}
+		if err := p.collect(s.ctx); err != nil {
+			t.Fatal(err)
+		}
+		if left := db.LoginSession.Query().IDsX(s.ctx); len(left) != 1 || left[0] != ids[1] {
+			t.Errorf("left are %v, want the second of %v", left, ids)
+		}
+	})
+}
+
 // builds deploys n versions of an uploaded source.
 func (s *stage) builds(n int) []*ent.Deployment {
 	s.t.Helper()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,16 +17,18 @@ import (
 
 // operateCommand carries a command that somebody asked for one step on: it
 // starts it, or looks whether it has ended. While it runs nobody holds its
-// operation: its end rings.
+// operation: its end rings. Until it is started somebody does, however slow the
+// engine is: another worker would start it, and then this one a second time.
 func (w *Worker) operateCommand(ctx context.Context, job *deploy.Job) error {
 	o, exit, ended, err := w.command(ctx, job)
+	err = cause(ctx, err)
 	message, wait := "Running.", lookAgain
 	switch {
 	case overtaken(err):
 		return err
 	case ctx.Err() != nil: // another process goes on at once
 		wait = 0
-	case err != nil && (!fault.CodeOf(classify(err)).Info().Retryable || job.Overdue()), ended:
+	case err != nil && (!fault.CodeOf(classify(err)).Info().Retryable || errors.Is(err, errVanished) || job.Overdue()), ended:
 		if err = w.endCommand(ctx, job, o, exit, err); err == nil || overtaken(err) {
 			return err
 		}
@@ -92,7 +95,7 @@ func (w *Worker) commandOf(ctx context.Context, job *deploy.Job, d *ent.Deployme
 	}
 	o := &oneOff{
 		by:   printer{id: job.ID, container: deploy.ContainerName(job.ID), source: logs.Source{Group: job.ID, ID: job.ID}},
-		what: "command", code: fault.CommandFailed,
+		what: "command", code: fault.CommandFailed, lost: "Whether it did its work is not known: look, then run it again.",
 		secrets: env.Secrets, limit: time.Duration(job.Row.LimitMs) * time.Millisecond, grace: spec.StopGrace,
 		keep: func(ctx context.Context, id string) error { return w.Deploy.KeepContainer(ctx, job, id) },
 	}

@@ -215,7 +215,8 @@ func TestCommand(t *testing.T) {
 		if err := h.fake.Remove(h.ctx, deploy.ContainerName(op.ID)); err != nil {
 			t.Fatal(err)
 		}
-		if op = h.ended(op.ID); op.Status != lifecycle.OperationFailed || !strings.Contains(op.Failure.Message, "was lost") {
+		if op = h.ended(op.ID); op.Status != lifecycle.OperationFailed || op.Failure.Code != fault.RunnerAway || op.Failure.Domain != fault.Platform ||
+			op.Failure.Hint == nil || !strings.Contains(op.Failure.Message, "was lost") {
 			t.Errorf("it ended as %s: %+v", op.Status, op.Failure)
 		}
 	})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/davitdev/davit/ent"
@@ -28,11 +30,11 @@ func (w *Worker) Converge(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(ctx, passLimit)
 	defer cancel()
 	err = w.pass(ctx, work)
-	last, done := briefly(ctx, 10*time.Second)
-	defer done()
-	if rerr := w.Deploy.ReleaseInstance(last, work); rerr != nil {
+	if rerr := giveBack(ctx, func(ctx context.Context) error { return w.Deploy.ReleaseInstance(ctx, work) }); rerr != nil {
 		err = errors.Join(err, rerr)
 	}
+	last, done := briefly(ctx, 10*time.Second)
+	defer done()
 	if err == nil {
 		err = w.ringOperations(last, id)
 	}
@@ -69,50 +71,96 @@ func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
 	}
 	set, err := w.replicaSet(ctx, work.Active)
 	if err != nil {
-		return err
+		return errors.Join(err, w.noteEnds(ctx, work.Fence(), slots))
 	}
 	replacing := false
+	var all []*ent.Replica
 	for _, of := range slots {
 		replacing = replacing || slices.ContainsFunc(of, func(in []*ent.Replica) bool { return len(in) > 1 })
+		all = append(all, slices.Concat(of...)...)
 	}
-	var errs []error
+	failed := eachAlone(ctx, all, func(ctx context.Context, r *ent.Replica) error { return w.observe(ctx, work.Fence(), set, r) })
+	var fresh []*ent.Replica
 	for _, share := range shares {
 		for slot, in := range slots[share.Process] {
-			younger, err := w.passSlot(ctx, work, set, place{share.Process, slot}, in, !replacing)
-			replacing = replacing || younger
-			errs = append(errs, err)
+			if slices.ContainsFunc(in, func(r *ent.Replica) bool { return failed[r.ID] != nil }) {
+				continue
+			}
+			r, busy, err := w.passSlot(ctx, work, place{share.Process, slot}, in, !replacing)
+			if err != nil {
+				return err
+			}
+			replacing = replacing || busy
+			if r != nil {
+				fresh = append(fresh, r)
+			}
+		}
+	}
+	maps.Copy(failed, eachAlone(ctx, fresh, func(ctx context.Context, r *ent.Replica) error { return w.launch(ctx, work.Fence(), set, r) }))
+	return errors.Join(slices.Collect(maps.Values(failed))...)
+}
+
+// eachAlone does the same for all replicas at once, each waiting for the engine
+// by itself, and returns the errors by replica.
+func eachAlone(ctx context.Context, replicas []*ent.Replica, do func(context.Context, *ent.Replica) error) map[string]error {
+	errs := map[string]error{}
+	var mu sync.Mutex
+	_ = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error {
+		if err := do(ctx, r); err != nil {
+			mu.Lock()
+			defer mu.Unlock()
+			errs[r.ID] = fmt.Errorf("replica %s: %w", r.ID, err)
+		}
+		return nil // what one meets does not end the others
+	})
+	return errs
+}
+
+// noteEnds notes which replicas do not run any more, while none can be made:
+// nobody is to be told that they serve.
+func (w *Worker) noteEnds(ctx context.Context, f deploy.Fence, slots map[string][][]*ent.Replica) error {
+	var errs []error
+	for _, r := range slices.Concat(slices.Collect(maps.Values(slots))...) {
+		for _, r := range r {
+			c, err := w.Runner.Inspect(ctx, r.ContainerName)
+			switch {
+			case err != nil && !errors.Is(err, runner.ErrNotFound):
+				errs = append(errs, err)
+				continue
+			case err == nil && c.State == runner.Running, r.Status != lifecycle.ReplicaRunning && r.Status != lifecycle.ReplicaStarting:
+				continue
+			}
+			w.keepers.drop(r.ID)
+			errs = append(errs, w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) {
+				u.SetStatus(lifecycle.ReplicaRestarting).SetHealth(lifecycle.HealthUnhealthy)
+			}))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// passSlot cares for one slot. in are its replicas, oldest first. It reports
-// whether it began to replace one, which only mayReplace allows: one slot at a
+// passSlot cares for one slot. in are its replicas as they were observed, oldest
+// first. It returns the one to be launched in it, if any, and whether one that
+// serves is being replaced, which only mayReplace allows to begin: one slot at a
 // time.
-func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSet, at place, in []*ent.Replica, mayReplace bool) (replacing bool, err error) {
-	for _, r := range in {
-		if err := w.observe(ctx, work.Fence(), set, r); err != nil {
-			return false, fmt.Errorf("replica %s: %w", r.ID, err)
-		}
-	}
+func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, at place, in []*ent.Replica, mayReplace bool) (fresh *ent.Replica, busy bool, err error) {
+	in = slices.DeleteFunc(in, func(r *ent.Replica) bool { return r.Status == lifecycle.ReplicaDraining })
 	if len(in) > 0 {
 		newest := in[len(in)-1]
 		if newest.Status == lifecycle.ReplicaRunning && newest.Health == lifecycle.HealthHealthy {
 			for _, older := range in[:len(in)-1] {
 				if err := w.discharge(ctx, work.Fence(), older); err != nil {
-					return false, err
+					return nil, false, err
 				}
 			}
 		}
-		if !newest.Replace || !mayReplace {
-			return len(in) > 1, nil
+		up := newest.Status == lifecycle.ReplicaRunning || newest.Status == lifecycle.ReplicaStarting
+		if !newest.Replace || up && !mayReplace {
+			return nil, len(in) > 1, nil
 		}
 	}
-	r, err := w.Deploy.AddReplica(ctx, work.Fence(), work.Active, at.process, at.slot)
-	if err != nil {
-		return false, err
-	}
-	return len(in) > 0, w.launch(ctx, work.Fence(), set, r)
+	fresh, err = w.Deploy.AddReplica(ctx, work.Fence(), work.Active, at.process, at.slot)
+	return fresh, len(in) > 0, err
 }
 
 // launch makes and starts the container of a replica and watches it become
@@ -120,7 +168,7 @@ func (w *Worker) passSlot(ctx context.Context, work *deploy.Work, set *replicaSe
 func (w *Worker) launch(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
 	err := w.create(ctx, f, set, r)
 	if errors.Is(err, errLost) {
-		return w.succeed(ctx, f, set, r)
+		return w.discharge(ctx, f, r)
 	}
 	if err != nil {
 		return err
@@ -134,12 +182,14 @@ func (w *Worker) launch(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 }
 
 // observe writes what became of a replica and starts it again where it should
-// run.
+// run. One whose container was lost is discharged: its slot gets another one.
 func (w *Worker) observe(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
 	c, err := w.Runner.Inspect(ctx, r.ContainerName)
 	switch {
+	case errors.Is(err, runner.ErrNotFound) && r.ContainerID != nil: // removed behind our back
+		return w.discharge(ctx, f, r)
 	case errors.Is(err, runner.ErrNotFound):
-		return w.relaunch(ctx, f, set, r) // never made, or removed behind our back
+		return w.launch(ctx, f, set, r)
 	case err != nil:
 		return err
 	case c.State == runner.Created:
@@ -150,8 +200,7 @@ func (w *Worker) observe(ctx context.Context, f deploy.Fence, set *replicaSet, r
 	if err := w.Recorder.Follow(ctx, printerOf(r), set.secrets); err != nil {
 		return err
 	}
-	moved := c.Addr.IsValid() && (r.Addr == nil || *r.Addr != c.Addr.String())
-	if moved || r.Status == lifecycle.ReplicaCreated || r.Status == lifecycle.ReplicaRestarting {
+	if moved(r, c) || r.Status == lifecycle.ReplicaCreated || r.Status == lifecycle.ReplicaRestarting {
 		if err := w.run(ctx, f, set, r); err != nil { // it runs: this writes where
 			return err
 		}
@@ -159,6 +208,11 @@ func (w *Worker) observe(ctx context.Context, f deploy.Fence, set *replicaSet, r
 	}
 	w.keepers.keep(set, r) //nolint:contextcheck // a keeper outlives the pass
 	return w.writeHealth(ctx, f, set, r)
+}
+
+// moved reports whether a container listens elsewhere than its row says.
+func moved(r *ent.Replica, c runner.Container) bool {
+	return c.Addr.IsValid() && (r.Addr == nil || *r.Addr != c.Addr.String())
 }
 
 // writeHealth writes what the keeper of a running replica found.
@@ -173,27 +227,6 @@ func (w *Worker) writeHealth(ctx context.Context, f deploy.Fence, set *replicaSe
 		return w.Runner.Stop(ctx, r.ContainerName, stopGrace(set.deployment))
 	}
 	return w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaRunning).SetHealth(health) })
-}
-
-// relaunch makes a container that was never made, or a successor of the replica
-// whose container was lost.
-func (w *Worker) relaunch(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if r.ContainerID == nil {
-		return w.launch(ctx, f, set, r)
-	}
-	return w.succeed(ctx, f, set, r)
-}
-
-// succeed ends a replica and starts another one in its slot.
-func (w *Worker) succeed(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if err := w.discharge(ctx, f, r); err != nil {
-		return err
-	}
-	successor, err := w.Deploy.AddReplica(ctx, f, set.deployment, r.Process, r.Slot)
-	if err != nil {
-		return err
-	}
-	return w.launch(ctx, f, set, successor)
 }
 
 // steady is how long a replica must have run for its earlier ends to be
@@ -223,7 +256,7 @@ func (w *Worker) revive(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 		}
 		w.Recorder.Say(ctx, set.deployment, lifecycle.Warning, fmt.Sprintf("%s ended with exit code %d.", deploy.ReplicaName(r), c.ExitCode))
 	}
-	if r.Status == lifecycle.ReplicaExited && !r.Replace || r.DueAt > now {
+	if r.Status == lifecycle.ReplicaExited || r.DueAt > now || r.Replace { // which needs no start, but a successor
 		return nil
 	}
 	err = w.Deploy.SetReplica(ctx, f, r, func(u *ent.ReplicaUpdate) {

@@ -2,11 +2,16 @@ package worker
 
 import (
 	"context"
+	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
@@ -267,4 +272,92 @@ func TestReconcile(t *testing.T) {
 		h.running(i, 1)
 		h.tidy()
 	})
+
+	t.Run("a replica that serves and lost its address in the rows gets it back", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			h := newHouse(t, db)
+			h.start()
+			i := h.service(h.version("v1", nil), nil)
+			h.deploy(i, "")
+			r := h.running(i, 1)[0]
+			if _, err := db.Exec(h.ctx, "UPDATE replicas SET addr = NULL WHERE id = ?", r.ID); err != nil {
+				t.Fatal(err)
+			}
+			h.within(2*passEvery, "it has its address again", func() bool {
+				now := h.running(i, 1)[0]
+				return now.ID == r.ID && now.Addr != nil && *now.Addr == *r.Addr
+			})
+			h.until("it serves again", func() bool { status, _ := h.get(h.host(i), "/"); return status == http.StatusOK })
+		})
+	})
+}
+
+// together is an engine that starts containers only once so many are waiting to
+// be started.
+type together struct {
+	runner.Runner
+
+	n       int
+	waiting atomic.Int64
+	all     chan struct{}
+	started sync.Map // names
+}
+
+func (e *together) Start(ctx context.Context, name string) error {
+	if e.waiting.Add(1) == int64(e.n) {
+		close(e.all)
+	}
+	select {
+	case <-e.all:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	e.started.Store(name, true)
+	return e.Runner.Start(ctx, name)
+}
+
+// What an engine took with it starts side by side, each by itself: one that is
+// slow keeps nobody from the others. A restart that is under way replaces it, and
+// does not wait for its turn.
+func TestReplicasThatEndedStartSideBySide(t *testing.T) {
+	t.Parallel()
+
+	for _, restart := range []bool{false, true} {
+		t.Run(fmt.Sprintf("restart=%t", restart), func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				h := newHouse(t, db)
+				p := h.start()
+				i := h.service(h.version("v1", nil), nil)
+				h.deploy(i, "")
+				h.scale(i, 3)
+				before := h.running(i, 3)
+				p.stop()
+				if restart {
+					if _, err := h.verbs.Restart(h.ctx, i.ID, ""); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, r := range before {
+					h.fake.Kill(r.ContainerName, 137, false)
+				}
+				engine := &together{Runner: h.fake, n: 3, all: make(chan struct{})}
+				h.engine = engine
+				h.start()
+				h.until("they serve again", func() bool {
+					rows := h.live(i)
+					return len(rows) == 3 && !slices.ContainsFunc(rows, func(r *ent.Replica) bool {
+						return r.Health != lifecycle.HealthHealthy || (r.Generation > before[0].Generation) != restart || (r.Restarts > 0) == restart
+					})
+				})
+				for _, r := range before {
+					if _, again := engine.started.Load(r.ContainerName); again == restart {
+						t.Errorf("%s was started again: %t", r.ID, again)
+					}
+				}
+				h.tidy()
+			})
+		})
+	}
 }

@@ -25,7 +25,7 @@ func imageFault(err error, ref string) error {
 			WithHint("Store a credential for its registry with putRegistryCredential.").Because(err)
 	case errors.Is(err, runner.ErrImageUnsupported):
 		return fault.New(fault.ImageUnsupported, "The image %s does not run on this machine.", ref).
-			WithHint("Push one for this platform, and with something to start.").Because(err)
+			WithHint("Push one for this platform, and with something to start. A server without Docker runs no images.").Because(err)
 	case errors.Is(err, runner.ErrRegistry):
 		return fault.New(fault.RegistryAway, "The registry of %s does not answer.", ref).Because(err)
 	default:
@@ -39,14 +39,19 @@ func classify(err error) error {
 		return err
 	}
 	start, isStart := errors.AsType[*runner.StartError](err)
+	file, isFile := errors.AsType[*runner.FileError](err)
 	switch {
+	case isFile:
+		return fault.New(fault.AppCannotStart, "The config file %s cannot be put into the image: %s.", file.Path, file.Message).
+			WithHint("Give it another path, or change what the image has there.").Because(err)
 	case isStart:
 		return fault.New(fault.AppCannotStart, "The application cannot be started: %s", start.Message).
 			WithHint("Check the start command and that the image has it.").Because(err)
 	case errors.Is(err, runner.ErrUnavailable):
 		return fault.New(fault.RunnerAway, "The engine that runs containers does not answer.").Because(err)
 	case errors.Is(err, runner.ErrDiskFull):
-		return fault.New(fault.DiskFull, "The engine's disk is full.").Because(err)
+		return fault.New(fault.DiskFull, "The engine's disk is full.").
+			WithHint("Make room there, for example with docker system df and docker image prune. It is tried again.").Because(err)
 	case errors.Is(err, runner.ErrNetworkRange):
 		return fault.New(fault.Unavailable, "No free network is left in the configured range.").Because(err)
 	case errors.Is(err, context.DeadlineExceeded):

@@ -20,6 +20,17 @@ func (s stopped) Error() string { return "asked to stop: " + string(s.reason) }
 // lost; its cause says which.
 func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Context, release func()) {
 	asked := w.Wakes.Subscribe(ctx, deploy.CancelTopic(c.ID))
+	return renewing(ctx, asked, func(ctx context.Context) (fault.Code, error) { return w.Deploy.Renew(ctx, c) })
+}
+
+// holdJob does the same for an operation, which ends when it is asked to by
+// itself.
+func (w *Worker) holdJob(ctx context.Context, j *deploy.Job) (held context.Context, release func()) {
+	return renewing(ctx, nil, func(ctx context.Context) (fault.Code, error) { return "", w.Deploy.RenewOperation(ctx, j) })
+}
+
+// renewing calls renew in good time, and when asked to.
+func renewing(ctx context.Context, asked <-chan struct{}, renew func(context.Context) (fault.Code, error)) (held context.Context, release func()) {
 	held, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -34,7 +45,7 @@ func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Contex
 			case <-asked:
 			case <-tick.C:
 			}
-			reason, err := w.Deploy.Renew(held, c)
+			reason, err := renew(held)
 			switch {
 			case reason != "":
 				cancel(stopped{reason})
@@ -59,6 +70,20 @@ func claim[T any](ctx context.Context, id, owner string, take func(context.Conte
 	ctx, cancel := briefly(ctx, 10*time.Second)
 	defer cancel()
 	return take(ctx, id, owner)
+}
+
+// giveBack releases a claim even if ctx ends meanwhile or the database is away:
+// whoever goes on with the row then need not wait until the lease has run out,
+// as long as there is one.
+func giveBack(ctx context.Context, release func(context.Context) error) error {
+	ctx, cancel := briefly(ctx, deploy.Lease)
+	defer cancel()
+	for {
+		err := release(ctx)
+		if !fault.Is(err, fault.StoreAway) || pause(ctx, 200*time.Millisecond) != nil {
+			return err
+		}
+	}
 }
 
 // within returns ctx with the time a step may take. What runs out of it fails

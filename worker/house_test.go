@@ -28,6 +28,7 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
+	"github.com/davitdev/davit/internal/wake/redistest"
 	"github.com/davitdev/davit/runner"
 	"github.com/davitdev/davit/runner/runnertest"
 	"github.com/davitdev/davit/worker/queue"
@@ -54,6 +55,7 @@ type house struct {
 	install  string
 	redis    string // URL, "" for the embedded one
 	logDir   string
+	data     string // directory of the proxy
 	client   *proxy.Client
 	proxy    func(context.Context) (*proxy.Client, error) // finds or starts it
 	http     *http.Client
@@ -144,7 +146,7 @@ func (h *house) startProxy() {
 	if _, err := io.ReadAll(in); err != nil {
 		h.t.Fatal(err)
 	}
-	h.client = proxy.NewClient(dir)
+	h.data, h.client = dir, proxy.NewClient(dir)
 	h.proxy = func(context.Context) (*proxy.Client, error) { return h.client, nil }
 	hello, err := h.client.Hello(h.ctx)
 	if err != nil {
@@ -164,6 +166,7 @@ func (h *house) startProxy() {
 type process struct {
 	*Worker
 	h      *house
+	logDir string
 	cancel context.CancelFunc
 	done   chan struct{}
 	closer func()
@@ -180,10 +183,10 @@ func (h *house) idle() *process {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	recorder := &Recorder{Logs: book, Runner: h.engine, Log: h.log}
+	recorder := &Recorder{Logs: book, Runner: h.engine, Log: h.log, CatchUp: patience}
 	verbs := &deploy.Service{DB: h.rows, Keys: h.verbs.Keys, Log: h.log}
-	p := &process{h: h, done: make(chan struct{}), Worker: &Worker{
-		Deploy: verbs, Runner: h.engine, Recorder: recorder, Queue: q, Wakes: q.Wake(),
+	p := &process{h: h, logDir: h.logDir, done: make(chan struct{}), Worker: &Worker{
+		Deploy: verbs, Auth: &auth.Service{DB: h.rows}, Runner: h.engine, Recorder: recorder, Queue: q, Wakes: q.Wake(),
 		Builds: &Builds{Uploads: h.uploads, Sites: h.sites, Builder: h.builder, Scratch: h.t.TempDir(), Limit: time.Minute, AtOnce: 2, Space: h.free},
 		Owner:  ident.New("own"), Limits: DefaultLimits(), Log: h.log,
 		Router: &Router{
@@ -220,15 +223,40 @@ func (p *process) work() {
 	h := p.h
 	h.db.Publish = p.Queue.Wake().Publish
 	p.Deploy.DB.Publish = h.db.Publish
+	p.run(func() { h.db.Publish = func(...string) {} })
+}
+
+// run lets a worker work that is woken already, and calls ended at its end.
+func (p *process) run(ended func()) {
 	var ctx context.Context
-	ctx, p.cancel = context.WithCancel(context.WithoutCancel(h.ctx))
+	ctx, p.cancel = context.WithCancel(context.WithoutCancel(p.h.ctx))
 	go func() {
 		defer close(p.done)
 		if err := p.Run(ctx); err != nil {
-			h.t.Errorf("Run: %v", err)
+			p.h.t.Errorf("Run: %v", err)
 		}
-		h.db.Publish = func(...string) {}
+		ended()
 	}()
+}
+
+// fleet runs workers beside each other, each with a log of its own: four over
+// one Redis, or the one that an embedded database may have.
+func (h *house) fleet() []*process {
+	h.t.Helper()
+	out := make([]*process, 1)
+	if !h.db.Embedded() {
+		h.redis = redistest.Start(h.t).URL()
+		out = make([]*process, 4)
+	}
+	for i := range out {
+		h.logDir = h.t.TempDir()
+		out[i] = h.idle()
+	}
+	h.db.Publish = out[0].Queue.Wake().Publish
+	for _, p := range out {
+		p.run(func() {})
+	}
+	return out
 }
 
 // stop ends the worker in good order.
@@ -236,7 +264,7 @@ func (p *process) stop() { p.closer() }
 
 // quick is a health check that does not make a test wait.
 func quick() *spec.HealthCheck {
-	return &spec.HealthCheck{Kind: spec.CheckHTTP, Path: "/healthz", StartPeriod: time.Second, Interval: time.Second, Timeout: time.Second}
+	return &spec.HealthCheck{Kind: spec.CheckHTTP, Path: "/healthz", StartPeriod: 5 * time.Second, Interval: time.Second, Timeout: time.Second}
 }
 
 // service makes a web service of image, whose instance it returns.
@@ -272,12 +300,12 @@ func (h *house) version(text string, change func(*runnertest.FakeImage)) string 
 }
 
 // request queues a deployment of an image.
-func (h *house) request(i *ent.ServiceInstance, image string) *ent.Deployment {
+func (h *house) request(i *ent.ServiceInstance, image string) (d *ent.Deployment) {
 	h.t.Helper()
-	d, err := h.verbs.Request(h.ctx, deploy.Order{InstanceID: i.ID, Image: image, Trigger: lifecycle.API})
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	h.answered(func() (err error) {
+		d, err = h.verbs.Request(h.ctx, deploy.Order{InstanceID: i.ID, Image: image, Trigger: lifecycle.API})
+		return err
+	})
 	return d
 }
 

@@ -15,24 +15,38 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/ent/replica"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
 )
 
-func (h *house) row(id string) *ent.Deployment {
+// answered asks the database. One that was away a moment ago may turn down whoever
+// asks for a second more, who then asks again.
+func (h *house) answered(ask func() error) {
 	h.t.Helper()
-	d, err := h.db.Deployment.Query().Where(deployment.ID(id)).Only(h.ctx)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	h.until("the database answers", func() bool {
+		err := ask()
+		if err != nil && !fault.Is(err, fault.StoreAway) {
+			h.t.Fatal(err)
+		}
+		return err == nil
+	})
+}
+
+func (h *house) row(id string) (d *ent.Deployment) {
+	h.t.Helper()
+	h.answered(func() (err error) {
+		d, err = h.db.Deployment.Query().Where(deployment.ID(id)).Only(h.ctx)
+		return err
+	})
 	return d
 }
 
 // completed waits until a deployment has ended.
 func (h *house) completed(id string) *ent.Deployment {
 	h.t.Helper()
-	h.until("the deployment completes", func() bool { return h.row(id).Status == lifecycle.Completed })
+	h.within(4*patience, "the deployment completes", func() bool { return h.row(id).Status == lifecycle.Completed })
 	return h.row(id)
 }
 
@@ -70,10 +84,11 @@ func (h *house) within(d time.Duration, what string, done func() bool) {
 // host is the name under which an instance is served.
 func (h *house) host(i *ent.ServiceInstance) string {
 	h.t.Helper()
-	routes, err := h.verbs.Routes(h.ctx)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	var routes deploy.Routes
+	h.answered(func() (err error) {
+		routes, err = h.verbs.Routes(h.ctx)
+		return err
+	})
 	for _, r := range routes.List {
 		if r.InstanceID == i.ID {
 			return r.Label + ".localhost"

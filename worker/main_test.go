@@ -2,10 +2,12 @@ package worker
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +19,13 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "proxy" {
 		os.Exit(proxyMain(os.Args[2], os.Args[3]))
+	}
+	flag.Parse()
+	// These tests wait for containers more than for a core.
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		if err := f.Value.Set(strconv.Itoa(4)); err != nil {
+			panic(err)
+		}
 	}
 	os.Exit(m.Run())
 }

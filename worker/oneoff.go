@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/davitdev/davit/internal/deploy"
@@ -20,30 +21,39 @@ type oneOff struct {
 	what    string      // it is, as in "The … ended."
 	code    fault.Code  // of its failure
 	after   string      // what its failure means, a sentence
+	lost    string      // what to do when nobody knows whether it did its work, a sentence
 	spec    runner.Spec // its name is by.container
 	secrets []string
 	limit   time.Duration // from its start to its end; what runs longer is stopped
 	grace   time.Duration // to end once it is asked to
 	made    string        // id of the container, "" while the row knows none
-	// keep writes the id into the row. A container is not started before.
+	// keep writes the id into the row, "" for none. A container is not started before.
 	keep func(ctx context.Context, containerID string) error
 }
 
-// errVanished is a container of a command that somebody removed: whether the
-// command did its work, nobody knows.
+// errVanished is a command whose container is gone, or was ended by its engine:
+// whether the command did its work, nobody knows.
 var errVanished = errors.New("worker: the container of a command vanished")
 
 // runOnce runs a command to its end, records what it prints, and returns how it
 // ended; the container stays until it is dropped. When ctx ends it leaves the
 // command running. Called again it goes on waiting for the same run: a command
-// is never started twice. It fails with a *runner.StartError if it cannot be
-// started, with errVanished if its run is lost, and with an *overtimeError,
-// having stopped it, if it takes longer than its limit.
+// is not started twice unless its run is forgotten in between. It fails with a
+// *runner.StartError if it cannot be started, with errVanished if its run is
+// lost, and with an *overtimeError, having stopped it, if it takes longer than
+// its limit.
 func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, error) {
-	if _, err := w.begin(ctx, o); err != nil {
-		return runner.Container{}, err
+	c, err := w.begin(ctx, o)
+	if err != nil {
+		return c, err
 	}
-	c, err := w.untilExit(ctx, o)
+	if c.State == runner.Exited && killed(c) { // while nobody looked
+		if !c.StartedAt.IsZero() && c.EndedAt.Sub(c.StartedAt) >= o.limit {
+			return c, errors.Join(&overtimeError{o.limit}, w.Recorder.Finish(ctx, o.by, o.secrets))
+		}
+		return c, errVanished
+	}
+	c, err = w.untilExit(ctx, o)
 	if err != nil {
 		return c, err
 	}
@@ -51,6 +61,34 @@ func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, erro
 		return c, fmt.Errorf("record output: %w", err)
 	}
 	return c, nil
+}
+
+// killed reports whether a container ended as those do whose engine is told to
+// end, is killed, or finds them dead when it returns: in the words of a shell by
+// SIGTERM or SIGKILL, or with the 255 of Docker.
+func killed(c runner.Container) bool {
+	return !c.OOMKilled && (c.ExitCode == 128+int(syscall.SIGTERM) || c.ExitCode == 128+int(syscall.SIGKILL) || c.ExitCode == 255)
+}
+
+// forget lets go of a run that is lost, after which the command can be run
+// again.
+func (w *Worker) forget(ctx context.Context, o *oneOff) error {
+	if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil {
+		return fmt.Errorf("record output: %w", err)
+	}
+	c, err := w.Runner.Inspect(ctx, o.by.container)
+	switch {
+	case err == nil && c.ID == o.made:
+		if err := w.Runner.Remove(ctx, o.by.container); err != nil {
+			return fmt.Errorf("remove container: %w", err)
+		}
+	case err != nil && !errors.Is(err, runner.ErrNotFound):
+		return fmt.Errorf("inspect container: %w", err)
+	}
+	if err := w.Recorder.Renew(ctx, o.by); err != nil {
+		return fmt.Errorf("record output: %w", err)
+	}
+	return o.keep(ctx, "")
 }
 
 // begin starts a command unless that was done, and sees to it that its output
@@ -62,15 +100,23 @@ func (w *Worker) begin(ctx context.Context, o *oneOff) (runner.Container, error)
 	}
 	if c.State != runner.Exited {
 		if err := w.Recorder.Follow(ctx, o.by, o.secrets); err != nil {
-			return c, fmt.Errorf("record output: %w", err)
+			return c, fmt.Errorf("record output: %w", vanished(err))
 		}
 	}
 	if c.State == runner.Created {
 		if err := w.Runner.Start(ctx, o.by.container); err != nil {
-			return c, fmt.Errorf("start container: %w", err)
+			return c, fmt.Errorf("start container: %w", vanished(err))
 		}
 	}
 	return c, nil
+}
+
+// vanished adds errVanished to the error about a container that is not there.
+func vanished(err error) error {
+	if errors.Is(err, runner.ErrNotFound) {
+		return errors.Join(errVanished, err)
+	}
+	return err
 }
 
 // prepareOnce makes the container of a command, or finds it in whatever state.
@@ -106,6 +152,7 @@ func (e *overtimeError) Error() string { return fmt.Sprintf("worker: it ran long
 
 // untilExit waits for the end of a command that was started.
 func (w *Worker) untilExit(ctx context.Context, o *oneOff) (runner.Container, error) {
+	var end time.Time // reckoned once: the clock may be set meanwhile
 	for {
 		c, err := w.Runner.Inspect(ctx, o.by.container)
 		switch {
@@ -116,7 +163,10 @@ func (w *Worker) untilExit(ctx context.Context, o *oneOff) (runner.Container, er
 		case c.State == runner.Exited:
 			return c, nil
 		}
-		left := o.limit - time.Since(orNow(c.StartedAt))
+		if end.IsZero() {
+			end = time.Now().Add(o.limit - max(0, time.Since(orNow(c.StartedAt))))
+		}
+		left := time.Until(end)
 		if left <= 0 {
 			if err := w.Runner.Stop(ctx, o.by.container, o.grace); err != nil {
 				return c, fmt.Errorf("stop container: %w", err)
@@ -136,9 +186,9 @@ func (w *Worker) untilExit(ctx context.Context, o *oneOff) (runner.Container, er
 	}
 }
 
-// drop ends a command that still runs, records what it printed, and removes its
-// container. Dropping what is not there is no error.
-func (w *Worker) drop(ctx context.Context, o *oneOff) error {
+// quit ends a command that still runs and records what it printed. Its container
+// stays. Quitting what is not there is no error.
+func (w *Worker) quit(ctx context.Context, o *oneOff) error {
 	_, err := w.Runner.Inspect(ctx, o.by.container)
 	if errors.Is(err, runner.ErrNotFound) {
 		return nil
@@ -151,6 +201,14 @@ func (w *Worker) drop(ctx context.Context, o *oneOff) error {
 	}
 	if err := w.Recorder.Finish(ctx, o.by, o.secrets); err != nil {
 		return fmt.Errorf("record output: %w", err)
+	}
+	return nil
+}
+
+// drop quits a command and removes its container.
+func (w *Worker) drop(ctx context.Context, o *oneOff) error {
+	if err := w.quit(ctx, o); err != nil {
+		return err
 	}
 	if err := w.Runner.Remove(ctx, o.by.container); err != nil {
 		return fmt.Errorf("remove container: %w", err)
@@ -176,7 +234,10 @@ func (w *Worker) commandFault(ctx context.Context, o *oneOff, ended runner.Conta
 	}
 	switch {
 	case errors.Is(err, errVanished):
-		return failed("Whether it did its work is not known: look, then run it again.", "was lost: its container was removed.")
+		app.Err = fault.New(fault.RunnerAway, "The %s was lost: its engine ended or removed its container.", o.what).
+			WithHint("%s", strings.TrimSpace(o.lost+" "+o.after)).Because(err)
+		app.Excerpt = w.Recorder.Tail(ctx, o.by, lifecycle.ExcerptLines)
+		return app
 	case err != nil:
 		return err
 	}

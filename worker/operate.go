@@ -25,7 +25,9 @@ func (w *Worker) Operate(ctx context.Context, id string) error {
 		return ignore(err)
 	}
 	if job.Row.Kind == deploy.OpRun {
-		return ignore(w.operateCommand(ctx, job))
+		held, release := w.holdJob(ctx, job)
+		defer release()
+		return ignore(w.operateCommand(held, job))
 	}
 	progress, err := w.operate(ctx, job)
 	switch {
@@ -104,7 +106,7 @@ func (w *Worker) remove(ctx context.Context, job *deploy.Job) (progress, error) 
 		return progress{}, err
 	}
 	for _, id := range c.EnvironmentIDs {
-		if err := w.Runner.RemoveNetwork(ctx, NetworkName(id)); err != nil {
+		if err := w.Runner.RemoveNetwork(ctx, deploy.NetworkName(id)); err != nil {
 			return progress{}, fmt.Errorf("remove network: %w", err)
 		}
 	}

@@ -7,12 +7,14 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/operation"
+	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
+	"github.com/davitdev/davit/runner/runnertest"
 )
 
 func (h *house) scale(i *ent.ServiceInstance, n int) {
@@ -46,6 +48,36 @@ func (h *house) done(id string) {
 	})
 }
 
+// A worker ends while a deployment starts more replicas than are wanted when the
+// next one goes on.
+func TestADeploymentThatIsScaledDownWhileItStartsGoesLive(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		p := h.start()
+		i := h.service(h.version("v1", nil), nil)
+		h.deploy(i, "")
+		h.scale(i, 2)
+		h.running(i, 2)
+		d := h.request(i, h.version("v2", func(f *runnertest.FakeImage) { f.Env["APP_UNHEALTHY_FOR"] = "2s" }))
+		h.until("both start", func() bool {
+			n, err := h.db.Replica.Query().Where(replica.DeploymentID(d.ID), replica.StatusEQ(lifecycle.ReplicaStarting)).Count(h.ctx)
+			return err == nil && n == 2
+		})
+		p.stop()
+		h.scale(i, 1)
+		p = h.start()
+		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+			t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		}
+		h.serves(i, "v2")
+		h.running(i, 1)
+		h.tidy()
+		h.sound(p)
+	})
+}
+
 func TestDelete(t *testing.T) {
 	t.Parallel()
 
@@ -68,16 +100,26 @@ func TestDelete(t *testing.T) {
 			t.Parallel()
 			storetest.Each(t, func(t *testing.T, db *store.DB) {
 				h := newHouse(t, db)
-				h.start()
+				p := h.start()
 				i := h.service(h.version("v1", nil), nil)
 				h.deploy(i, "")
 				host := h.host(i)
+				woken := p.Queue.Wake().Subscribe(h.ctx, i.ID)
 				under := h.request(i, h.version("v2", slowPull)) // one that is under way
 				h.reaches(under.ID, lifecycle.Preparing)
 				op, err := tt.remove(h, i)
 				if err != nil {
 					t.Fatal(err)
 				}
+				h.until("who follows the instance learns that it is gone", func() bool {
+					select {
+					case <-woken:
+						there, err := h.db.ServiceInstance.Query().Where(serviceinstance.ID(i.ID)).Exist(h.ctx)
+						return err == nil && !there
+					default:
+						return false
+					}
+				})
 				h.done(op.ID)
 				if left := h.containers(); len(left) != 0 {
 					t.Errorf("%q are left", left)

@@ -19,6 +19,19 @@ type output struct {
 
 // open opens the streams of a container and finds where they end.
 func (rec *Recorder) open(ctx context.Context, by printer, secrets []string) (*output, error) {
+	out, err := rec.streams(ctx, by, secrets)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.resume(ctx); err != nil {
+		out.close()
+		return nil, fmt.Errorf("resume log: %w", err)
+	}
+	return out, nil
+}
+
+// streams opens the streams of a container, which is to be followed by resume.
+func (rec *Recorder) streams(ctx context.Context, by printer, secrets []string) (*output, error) {
 	o := logs.WriterOptions{Mask: logs.NewMask(secrets...)}
 	stdout, err := rec.Logs.Writer(ctx, by.source, logs.Stdout, by.replica, o)
 	if err != nil {
@@ -29,12 +42,7 @@ func (rec *Recorder) open(ctx context.Context, by printer, secrets []string) (*o
 		stdout.Close()
 		return nil, fmt.Errorf("open log: %w", err)
 	}
-	out := &output{stdout: stdout, stderr: stderr}
-	if err := out.resume(ctx); err != nil {
-		out.close()
-		return nil, fmt.Errorf("resume log: %w", err)
-	}
-	return out, nil
+	return &output{stdout: stdout, stderr: stderr}, nil
 }
 
 // resume forgets unfinished lines and finds where to go on.
@@ -97,6 +105,11 @@ func (o *output) close() {
 // end closes the streams for good.
 func (o *output) end(ctx context.Context) error {
 	return errors.Join(o.stdout.End(ctx), o.stderr.End(ctx))
+}
+
+// renew is end for a container that another one follows.
+func (o *output) renew(ctx context.Context) error {
+	return errors.Join(o.stdout.Renew(ctx), o.stderr.Renew(ctx))
 }
 
 // ignoreClosed drops the error of a log that has ended or was removed already.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,7 +16,7 @@ import (
 // commandBefore is what runs before a deployment goes live, nil for nothing: as
 // its settings say, else as the source of its image does.
 func commandBefore(d *ent.Deployment) []string {
-	if len(d.Settings.PreDeployCommand) > 0 || d.Image == nil {
+	if d.Settings.PreDeployCommand != nil || d.Image == nil {
 		return d.Settings.PreDeployCommand
 	}
 	return d.Image.PreDeploy
@@ -42,6 +43,12 @@ func (w *Worker) preDeploy(ctx context.Context, c *deploy.Claim, set *replicaSet
 		w.Recorder.Say(ctx, c.Row, lifecycle.Info, "Running the pre-deploy command: "+strings.Join(command, " "))
 	}
 	ended, err := w.runOnce(ctx, o)
+	if errors.Is(err, errVanished) { // the next attempt runs it again
+		if err := w.forget(ctx, o); err != nil {
+			return err
+		}
+		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, "The pre-deploy command was lost: its engine ended or removed its container.")
+	}
 	if err != nil || ended.ExitCode != 0 {
 		return w.commandFault(ctx, o, ended, err)
 	}
@@ -58,9 +65,16 @@ func (w *Worker) preDeployOf(c *deploy.Claim, secrets []string) *oneOff {
 	o := &oneOff{
 		by:   printer{id: d.ID, container: deploy.ContainerName(d.ID), source: sourceOf(d.InstanceID, d.ID)},
 		what: "pre-deploy command", code: fault.PreDeployFailed, after: "What served before serves on.",
+		lost:    "Whether it did its work is not known. See why the engine ends, then deploy again: the command runs again.",
 		secrets: secrets, limit: w.Limits.PreDeploy, grace: stopGrace(d),
 		keep: func(ctx context.Context, id string) error {
-			return w.Deploy.Advance(ctx, c, d.Status, func(u *ent.DeploymentUpdate) { u.SetPreDeployContainerID(id) })
+			return w.Deploy.Advance(ctx, c, d.Status, func(u *ent.DeploymentUpdate) {
+				if id == "" {
+					u.ClearPreDeployContainerID()
+				} else {
+					u.SetPreDeployContainerID(id)
+				}
+			})
 		},
 	}
 	if d.PreDeployContainerID != nil {
@@ -69,15 +83,21 @@ func (w *Worker) preDeployOf(c *deploy.Claim, secrets []string) *oneOff {
 	return o
 }
 
-// dropPreDeploy removes the container of the pre-deploy command of a deployment
-// that does not go live.
-func (w *Worker) dropPreDeploy(ctx context.Context, c *deploy.Claim) error {
-	if len(commandBefore(c.Row)) == 0 || c.Row.Status != lifecycle.Deploying {
+// mayRunBefore reports whether a deployment that does not go live may have a
+// container of its pre-deploy command.
+func mayRunBefore(d *ent.Deployment) bool {
+	return len(commandBefore(d)) > 0 && d.Status == lifecycle.Deploying
+}
+
+// endPreDeploy does something to the pre-deploy command of a deployment that
+// does not go live: quit or drop it.
+func (w *Worker) endPreDeploy(ctx context.Context, c *deploy.Claim, do func(context.Context, *oneOff) error) error {
+	if !mayRunBefore(c.Row) {
 		return nil
 	}
 	env, err := w.Deploy.OpenVariables(ctx, c.Row.Variables, func(v spec.VariableRef) bool { return v.Runtime && v.Secret })
 	if err != nil {
 		return fmt.Errorf("secrets of deployment: %w", err)
 	}
-	return w.drop(ctx, w.preDeployOf(c, env.Secrets))
+	return do(ctx, w.preDeployOf(c, env.Secrets))
 }

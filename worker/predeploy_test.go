@@ -1,8 +1,10 @@
 package worker
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
+	"github.com/davitdev/davit/runner"
 	"github.com/davitdev/davit/runner/runnertest"
 )
 
@@ -23,6 +26,27 @@ func (h *house) migrates(args ...string) func(*project.NewService) {
 	return func(n *project.NewService) {
 		n.Settings.PreDeployCommand = append([]string{runnertest.FakeProgram}, args...)
 	}
+}
+
+// removal is an engine whose first removal of a container is the last that a
+// worker does before its database is away for a statement.
+type removal struct {
+	runner.Runner
+	begun, over atomic.Bool
+}
+
+func (r *removal) Remove(ctx context.Context, name string) error {
+	err := r.Runner.Remove(ctx, name)
+	r.begun.Store(true)
+	return err
+}
+
+func (r *removal) away(_ context.Context, s store.Step, do func() error) error {
+	if s.Write && r.begun.Load() && r.over.CompareAndSwap(false, true) {
+		s.Abandon()
+		return fault.New(fault.StoreAway, "The database is away.")
+	}
+	return do()
 }
 
 func phaseOf(ps lifecycle.Phases, name lifecycle.PhaseName) lifecycle.Phase {
@@ -142,6 +166,22 @@ func TestPreDeploy(t *testing.T) {
 		if d := h.deploy(i, ""); slices.Contains(said(d), "line 1") || !slices.Contains(said(d), "Running the pre-deploy command: /app --exit-after 1ms") {
 			t.Errorf("#%d says %q", d.Number, said(d))
 		}
+
+		// Empty is not the same as not said.
+		for _, words := range [][]string{{}, nil} {
+			_, err = h.projects.UpdateInstance(h.ctx, project.ChangeInstance{ID: i.ID, Apply: func(s spec.Settings) spec.Settings {
+				s.PreDeployCommand = words
+				return s
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := h.deploy(i, "")
+			ran := slices.Contains(said(d), "Running the pre-deploy command: /app --print 1 --exit-after 0s")
+			if ran != (words == nil) || ran != (phaseOf(d.Phases, lifecycle.PhasePreDeploy).StartedAt != nil) {
+				t.Errorf("with %v #%d says %q", words, d.Number, said(d))
+			}
+		}
 	})
 
 	t.Run("a cancel stops it", func(t *testing.T) {
@@ -166,22 +206,98 @@ func TestPreDeploy(t *testing.T) {
 		})
 	})
 
-	t.Run("one whose container is taken away is not run a second time", func(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		lose func(h *house, name string)
+	}{
+		{"is taken away", func(h *house, name string) {
+			if err := h.fake.Remove(h.ctx, name); err != nil {
+				h.t.Fatal(err)
+			}
+		}},
+		{"ended with its engine, which is away for a while", func(h *house, name string) {
+			h.fake.SetAway(true)
+			h.fake.Kill(name, 255, false)
+			h.until("the worker has met the lost engine", func() bool {
+				d, err := h.db.Deployment.Query().Only(h.ctx)
+				return err == nil && d.Attempt > 0
+			})
+			h.fake.SetAway(false)
+		}},
+	} {
+		t.Run("one whose container "+tt.name+" is run again", func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				h := newHouse(t, db)
+				p := h.start()
+				i := h.service(h.version("v1", nil), h.migrates("--print", "1", "--exit-after", "1s"))
+				d := h.request(i, "")
+				first := func(l string) bool { return l == "line 1" }
+				h.until("it runs", func() bool { return slices.ContainsFunc(p.output(d, logs.Stdout), first) })
+				tt.lose(h, h.containers()[0])
+				if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+					t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+				}
+				lines := p.output(d, logs.Stdout)
+				if n := len(slices.DeleteFunc(lines, func(l string) bool { return !first(l) })); n != 2 {
+					t.Errorf("it ran %d times", n)
+				}
+				if said := p.output(d, logs.System); !slices.ContainsFunc(said, func(l string) bool { return strings.Contains(l, "was lost") }) {
+					t.Errorf("Davit says %q", said)
+				}
+				h.serves(i, "v1")
+				h.tidy()
+			})
+		})
+	}
+
+	t.Run("one that is lost each time ends as the platform's fault", func(t *testing.T) {
 		t.Parallel()
 		h := newHouse(t, storetest.SQLite(t))
-		p := h.start()
+		h.start()
 		i := h.service(h.version("v1", nil), h.migrates("--print", "1"))
 		d := h.request(i, "")
-		h.until("it runs", func() bool { return slices.Contains(p.output(d, logs.Stdout), "line 1") })
-		if err := h.fake.Remove(h.ctx, h.containers()[0]); err != nil {
-			t.Fatal(err)
+		h.until("it ends", func() bool {
+			for _, name := range h.containers() {
+				if err := h.fake.Remove(h.ctx, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := h.db.Exec(h.ctx, "UPDATE deployments SET due_at = 0 WHERE id = ?", d.ID); err != nil { // this test does not wait for it
+				t.Fatal(err)
+			}
+			return h.row(d.ID).Status == lifecycle.Completed
+		})
+		f := h.row(d.ID).Failure
+		if f == nil || f.Code != fault.RunnerAway || f.Domain != fault.Platform || f.Hint == nil || *f.Phase != lifecycle.PhasePreDeploy || !strings.Contains(f.Message, "pre-deploy command was lost") {
+			t.Errorf("it ended with %+v", f)
 		}
-		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Failed || d.Failure.Code != fault.PreDeployFailed || !strings.Contains(d.Failure.Message, "was removed") {
-			t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+		if d = h.row(d.ID); d.PreDeployContainerID != nil {
+			t.Errorf("its command is in %s", *d.PreDeployContainerID)
 		}
-		if n := len(p.output(d, logs.Stdout)); n != 2 { // the second says where it listens
-			t.Errorf("it printed %d lines", n)
-		}
+		h.tidy()
+	})
+
+	t.Run("one that was seen to fail does not run again, whoever dies then", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			h := newHouse(t, db)
+			r := &removal{Runner: h.fake}
+			h.engine, h.rows = r, h.db.Through(r.away)
+			p := h.start()
+			i := h.service(h.version("v1", nil), h.migrates("--print", "1", "--exit-after", "0s", "--exit-code", "7"))
+			d := h.completed(h.request(i, "").ID)
+			if f := d.Failure; *d.Conclusion != lifecycle.Failed || f.Code != fault.PreDeployFailed || f.ExitCode == nil || *f.ExitCode != 7 {
+				t.Errorf("it ended as %s: %+v", *d.Conclusion, f)
+			}
+			h.until("the log ends", func() bool { return p.ended(d) })
+			lines := p.output(d, logs.Stdout)
+			if n := len(slices.DeleteFunc(lines, func(l string) bool { return l != "line 1" })); n != 1 {
+				t.Errorf("it ran %d times", n)
+			}
+			h.tidy()
+			h.sound(p)
+		})
 	})
 
 	t.Run("the next worker waits for the one that runs", func(t *testing.T) {

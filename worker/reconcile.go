@@ -14,14 +14,13 @@ import (
 const (
 	sweepEvery = time.Second     // for work that waits
 	passEvery  = 5 * time.Second // for what runs and should not, and the reverse
-	leader     = "reconciler"
 )
 
 // relay rings for what transactions left in the outbox: at once when woken,
 // and now and then in case a wake was lost.
 func (w *Worker) relay(ctx context.Context) error {
 	wake := w.Wakes.Subscribe(ctx, deploy.OutboxTopic)
-	tick := time.NewTicker(sweepEvery)
+	tick := time.NewTicker(passEvery)
 	defer tick.Stop()
 	for {
 		if _, err := w.Deploy.Relay(ctx, w.ring); err != nil && ctx.Err() == nil {
@@ -45,16 +44,27 @@ func (w *Worker) reconcile(ctx context.Context) error {
 	defer func() {
 		last, cancel := briefly(ctx, 5*time.Second)
 		defer cancel()
-		w.Deploy.Resign(last, leader, w.Owner) //nolint:errcheck // its lease ends anyway
+		w.Deploy.Resign(last, deploy.Reconciler, w.Owner) //nolint:errcheck // its lease ends anyway
 	}()
-	var passed time.Time
+	var passed, led time.Time
+	clock := clockWatch{began: time.Now()}
+	leads := false
 	for {
-		leads, err := w.Deploy.Lead(ctx, leader, w.Owner)
+		var err error
+		clock.look(time.Now().Round(0), time.Since(clock.began))
+		if !leads || time.Since(led) >= deploy.Lease/4 {
+			led = time.Now()
+			leads, err = w.Deploy.Lead(ctx, deploy.Reconciler, w.Owner)
+			clock.mended = clock.mended && leads
+		}
+		if err == nil && leads {
+			err = w.mendClock(ctx, &clock)
+		}
 		if err == nil && leads {
 			err = w.sweep(ctx)
 			if time.Since(passed) >= passEvery {
 				passed = time.Now()
-				err = errors.Join(err, w.compare(ctx))
+				w.compareBeside()
 			}
 		}
 		if err != nil && ctx.Err() == nil {
@@ -70,6 +80,9 @@ func (w *Worker) reconcile(ctx context.Context) error {
 
 // sweep ends what is overdue, begins what is due and rings for what waits.
 func (w *Worker) sweep(ctx context.Context) error {
+	if quiet, err := w.Deploy.Quiet(ctx); quiet || err != nil {
+		return err
+	}
 	_, err := w.Deploy.EndOverdue(ctx)
 	err = errors.Join(err, w.Deploy.RunDue(ctx))
 	bells, werr := w.Deploy.Waiting(ctx)
@@ -77,6 +90,16 @@ func (w *Worker) sweep(ctx context.Context) error {
 		werr = errors.Join(werr, w.ring(ctx, b.Task, b.ID))
 	}
 	return errors.Join(err, werr)
+}
+
+// compareBeside compares while the caller goes on: deadlines and leases wait
+// for no engine.
+func (w *Worker) compareBeside() {
+	w.keepers.beside("compare", func(ctx context.Context) {
+		if err := w.compare(ctx); err != nil && ctx.Err() == nil {
+			w.Log.WarnContext(ctx, "what runs is compared later", "err", err)
+		}
+	})
 }
 
 // compare holds the engine's containers against the rows: it touches the
@@ -106,7 +129,7 @@ func (w *Worker) compare(ctx context.Context) error {
 			continue // its deployment is at work on it
 		}
 		serving := r.Status == lifecycle.ReplicaRunning || r.Status == lifecycle.ReplicaStarting
-		asItShould := serving && exists && c.State == runner.Running && d.IsActive && w.kept(r.ID) ||
+		asItShould := serving && exists && c.State == runner.Running && !moved(r, c) && d.IsActive && w.kept(r.ID) ||
 			(r.Status == lifecycle.ReplicaExited || r.Status == lifecycle.ReplicaCrashed && r.DueAt > 0) && exists && c.State == runner.Exited && d.IsActive
 		if !asItShould && !touched[r.InstanceID] {
 			touched[r.InstanceID] = true
@@ -128,7 +151,7 @@ func (w *Worker) compare(ctx context.Context) error {
 		w.Log.InfoContext(ctx, "removing an orphan", "container", name, "replica", c.ReplicaID)
 		errs = append(errs, w.Runner.Remove(ctx, name))
 	}
-	errs = append(errs, w.removeNetworks(ctx), w.Deploy.Forget(ctx))
+	errs = append(errs, w.removeNetworks(ctx))
 	return errors.Join(errs...)
 }
 
@@ -172,9 +195,7 @@ func (w *Worker) watchEvents(ctx context.Context) error {
 			_ = pause(ctx, time.Second)
 			continue
 		}
-		if err := w.compare(ctx); err != nil && ctx.Err() == nil {
-			w.Log.WarnContext(ctx, "left to the reconciler", "err", err)
-		}
+		w.compareBeside()
 		for e := range events {
 			if e.Kind == runner.EventStarted {
 				continue

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -21,10 +22,14 @@ type Recorder struct {
 	Logs   *logs.Log
 	Runner runner.Runner
 	Log    *slog.Logger
+	// CatchUp is how long each step of the end of an output, and the end of a
+	// log, may wait for the log: what is left of an output then is left out.
+	CatchUp time.Duration
 
-	mu    sync.Mutex
-	pumps map[string]*pump // by printer
-	wg    sync.WaitGroup
+	mu       sync.Mutex
+	pumps    map[string]*pump // by printer
+	closings map[logs.Source]*closing
+	wg       sync.WaitGroup
 }
 
 // printer is a container whose output is recorded.
@@ -47,11 +52,15 @@ type pump struct {
 }
 
 // Close ends all pumps and waits for them. What they did not read is in the
-// runner's own copy, and is read by whoever follows next.
+// runner's own copy, and is read by whoever follows next. Logs that wait to be
+// closed stay open.
 func (rec *Recorder) Close() {
 	rec.mu.Lock()
 	for _, p := range rec.pumps {
 		p.cancel()
+	}
+	for _, c := range rec.closings {
+		c.cancel()
 	}
 	rec.mu.Unlock()
 	rec.wg.Wait()
@@ -76,8 +85,18 @@ func (rec *Recorder) Say(ctx context.Context, d *ent.Deployment, s lifecycle.Sev
 
 // Follow records the output of a container from where the record
 // ends, until the container ends. Before a start it returns once nothing that
-// is printed can be missed. Following twice is no error.
+// is printed can be missed: where the log takes nothing for CatchUp that is kept by the
+// runner, and recorded once somebody follows again. Following twice is no error.
 func (rec *Recorder) Follow(ctx context.Context, by printer, secrets []string) error {
+	err := rec.timely(ctx, func(ctx context.Context) error { return rec.follow(ctx, by, secrets) })
+	if errors.Is(err, errSlow) {
+		rec.Log.WarnContext(ctx, "output is recorded later", "of", by.id, "err", err)
+		return nil
+	}
+	return err
+}
+
+func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) error {
 	c, err := rec.Runner.Inspect(ctx, by.container)
 	if err != nil {
 		return fmt.Errorf("inspect container: %w", err)
@@ -104,7 +123,7 @@ func (rec *Recorder) Follow(ctx context.Context, by printer, secrets []string) e
 		stream, err = rec.Runner.Logs(life, by.container, out.at, true)
 	} else {
 		if c.State == runner.Exited { // one that was never started has printed nothing
-			err = rec.catchUp(ctx, by, out)
+			err = rec.catchUp(ctx, by, out, noLimit)
 		}
 		if err == nil {
 			stream, err = rec.Runner.Attach(life, by.container)
@@ -172,7 +191,7 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		case errors.Is(ierr, runner.ErrNotFound):
 			return
 		case ierr == nil && c.State != runner.Running && err == nil:
-			if err := rec.catchUp(ctx, by, out); err != nil && ctx.Err() == nil { // else Finish does it
+			if err := rec.catchUp(ctx, by, out, noLimit); err != nil && ctx.Err() == nil { // else Finish does it
 				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "of", by.id, "err", err)
 			}
 			return
@@ -196,9 +215,17 @@ type ended struct{}
 func (ended) Next() (runner.Frame, error) { return runner.Frame{}, io.EOF }
 func (ended) Close() error                { return nil }
 
+// errSlow is a log that held somebody up for as long as it may.
+var errSlow = errors.New("worker: the log did not take the output in time")
+
+// noLimit is for who has nothing better to do than to wait for the log.
+const noLimit = time.Duration(math.MaxInt64)
+
 // catchUp records what a container that does not run has printed and the
-// record lacks.
-func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output) error {
+// record lacks. It fails with errSlow if the log, once it is behind, holds it up
+// for limit. The engine has limits of its own.
+func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit time.Duration) error {
+	var timely context.Context //nolint:contextcheck // it is of ctx
 	for {
 		stream, err := rec.Runner.Logs(ctx, by.container, out.at, false)
 		if errors.Is(err, runner.ErrNotFound) {
@@ -209,18 +236,29 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output) error
 		}
 		err = out.copy(stream)
 		stream.Close()
-		if rerr := out.resume(ctx); rerr != nil {
-			return rerr
+		if timely == nil {
+			var cancel context.CancelFunc
+			timely, cancel = context.WithTimeoutCause(ctx, limit, errSlow)
+			defer cancel()
+		}
+		if rerr := out.resume(timely); rerr != nil {
+			return cause(timely, rerr)
 		}
 		if !errors.Is(err, logs.ErrBehind) { // else the log has caught up: go on from there
 			return err
+		}
+		if timely.Err() != nil {
+			return context.Cause(timely)
 		}
 	}
 }
 
 // Finish records what is left of a container that does not run and will not
 // again, before it is removed, and closes its streams. What the same printer
-// prints after that begins new ones.
+// prints after that begins new ones. What the log has not taken after CatchUp is
+// left out, with a gap in its place and a remark, and what it took may not be on
+// the disk: whoever waits to go live does not wait for a log. An engine that
+// does not answer is an error.
 func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) error {
 	if p := rec.pumpOf(by.id); p != nil {
 		p.cancel() // it may wait for a container that was never started
@@ -231,16 +269,69 @@ func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) e
 		delete(rec.pumps, by.id)
 		rec.mu.Unlock()
 	}
-	out, err := rec.open(ctx, by, secrets)
+	out, err := rec.streams(ctx, by, secrets)
 	if err != nil {
 		return ignoreClosed(err)
 	}
-	if err := rec.catchUp(ctx, by, out); err != nil {
+	err = rec.timely(ctx, out.resume)
+	if err != nil && ignoreClosed(err) == nil {
+		out.close()
+		return nil
+	}
+	if err == nil {
+		err = rec.catchUp(ctx, by, out, rec.CatchUp)
+	}
+	if errors.Is(err, errSlow) {
+		rec.Log.WarnContext(ctx, "the end of an output is left out", "of", by.id, "err", err)
+		err = rec.leaveOut(ctx, by, out)
+	}
+	if err != nil {
 		out.close()
 		return err
 	}
-	return out.end(ctx)
+	if err = rec.timely(ctx, out.end); errors.Is(err, errSlow) {
+		rec.Log.WarnContext(ctx, "the end of an output is not on the disk yet", "of", by.id, "err", err)
+		return nil
+	}
+	return err
 }
+
+// timely does what waits for the log. It fails with errSlow if that takes longer
+// than CatchUp.
+func (rec *Recorder) timely(ctx context.Context, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, rec.CatchUp, errSlow)
+	defer cancel()
+	return cause(ctx, do(ctx))
+}
+
+// Renew closes the streams of a printer whose container is gone, after Finish:
+// what it prints next comes from another container, and is counted from its
+// first line. It fails unless the disk has that.
+func (rec *Recorder) Renew(ctx context.Context, by printer) error {
+	out, err := rec.streams(ctx, by, nil)
+	if err != nil {
+		return ignoreClosed(err)
+	}
+	return rec.timely(ctx, out.renew)
+}
+
+// leaveOut says in the log that the end of an output is not there.
+func (rec *Recorder) leaveOut(ctx context.Context, by printer, out *output) error {
+	what := by.replica
+	if what == "" {
+		what = "the command"
+	}
+	message := fmt.Sprintf("The last lines of %s are not recorded: it printed more than the log took within %s after its end.", what, rec.CatchUp)
+	if err := rec.Logs.System(ctx, by.source, logs.SeverityWarn, message); err != nil {
+		return err
+	}
+	return errors.Join(out.stdout.Gap(0, logs.StoreUnavailable), out.stderr.Gap(0, logs.StoreUnavailable))
+}
+
+// CatchUpLimit is a CatchUp by which the log has what an application printed,
+// unless it printed faster than a disk takes. The end of an output has three
+// steps and that of its log is one, which are to fit into one pass.
+const CatchUpLimit = 7 * time.Second
 
 // Tail returns the last lines a container printed, oldest first.
 func (rec *Recorder) Tail(ctx context.Context, by printer, n int) []lifecycle.ExcerptLine {
@@ -261,16 +352,6 @@ func excerpt(lines []logs.Line) []lifecycle.ExcerptLine {
 		out[i] = lifecycle.ExcerptLine{Time: time.Unix(0, l.UnixNano).UTC(), Stream: string(l.Stream.Kind), Message: l.Message}
 	}
 	return out
-}
-
-// End closes the log of a deployment of which nothing runs any more.
-func (rec *Recorder) End(ctx context.Context, instanceID, deploymentID string) error {
-	return ignoreClosed(rec.Logs.End(ctx, sourceOf(instanceID, deploymentID), logs.DeploymentEnded))
-}
-
-// EndCommand closes the log of a command that has ended.
-func (rec *Recorder) EndCommand(ctx context.Context, operationID string) error {
-	return ignoreClosed(rec.Logs.End(ctx, logs.Source{Group: operationID, ID: operationID}, logs.CommandEnded))
 }
 
 // Forget removes the logs of an instance, or of a command.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/davitdev/davit/ent"
@@ -112,8 +111,7 @@ func (w *Worker) retire(ctx context.Context, f deploy.Fence, r *ent.Replica, dra
 func (w *Worker) drained(ctx context.Context, r *ent.Replica, drain, grace time.Duration) error {
 	// Not twice at once: the second would remove the container under the first,
 	// which still reads its output.
-	_, err, _ := w.retiring.Do(r.ID, func() (any, error) { return nil, w.end(ctx, r, drain, grace) })
-	return err
+	return w.retiring.do(ctx, r.ID, func(ctx context.Context) error { return w.end(ctx, r, drain, grace) })
 }
 
 func (w *Worker) end(ctx context.Context, r *ent.Replica, drain, grace time.Duration) error {
@@ -189,6 +187,3 @@ func orNow(t time.Time) time.Time {
 	}
 	return t.UTC().Truncate(time.Microsecond)
 }
-
-// hyphens makes an id fit for names that allow no underscore everywhere.
-func hyphens(id string) string { return strings.ReplaceAll(id, "_", "-") }

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
-	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/deploy"
@@ -20,9 +19,6 @@ import (
 	"github.com/davitdev/davit/internal/wake"
 	"github.com/davitdev/davit/runner"
 )
-
-// dnsPort is where the name server of an environment answers.
-const dnsPort = 53
 
 // Router brings what the rows say about routes to the proxy. All exported
 // fields are required.
@@ -40,8 +36,15 @@ type Router struct {
 	problems  map[netip.Addr]NameServerProblem
 	listening map[netip.Addr]bool // name servers of the table pushed last
 	networks  []runner.Network    // as the engine said last; nil: not yet
+	asked     int                 // how often there was one that is not among them
+	answered  int                 // what that was when the engine was asked for them
+	told      []runner.Network    // those of the table pushed last
+	stale     bool                // the engine was not asked for them
+	met       bool                // a table of this process was in force
+	client    *proxy.Client       // of a proxy that answered; nil: to be looked for
 
-	ensuring sync.Mutex // held while a proxy may be started: one is enough
+	ensuring sync.Mutex    // held while a proxy may be started: one is enough
+	pushes   shared[int64] // by version of the rows
 }
 
 // ensure finds the proxy or starts one.
@@ -65,42 +68,35 @@ func (r *Router) watch(ctx context.Context) <-chan struct{} {
 	return gone
 }
 
-// NameServerProblem says why the name server of an environment cannot listen.
-type NameServerProblem struct {
-	EnvironmentID string
-	Message       string // of the operating system, with the address
-}
-
-// Listen makes sure that the proxy knows of a network's name server before
-// something in the network asks it. A new network changes no row, so the table
-// gets a new version here.
-func (r *Router) Listen(ctx context.Context, n runner.Network) error {
-	r.mu.Lock()
-	known := !n.Gateway.IsValid() || r.listening[n.Gateway]
-	r.mu.Unlock()
-	if known {
-		return nil
-	}
-	if err := r.Deploy.ChangeRoutes(ctx); err != nil {
-		return err
-	}
-	return r.Sync(ctx)
-}
+// compareEvery is how often what the engine and the proxy have is compared with
+// what they should have.
+const compareEvery = 5 * time.Second
 
 // Run pushes the table whenever it changes, at once to a proxy in place of one
 // that was killed, and now and then in case a wake was lost.
 func (r *Router) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.pushLoop(ctx) })
+	g.Go(func() error { return r.networkLoop(ctx) })
+	return g.Wait()
+}
+
+func (r *Router) pushLoop(ctx context.Context) error {
 	changed := r.Wakes.Subscribe(ctx, deploy.RoutesTopic)
-	tick := time.NewTicker(5 * time.Second)
+	tick := time.NewTicker(compareEvery)
 	defer tick.Stop()
 	var gone <-chan struct{}
+	settled := false // the proxy has been found to have the table already
 	for {
 		if gone == nil {
 			gone = r.watch(ctx)
 		}
-		if err := r.Sync(ctx); err != nil && ctx.Err() == nil {
-			r.Log.WarnContext(ctx, "routes are pushed later", "err", err)
+		if !settled {
+			if err := r.Sync(ctx); err != nil && ctx.Err() == nil {
+				r.Log.WarnContext(ctx, "routes are pushed later", "err", err)
+			}
 		}
+		settled = false
 		select {
 		case <-ctx.Done():
 			return nil
@@ -108,33 +104,88 @@ func (r *Router) Run(ctx context.Context) error {
 		case <-gone:
 			gone = nil
 		case <-tick.C:
+			settled = r.settled(ctx)
 		}
 	}
 }
 
-// Sync returns once the proxy routes by what the rows say now.
+// settled reports whether the table in force is that of the rows: one of the
+// same version would change nothing, but be answered with the name servers that
+// cannot listen by now.
+func (r *Router) settled(ctx context.Context) bool {
+	r.mu.Lock()
+	client, problems := r.client, len(r.problems)
+	r.mu.Unlock()
+	if client == nil || problems > 0 {
+		return false
+	}
+	hello, err := client.Hello(ctx)
+	if err != nil || hello.Installation != r.Installation {
+		return false
+	}
+	version, err := r.Deploy.RoutesVersion(ctx)
+	return err == nil && hello.Table == tableVersion(version)
+}
+
+// tableVersion is the version in which the proxy gets the routes: theirs begins
+// at 0, and that of a table at 1.
+func tableVersion(routes int64) int64 { return routes + 1 }
+
+// pushTime is what a push may take, whoever waits for it: the start of a proxy
+// and the engine's networks come on top of a question to the proxy.
+const pushTime = 30 * time.Second
+
+// Sync returns once the proxy routes by what the rows say now. Those who want
+// the same version at once share a push: what changes rows and whoever is woken
+// by that.
 func (r *Router) Sync(ctx context.Context) error {
+	version, err := r.Deploy.RoutesVersion(ctx)
+	if err != nil {
+		return err
+	}
+	return r.pushes.do(ctx, version, func(ctx context.Context) error {
+		ctx, cancel := within(ctx, pushTime, fault.New(fault.Unavailable, "The routes did not reach the proxy in time."))
+		defer cancel()
+		return cause(ctx, r.sync(ctx))
+	})
+}
+
+// sync derives the table from the rows and pushes it. A switch waits for this:
+// it is one question, to the proxy.
+func (r *Router) sync(ctx context.Context) error {
 	routes, err := r.Deploy.Routes(ctx)
 	if err != nil {
 		return err
 	}
-	client, err := r.ensure(ctx)
+	r.mu.Lock()
+	networks, fresh := r.networks, false
+	if r.answered != r.asked {
+		networks = nil
+	}
+	r.mu.Unlock()
+	if networks == nil {
+		if networks, fresh, err = r.listNetworks(ctx); err != nil {
+			return err
+		}
+	}
+	table, owners, err := r.table(routes, networks)
 	if err != nil {
 		return err
 	}
-	table, owners, err := r.table(ctx, routes)
-	if err != nil {
-		return err
-	}
-	ack, err := client.Push(ctx, table)
-	if fault.Is(err, fault.VersionConflict) { // a newer one is in force; its pusher learned of its zones
-		return nil
+	ack, err := r.push(ctx, table)
+	if fault.Is(err, fault.VersionConflict) {
+		raised, err := r.overtake(ctx, table.Version, ack.Version)
+		if err != nil || !raised { // a newer one is in force; its pusher learned of its zones
+			return err
+		}
+		return r.sync(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("push routes: %w", err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.met, r.told, r.stale = true, networks, !fresh
 	r.listening = make(map[netip.Addr]bool, len(table.Zones))
 	for _, z := range table.Zones {
 		r.listening[z.Listen.Addr()] = true
@@ -148,10 +199,51 @@ func (r *Router) Sync(ctx context.Context) error {
 	return nil
 }
 
+// push hands a table to the proxy. One that answered before is not asked first
+// who it is.
+func (r *Router) push(ctx context.Context, t proxy.Table) (proxy.Ack, error) {
+	r.mu.Lock()
+	client := r.client
+	r.mu.Unlock()
+	if client != nil {
+		ack, err := client.Push(ctx, t)
+		if !fault.Is(err, fault.Unavailable) || errors.Is(err, context.DeadlineExceeded) {
+			return ack, err
+		}
+	}
+	client, err := r.ensure(ctx)
+	if err != nil {
+		return proxy.Ack{}, err
+	}
+	r.mu.Lock()
+	r.client = client
+	r.mu.Unlock()
+	return client.Push(ctx, t)
+}
+
+// overtake raises the version of the rows if a table in force is of no row: of
+// a version they have never had, or of the one they have and with routes that
+// they did not have, which is told only of what a process before this one
+// pushed. Rows put back from a backup are like that. It reports whether it did:
+// then there is a table to push.
+func (r *Router) overtake(ctx context.Context, pushed, inForce int64) (bool, error) {
+	r.mu.Lock()
+	met := r.met
+	r.mu.Unlock()
+	if !met && pushed == inForce {
+		return true, r.Deploy.ChangeRoutes(ctx)
+	}
+	raised, err := r.Deploy.OvertakeRoutes(ctx, inForce-1)
+	if raised {
+		r.Log.WarnContext(ctx, "the rows are older than the routes in force, which are replaced", "version", inForce)
+	}
+	return raised, err
+}
+
 // table writes the routes in the words of the proxy. It also returns whose each
 // name server is.
-func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, map[netip.Addr]string, error) {
-	t := proxy.Table{Installation: r.Installation, Version: routes.Version + 1} // a new installation is at 0
+func (r *Router) table(routes deploy.Routes, networks []runner.Network) (proxy.Table, map[netip.Addr]string, error) {
+	t := proxy.Table{Installation: r.Installation, Version: tableVersion(routes.Version)}
 	for _, route := range routes.List {
 		to := proxy.Route{
 			Host: route.Label + "." + r.BaseDomain, Path: route.Path,
@@ -169,9 +261,9 @@ func (r *Router) table(ctx context.Context, routes deploy.Routes) (proxy.Table, 
 		}
 		t.Routes = append(t.Routes, to)
 	}
-	zones, owners, err := r.zones(ctx, routes.Names)
+	zones, owners := zones(routes.Names, networks)
 	t.Zones = zones
-	return t, owners, err
+	return t, owners, nil
 }
 
 // Bundles lists the static sites that the proxy serves now.
@@ -193,55 +285,6 @@ func (r *Router) Bundles(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// zones makes a name server for each environment that has a network, and says
-// whose each is.
-func (r *Router) zones(ctx context.Context, names []deploy.Name) ([]proxy.Zone, map[netip.Addr]string, error) {
-	networks, err := r.listNetworks(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	byName, owners := make(map[string]int, len(networks)), make(map[netip.Addr]string, len(networks))
-	var out []proxy.Zone
-	for _, n := range networks {
-		if n.Gateway.IsValid() {
-			byName[n.Name] = len(out)
-			owners[n.Gateway] = environmentOf(n.Name)
-			out = append(out, proxy.Zone{Listen: netip.AddrPortFrom(n.Gateway, dnsPort), Names: map[string][]netip.Addr{}})
-		}
-	}
-	for _, name := range names {
-		i, ok := byName[NetworkName(name.EnvironmentID)]
-		if !ok {
-			continue
-		}
-		addrs := []netip.Addr{}
-		for _, a := range name.Addrs {
-			if addr, err := netip.ParseAddrPort(a); err == nil {
-				addrs = append(addrs, addr.Addr())
-			}
-		}
-		out[i].Names[name.Name] = addrs
-	}
-	return out, owners, nil
-}
-
-// listNetworks lists the engine's networks, or those it had when it answered
-// last: requests go on, and so must their routes.
-func (r *Router) listNetworks(ctx context.Context) ([]runner.Network, error) {
-	networks, err := r.Runner.Networks(ctx)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case err == nil:
-		r.networks = append([]runner.Network{}, networks...)
-	case errors.Is(err, runner.ErrUnavailable) && r.networks != nil:
-		networks = r.networks
-	default:
-		return nil, fmt.Errorf("list networks: %w", err)
-	}
-	return networks, nil
-}
-
 func stateOf(s lifecycle.InstanceStatus) proxy.State {
 	switch s {
 	case lifecycle.InstanceStopped, lifecycle.InstanceDeleting:
@@ -255,39 +298,44 @@ func stateOf(s lifecycle.InstanceStatus) proxy.State {
 	}
 }
 
-// NameServers are what the containers of an environment ask for names: ours,
-// which answers for the environment and asks the host's for all else.
-func (r *Router) NameServers(_ string, n runner.Network) []netip.Addr {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !n.Gateway.IsValid() || r.problems[n.Gateway].Message != "" {
-		return nil // nobody listens: the engine's
-	}
-	return []netip.Addr{n.Gateway}
-}
-
-// Problems lists the name servers that cannot listen, by environment.
-func (r *Router) Problems() []NameServerProblem {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.SortedFunc(maps.Values(r.problems), func(a, b NameServerProblem) int {
-		return strings.Compare(a.EnvironmentID, b.EnvironmentID)
-	})
-}
-
 // Drain waits until a replica that is out of service has no requests left, at
-// most for d.
+// most for d. It asks again as long as nobody can tell: then there may be some.
+// The proxy in place of one that was killed knows of none, and ends the wait.
 func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duration) error {
+	addr, err := netip.ParseAddrPort(*replica.Addr)
+	if err != nil {
+		return fmt.Errorf("address of replica: %w", err)
+	}
+	end := time.Now().Add(d)
+	for again := drainAgain; ; again = min(2*again, drainSeldom) {
+		err := r.drain(ctx, replica, addr, max(time.Until(end), 0))
+		left := time.Until(end)
+		if err == nil || ctx.Err() != nil || left < drainAgain {
+			return err
+		}
+		if again == drainAgain { // not once for each of the times
+			r.Log.InfoContext(ctx, "whether requests have ended is asked again", "replica", replica.ID, "err", err)
+		}
+		if err := pause(ctx, min(again, left)); err != nil {
+			return err
+		}
+	}
+}
+
+// The pauses before a proxy is asked again begin with drainAgain, and each is
+// twice the one before, up to drainSeldom.
+const (
+	drainAgain  = 100 * time.Millisecond
+	drainSeldom = 2 * time.Second
+)
+
+func (r *Router) drain(ctx context.Context, replica *ent.Replica, addr netip.AddrPort, d time.Duration) error {
 	if err := r.Sync(ctx); err != nil {
 		return err
 	}
 	client, err := r.ensure(ctx)
 	if err != nil {
 		return err
-	}
-	addr, err := netip.ParseAddrPort(*replica.Addr)
-	if err != nil {
-		return fmt.Errorf("address of replica: %w", err)
 	}
 	left, err := client.Drain(ctx, []proxy.Target{{Addr: addr, ReplicaID: replica.ID}}, d)
 	if err == nil && left > 0 {

@@ -31,7 +31,11 @@ func (w *Worker) RunDeployment(ctx context.Context, id string) error {
 	err = w.steps(held, c)
 	err = cause(held, err)
 	release()
-	return ignore(w.settle(ctx, c, err))
+	err = w.settle(ctx, c, err)
+	if fault.Is(err, fault.StoreAway) {
+		err = errors.Join(err, giveBack(ctx, func(ctx context.Context) error { return w.Deploy.Release(ctx, c) }))
+	}
+	return ignore(err)
 }
 
 // closeLog ends the log of a deployment that has ended and of which nothing
@@ -100,7 +104,7 @@ func (w *Worker) settle(ctx context.Context, c *deploy.Claim, err error) error {
 		return nil
 	case errors.Is(err, deploy.ErrNotNow), ctx.Err() != nil: // not its turn, or shutting down
 		return w.Deploy.Release(last, c)
-	case errors.As(err, &stop):
+	case errors.As(err, &stop) && !c.Row.Status.Serving(): // else it is too late to stop
 		w.cleanUp(last, c)
 		return w.Deploy.Complete(last, c, lifecycle.Canceled, deploy.Stopped(stop.reason, c.Row.Phases.Current()))
 	}
@@ -111,9 +115,23 @@ func (w *Worker) settle(ctx context.Context, c *deploy.Claim, err error) error {
 	if c.Row.Status.Serving() { // it is live: what is left to clean is the reconciler's
 		return w.Deploy.Complete(last, c, lifecycle.Succeeded, nil)
 	}
-	w.cleanUp(last, c)
-	w.Recorder.Say(last, c.Row, lifecycle.Warning, failure.Message)
-	return w.Deploy.Complete(last, c, lifecycle.Failed, failure)
+	return w.fail(last, c, failure)
+}
+
+// fail ends a deployment that does not go live. The container of its pre-deploy
+// command goes once that is written: whoever goes on before finds it, and does
+// not run the command again.
+func (w *Worker) fail(ctx context.Context, c *deploy.Claim, failure *lifecycle.Failure) error {
+	before := mayRunBefore(c.Row)
+	w.endAll(ctx, c, w.quit)
+	w.Recorder.Say(ctx, c.Row, lifecycle.Warning, failure.Message)
+	if err := w.Deploy.Complete(ctx, c, lifecycle.Failed, failure); err != nil || !before {
+		return err
+	}
+	if err := w.Runner.Remove(ctx, deploy.ContainerName(c.ID)); err != nil {
+		w.Log.WarnContext(ctx, "left to the reconciler", "deployment", c.ID, "err", err)
+	}
+	return nil
 }
 
 // explain says why a step failed. What nobody classified is logged whole.
@@ -131,10 +149,13 @@ const cleanUpSpare = 3 * time.Second
 
 // cleanUp removes the containers of a deployment that does not go live. What
 // it cannot remove in time the reconciler will.
-func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) {
+func (w *Worker) cleanUp(ctx context.Context, c *deploy.Claim) { w.endAll(ctx, c, w.drop) }
+
+// endAll is cleanUp with what becomes of the pre-deploy command.
+func (w *Worker) endAll(ctx context.Context, c *deploy.Claim, before func(context.Context, *oneOff) error) {
 	ctx, cancel := context.WithTimeout(ctx, stopGrace(c.Row)+cleanUpSpare)
 	defer cancel()
-	if err := w.dropPreDeploy(ctx, c); err != nil { // while that runs there are no replicas
+	if err := w.endPreDeploy(ctx, c, before); err != nil { // while that runs there are no replicas
 		w.Log.WarnContext(ctx, "clean-up put off", "deployment", c.ID, "err", err)
 	}
 	replicas, err := w.Deploy.ReplicasOf(ctx, c.ID)

@@ -16,10 +16,6 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 )
 
-// siteGrace is how long the files of a static site stay that no row names yet:
-// longer than a deployment may take to write them and then its row.
-const siteGrace = 2 * time.Hour
-
 // buildSite makes a bundle: of files in the source, for which nothing is needed
 // but a disk, or of what a build leaves.
 func (w *Worker) buildSite(ctx context.Context, c *deploy.Claim, req build.Request, secrets []string) error {
@@ -149,7 +145,7 @@ func (w *Worker) serveSite(ctx context.Context, c *deploy.Claim) error {
 // collectSites removes the bundles that neither a kept deployment nor a route of
 // the proxy needs, and the files that are in none.
 func (w *Worker) collectSites(ctx context.Context) error {
-	swept, err := w.Builds.Sites.Sweep(time.Now().Add(-siteGrace), func([]string) (map[string]bool, error) {
+	swept, err := w.Builds.Sites.Sweep(time.Now().Add(-deploy.SiteGrace), func([]string) (map[string]bool, error) {
 		needed, err := w.Deploy.Needed(ctx)
 		if err != nil {
 			return nil, err

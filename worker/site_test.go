@@ -309,7 +309,7 @@ func TestCollectSites(t *testing.T) {
 		if got := fmt.Sprint(kept()); got != "[true true true true]" {
 			t.Errorf("young bundles are %s", got)
 		}
-		old := time.Now().Add(-siteGrace - time.Minute)
+		old := time.Now().Add(-deploy.SiteGrace - time.Minute)
 		err := filepath.WalkDir(h.sites.Dir(), func(path string, e fs.DirEntry, err error) error {
 			if err == nil && e.Type().IsRegular() {
 				err = os.Chtimes(path, old, old)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -113,7 +115,8 @@ type place struct {
 	slot    int
 }
 
-// fillSlots returns a replica for each slot, making those that are missing.
+// fillSlots returns a replica for each slot, making those that are missing, and
+// retires the others, of slots that were scaled away since an earlier attempt.
 func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica, error) {
 	have, err := w.Deploy.ReplicasOf(ctx, c.ID)
 	if err != nil {
@@ -125,7 +128,9 @@ func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica
 	}
 	there := make(map[place]*ent.Replica, len(have))
 	for _, r := range have {
-		there[place{r.Process, r.Slot}] = r
+		if r.Status != lifecycle.ReplicaDraining {
+			there[place{r.Process, r.Slot}] = r
+		}
 	}
 	var out []*ent.Replica
 	for _, share := range shares {
@@ -139,7 +144,10 @@ func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica
 			out = append(out, r)
 		}
 	}
-	return out, nil
+	surplus := slices.DeleteFunc(have, func(r *ent.Replica) bool { return slices.Contains(out, r) })
+	return out, each(ctx, surplus, func(ctx context.Context, r *ent.Replica) error {
+		return w.retire(ctx, c.Fence(), r, 0, stopGrace(c.Row))
+	})
 }
 
 // replicaSet is what all replicas of a deployment have in common.
@@ -187,11 +195,15 @@ func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet
 	if err != nil {
 		return nil, err
 	}
+	files, err := w.files(ctx, s.ConfigFiles)
+	if err != nil {
+		return nil, err
+	}
 	command, err := s.Command()
 	if err != nil {
 		return nil, fmt.Errorf("start command: %w", err)
 	}
-	network, err := w.Runner.EnsureNetwork(ctx, NetworkName(d.EnvironmentID))
+	network, err := w.Runner.EnsureNetwork(ctx, deploy.NetworkName(d.EnvironmentID))
 	if err != nil {
 		return nil, fmt.Errorf("network: %w", err)
 	}
@@ -205,9 +217,23 @@ func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet
 	set.spec = runner.Spec{
 		Image: d.Image.ID, Command: command, Env: env.Values, Port: set.port, Network: network.Name,
 		Memory: s.Resources.MemoryBytes, CPUMillis: s.Resources.CPUMillis, Names: w.Router.NameServers(d.EnvironmentID, network),
+		Files: files,
 	}
 	set.addProcesses()
 	return set, nil
+}
+
+// files are config files as a runner puts them into containers.
+func (w *Worker) files(ctx context.Context, list []spec.ConfigFile) ([]runner.File, error) {
+	contents, err := w.Deploy.OpenFiles(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	var out []runner.File
+	for n, f := range list {
+		out = append(out, runner.File{Path: f.Path, Mode: fs.FileMode(f.Mode), Content: contents[n]}) //nolint:gosec // nine bits
+	}
+	return out, nil
 }
 
 // portOf is where an application is expected to listen: as its settings say,
@@ -223,14 +249,9 @@ func portOf(s spec.Settings, image *spec.ImageRef) int {
 	}
 }
 
-// NetworkName is the name of an environment's network in the engine.
-func NetworkName(environmentID string) string { return networkPrefix + hyphens(environmentID) }
-
-const networkPrefix = "davit-"
-
-// environmentOf is the reverse of NetworkName.
+// environmentOf is the reverse of deploy.NetworkName.
 func environmentOf(network string) string {
-	return strings.Replace(strings.TrimPrefix(network, networkPrefix), "-", "_", 1)
+	return strings.Replace(strings.TrimPrefix(network, "davit-"), "-", "_", 1)
 }
 
 // each does the same for all replicas at once and returns the first error,

@@ -6,10 +6,14 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
+	"github.com/davitdev/davit/runner"
 	"github.com/davitdev/davit/runner/runnertest"
 )
 
@@ -51,6 +55,22 @@ func stories() []story {
 			ended: (*stage).completed, check: (*stage).live,
 		},
 		{
+			name: "a deployment that takes the turn of another", serves: true,
+			begin: func(s *stage) {
+				slow := func(i *runnertest.FakeImage) { i.PullTime = 100 * time.Millisecond }
+				s.request(s.instance, s.house.version(fmt.Sprintf("passed-%d", s.n), slow))
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+			},
+			ended: (*stage).completed,
+			check: func(s *stage) {
+				s.live()
+				open, err := s.db.Deployment.Query().Where(deployment.InstanceID(s.instance.ID), deploy.Unfinished).Count(s.ctx)
+				if err != nil || open != 0 {
+					s.t.Errorf("%d deployments before it have not ended, %v", open, err)
+				}
+			},
+		},
+		{
 			name: "a deployment with a command before it", serves: true,
 			begin: func(s *stage) {
 				s.commands([]string{runnertest.FakeProgram, "--print", "1", "--exit-after", "20ms"})
@@ -58,6 +78,33 @@ func stories() []story {
 				s.commands(nil)
 			},
 			ended: (*stage).completed, check: func(s *stage) { s.live(); s.ranOnce() },
+		},
+		{
+			name: "a deployment whose command before it fails", serves: true,
+			begin: func(s *stage) {
+				s.commands([]string{runnertest.FakeProgram, "--print", "1", "--exit-after", "20ms", "--exit-code", "3"})
+				s.row = s.request(s.instance, s.house.version(fmt.Sprintf("v%d", s.n), nil))
+				s.commands(nil)
+			},
+			ended: (*stage).completed,
+			check: func(s *stage) {
+				if d := s.house.row(s.row.ID); *d.Conclusion != lifecycle.Failed || d.Failure.Code != fault.PreDeployFailed {
+					s.t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
+				}
+				s.ranOnce()
+				s.running(s.instance, 1)
+				s.serves(s.instance, s.version)
+			},
+		},
+		{
+			name: "a deployment whose command before it is lost", serves: true,
+			begin: func(s *stage) {
+				s.commands([]string{runnertest.FakeProgram, "--print", "1", "--exit-after", "100ms"})
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+				s.commands(nil)
+			},
+			during: (*stage).loseCommand,
+			ended:  (*stage).completed, check: (*stage).live,
 		},
 		{
 			name: "a rollback", serves: true,
@@ -136,6 +183,21 @@ func stories() []story {
 				s.serves(s.instance, s.version)
 			},
 		},
+		{
+			name: "a deployment with another config file", serves: true,
+			begin: func(s *stage) {
+				s.configure(s.instance, "/etc/app", fmt.Sprintf("file %d", s.n))
+				s.deploys(func(v string) *ent.Deployment { return s.request(s.instance, s.house.version(v, nil)) })
+			},
+			ended: (*stage).completed,
+			check: func(s *stage) {
+				s.live()
+				if got := s.file(s.instance, "/etc/app"); len(got) != 1 || got[0] != fmt.Sprintf("640 file %d", s.n) {
+					s.t.Errorf("its replicas have %q", got)
+				}
+			},
+		},
+		{name: "a cron run that replaces another", begin: (*stage).ticks, during: (*stage).tickAgain, ended: (*stage).ranTwice, check: (*stage).replaced},
 		operates("a restart", true, func(s *stage) (*ent.Operation, error) { return s.verbs.Restart(s.ctx, s.instance.ID, "") }, runs(1)),
 		operates("a stop, and a start the next time", false, func(s *stage) (*ent.Operation, error) {
 			if s.house.instance(s.instance).Stopped {
@@ -188,6 +250,20 @@ func (s *stage) commands(words []string) {
 		return now
 	}})
 	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// loseCommand removes the container of the command before the deployment once,
+// while it runs.
+func (s *stage) loseCommand() {
+	s.t.Helper()
+	name := deploy.ContainerName(s.row.ID)
+	if c, err := s.fake.Inspect(s.ctx, name); s.asked || err != nil || c.State != runner.Running {
+		return
+	}
+	s.asked = true
+	if err := s.fake.Remove(s.ctx, name); err != nil {
 		s.t.Fatal(err)
 	}
 }

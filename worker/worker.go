@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/singleflight"
 
+	"github.com/davitdev/davit/internal/auth"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/wake"
@@ -60,6 +60,7 @@ func DefaultLimits() Limits {
 // Worker does the work. All exported fields are required.
 type Worker struct {
 	Deploy   *deploy.Service
+	Auth     *auth.Service
 	Runner   runner.Runner
 	Router   *Router
 	Recorder *Recorder
@@ -70,8 +71,8 @@ type Worker struct {
 	Limits   Limits
 	Log      *slog.Logger
 
-	running  exclusive          // by task and id
-	retiring singleflight.Group // replicas that end, by id
+	running  exclusive      // by task and id
+	retiring shared[string] // replicas that end, by id
 	keepers  keepers
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -29,10 +30,15 @@ func noServer() error {
 
 func (*session) stopAll(context.Context, string, io.Writer) error { return noServer() }
 
+// holderURL finds none: no server runs here.
+func holderURL(string) (url string, ok bool, err error) { return "", false, nil }
+
 // runAsSSH is never asked for: only a server runs git.
 func runAsSSH(context.Context, []string, func(string) string) (status int, asked bool) {
 	return 0, false
 }
 
+func checkDeep(context.Context, config.Config, func(string)) []check { return nil }
+
 // checkMachine has nothing to look at where no server runs.
-func checkMachine(context.Context, func(string) string, string) []check { return nil }
+func checkMachine(context.Context, func(string) string, config.Config) []check { return nil }

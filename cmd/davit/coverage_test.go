@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/shlex"
 	"github.com/spf13/cobra"
@@ -136,6 +137,25 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 			}
 			if err != nil {
 				t.Errorf("%s: example %q is typed wrong: %v", path, strings.TrimSpace(line), err)
+			}
+		}
+	}
+}
+
+func TestHelpFitsATerminalOf80Columns(t *testing.T) {
+	t.Parallel()
+
+	for path, cmd := range commands(root(nothing)) {
+		var help strings.Builder
+		cmd.SetOut(&help)
+		if err := cmd.Help(); err != nil {
+			t.Fatal(err)
+		}
+		text, _, _ := strings.Cut(help.String(), "Examples:") // a line to be typed stays one
+		_, flags, _ := strings.Cut(help.String(), "\nFlags:")
+		for line := range strings.Lines(text + flags) {
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > helpWidth && !strings.HasPrefix(path, "davit completion") {
+				t.Errorf("%s: %q is wider", path, line)
 			}
 		}
 	}

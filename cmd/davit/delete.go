@@ -16,7 +16,7 @@ func deleteCommand(getenv func(string) string) *cobra.Command {
 	var s *session
 	var yes, project bool
 	cmd := &cobra.Command{
-		Use: "delete", Short: "Delete the service of this directory, or its project, with everything it runs", Args: cobra.NoArgs,
+		Use: "delete", Short: "Delete this directory's service, or its project, with all it runs", Args: cobra.NoArgs,
 		Long: "Deletes the service of this directory in all environments, with everything it runs, and forgets\n" +
 			"it in DIR/.davit. The project stays unless --project is said. It asks for the name to be typed\nunless --yes is said.",
 		Example: "  davit delete\n  davit delete --yes\n  davit delete --project",
@@ -29,25 +29,30 @@ func deleteCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			what, target, remove := "Service", i.Service.named, deleteService
+			what, slug, name, id := "Service", i.Service.Slug, i.Service.Name, i.Service.Id
+			remove := deleteService
 			if project {
-				what, target, remove = "Project", i.Service.Project, deleteProject
+				what, slug, name, id = "Project", i.Service.Project.Slug, i.Service.Project.Name, i.Service.Project.Id
+				remove = deleteProject
 			}
 			if !yes {
-				if err := confirm(cmd, target.Slug); err != nil {
+				if err := confirm(cmd, slug); err != nil {
 					return err
 				}
 			}
-			if err := remove(cmd.Context(), c, target); err != nil {
+			stop := s.waiting(cmd.OutOrStdout(), "deleting")
+			err = remove(cmd.Context(), c, id, slug)
+			stop()
+			if err != nil {
 				return err
 			}
 			if err := removeLink(s.dir); err != nil {
 				return err
 			}
 			if s.json {
-				return s.emit(cmd.OutOrStdout(), map[string]string{"deletedId": target.ID})
+				return s.emit(cmd.OutOrStdout(), map[string]string{"deletedId": id})
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s %s was deleted.\n", what, plain(target.Name))
+			fmt.Fprintf(cmd.OutOrStdout(), "%s %s was deleted.\n", what, plain(name))
 			return nil
 		},
 	}
@@ -57,27 +62,20 @@ func deleteCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-func deleteService(ctx context.Context, c *client.Client, svc named) error {
-	var out struct {
-		DeleteService struct{ Operation operationView }
-	}
-	err := c.Do(ctx, `mutation($id:ID!){deleteService(input:{serviceId:$id}){operation{id}}}`, client.Variables{"id": svc.ID}, &out)
+func deleteService(ctx context.Context, c *client.Client, id, _ string) error {
+	out, err := client.DeleteService(ctx, c, id)
 	if err != nil {
 		return err
 	}
-	return awaitOperation(ctx, c, out.DeleteService.Operation.ID)
+	return awaitOperation(ctx, c, out.DeleteService.Operation.Id)
 }
 
-func deleteProject(ctx context.Context, c *client.Client, p named) error {
-	var out struct {
-		DeleteProject struct{ Operation operationView }
-	}
-	err := c.Do(ctx, `mutation($id:ID!,$slug:String!){deleteProject(input:{projectId:$id,confirmSlug:$slug}){operation{id}}}`,
-		client.Variables{"id": p.ID, "slug": p.Slug}, &out)
+func deleteProject(ctx context.Context, c *client.Client, id, slug string) error {
+	out, err := client.DeleteProject(ctx, c, id, slug)
 	if err != nil {
 		return err
 	}
-	return awaitOperation(ctx, c, out.DeleteProject.Operation.ID)
+	return awaitOperation(ctx, c, out.DeleteProject.Operation.Id)
 }
 
 // confirm asks a person to type a slug; where nobody can be asked it refuses.

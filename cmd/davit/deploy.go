@@ -19,9 +19,11 @@ type deployment struct {
 	repo           repository
 	project, name  string
 	workspace      string
+	named          bool // the workspace was
 	yes, detach    bool
 	noCache        bool
 	static         bool
+	env            []string
 	output         string
 	cron, timeZone string
 	in             io.Reader
@@ -32,17 +34,20 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	var d deployment
 	cmd := &cobra.Command{
 		Use:   "deploy [DIR]",
-		Short: "Deploy a directory, a git repository or an image, and follow it until it is live",
+		Short: "Deploy a directory, a repository or an image, and follow it",
 		Long: "Packs DIR (the current directory if absent) without what .gitignore and .dockerignore\n" +
 			"name, sends it, and follows the deployment until it ended.\n\n" +
 			"The first time it makes a project and a service, and remembers them in DIR/.davit.\n" +
+			"--env sets variables before; NAME alone takes the value of this shell. A secret is better\n" +
+			"set by \"davit env set --secret\".\n\n" +
 			"It ends with status 0 only if the deployment went live; with 8 if the application or its\n" +
 			"build failed, with 9 if Davit or something it depends on did.",
 		Example: "  davit deploy\n  davit deploy ./shop --project shop --name web --yes\n" +
 			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1\n" +
 			"  davit deploy --git https://github.com/team/shop --ref v2 --root apps/web\n" +
 			"  davit deploy --git git@github.com:team/shop.git --deploy-key\n" +
-			"  davit deploy ./docs --static --output public",
+			"  davit deploy ./docs --static --output public\n" +
+			"  davit deploy ./shop --env LOG_LEVEL=debug --env DATABASE_URL",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d.dir = "."
@@ -50,6 +55,10 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 				d.dir = args[0]
 			}
 			d.in, d.out = cmd.InOrStdin(), cmd.OutOrStdout()
+			d.named = cmd.Flags().Changed("workspace")
+			if err := errors.Join(apart(cmd, notTogether...), needs(cmd, [2]string{"time-zone", "cron"}, [2]string{"root", "git"}, [2]string{"deploy-key", "git"})); err != nil {
+				return err
+			}
 			return d.gone(d.run(cmd.Context()))
 		},
 	}
@@ -59,6 +68,7 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	d.repo.flags(f, getenv)
 	f.StringVar(&d.cron, "cron", "", "the first time: a cron service, which runs at these five fields, such as \"30 4 * * 1-5\"")
 	f.StringVar(&d.timeZone, "time-zone", "", "time zone of --cron, such as Europe/Berlin (default UTC)")
+	f.StringArrayVarP(&d.env, "env", "e", nil, "set this variable, NAME=VALUE, for the service first; may be said several times")
 	f.StringVarP(&d.message, "message", "m", "", "what to remember the deployment by")
 	f.StringVar(&d.project, "project", "", "project to deploy to the first time; made of the directory's name if absent")
 	f.StringVar(&d.name, "name", "", "name of the service the first time (default \"web\")")
@@ -68,9 +78,29 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	f.BoolVar(&d.noCache, "no-cache", false, "build every step anew")
 	f.BoolVar(&d.static, "static", false, "make a static site of it the first time: files that nothing has to run for")
 	f.StringVar(&d.output, "output", "", "directory of a static site's files below DIR, the first time")
-	cmd.MarkFlagsMutuallyExclusive("static", "cron")
-	cmd.MarkFlagsMutuallyExclusive("output", "cron")
+	d.complete(cmd, "project", func(ctx context.Context, c *client.Client) ([]string, error) {
+		return projectSlugs(ctx, c, d.workspace)
+	})
+	d.complete(cmd, "name", func(ctx context.Context, c *client.Client) ([]string, error) {
+		if d.project == "" {
+			return []string{}, nil
+		}
+		return serviceSlugs(ctx, c, d.workspace, d.project)
+	})
 	return cmd
+}
+
+// notTogether are flags of which each pair says two things that differ.
+var notTogether = [][2]string{
+	{"git", "image"},
+	{"ref", "image"},
+	{"image", "static"},
+	{"image", "output"},
+	{"image", "no-cache"},
+	{"static", "cron"},
+	{"output", "cron"},
+	{"deploy-key", "env"},
+	{"deploy-key", "message"},
 }
 
 func (d *deployment) run(ctx context.Context) error {
@@ -78,7 +108,11 @@ func (d *deployment) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.repo.check(d.image); err != nil {
+	if err := d.repo.check(); err != nil {
+		return err
+	}
+	variables, err := envOf(d.env, d.getenv)
+	if err != nil {
 		return err
 	}
 	l, err := d.ensureLink(ctx, c)
@@ -91,47 +125,59 @@ func (d *deployment) run(ctx context.Context) error {
 			return errors.Join(err, d.showKey(key))
 		}
 	}
-	input := client.Variables{"serviceInstanceId": l.InstanceID, "skipBuildCache": d.noCache}
-	if d.message != "" {
-		input["message"] = d.message
+	if len(variables) > 0 {
+		target := client.VariableTarget{ServiceInstanceId: &l.InstanceID}
+		if _, err := client.SetVariables(ctx, c, client.SetVariablesInput{Target: target, Variables: variables}); err != nil {
+			return err
+		}
 	}
+	input := client.DeployInput{ServiceInstanceId: l.InstanceID, SkipBuildCache: d.noCache, Message: said(d.message)}
 	switch {
 	case d.image != "":
-		input["image"] = d.image
+		input.Image = &d.image
 	case d.repo.said():
-		if d.repo.ref != "" {
-			input["ref"] = d.repo.ref
-		}
+		input.Ref = said(d.repo.ref)
 	default:
-		input["artifactId"], err = d.send(ctx, c, l.ServiceID)
+		artifact, err := d.send(ctx, c, l.ServiceID)
+		if err != nil {
+			return err
+		}
+		input.ArtifactId = &artifact
 	}
+	out, err := client.Deploy(ctx, c, input)
 	if err != nil {
 		return err
 	}
-	var out struct {
-		Deploy struct{ Deployment deploymentView }
+	return d.watch(ctx, c, d.out, &out.Deploy.Deployment, d.detach)
+}
+
+// said is a text that may be absent.
+func said(text string) *string {
+	if text == "" {
+		return nil
 	}
-	if err := c.Do(ctx, `mutation($input:DeployInput!){deploy(input:$input){deployment{`+deploymentFields+`}}}`, client.Variables{"input": input}, &out); err != nil {
-		return err
-	}
-	return d.watch(ctx, c, d.out, out.Deploy.Deployment, d.detach)
+	return &text
 }
 
 // watch shows a deployment until it ended, and returns what that means.
-func (s *session) watch(ctx context.Context, c *client.Client, out io.Writer, first deploymentView, detach bool) error {
+func (s *session) watch(ctx context.Context, c *client.Client, out io.Writer, first *client.Deployment, detach bool) error {
 	if detach {
 		if s.json {
 			return s.emit(out, first)
 		}
-		fmt.Fprintf(out, "Deployment #%d (%s) was requested. Look after it with \"davit status\".\n", first.Number, first.ID)
+		fmt.Fprintf(out, "Deployment #%d (%s) was requested. Look after it with \"davit status\".\n", first.Number, first.Id)
 		return nil
 	}
 	show := s.display(out)
-	last, err := followDeployment(ctx, c, first.ID, show.state)
+	last := first
+	err := c.FollowDeployment(ctx, first.Id, func(d *client.Deployment) error {
+		last = d
+		return show.state(d)
+	})
 	show.end()
 	if err != nil && ctx.Err() != nil {
 		return fault.New(fault.Canceled, "Deployment #%d goes on.", first.Number).
-			WithHint("Cancel it with \"davit cancel %s\", look after it with \"davit status\".", first.ID)
+			WithHint("Cancel it with \"davit cancel %s\", look after it with \"davit status\".", first.Id)
 	}
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/davitdev/davit/internal/build/detect"
 	"github.com/davitdev/davit/internal/source"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // detection is what "davit detect" and "davit init" look at.
@@ -96,9 +97,6 @@ func (d *detection) show(out io.Writer, p detect.Plan) error {
 			p.Builder, p.Language, p.Version, p.VersionFrom, p.Framework, p.PackageManager, p.Install, p.Build, p.Start, p.PreDeploy, p.Processes,
 			p.Packages, p.Port, p.OutputDirectory, p.Confidence, p.Trace, "",
 		}
-		if p.Static {
-			v.Builder = detect.Static
-		}
 		if d.dockerfile {
 			v.Dockerfile = string(p.Dockerfile)
 		}
@@ -122,13 +120,13 @@ func (d *detection) show(out io.Writer, p detect.Plan) error {
 	row("Debian packages", strings.Join(p.Packages, " "))
 	row("install", p.Install)
 	row("build", p.Build)
-	if p.Static {
+	if p.Builder == detect.Static {
 		row("static files", p.OutputDirectory)
 	}
 	row("before going live", strings.Join(p.PreDeploy, " "))
 	row("start", p.Start)
 	for _, c := range p.Processes {
-		if c.Name != "web" {
+		if c.Name != spec.MainProcess {
 			row("process "+c.Name, c.Command)
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -35,18 +38,42 @@ var verdictMarks = map[verdict]string{sound: "✓", warning: "!", broken: "✗",
 
 func doctorCommand(getenv func(string) string) *cobra.Command {
 	var s *session
-	data := defaultData(getenv)
+	c, deep := config.Defaults(), false
+	c.Data = defaultData(getenv)
 	cmd := &cobra.Command{
 		Use: "doctor", Short: "Look what is wrong with the server and this machine", Args: cobra.NoArgs,
 		Long: "Asks the server how its parts are and compares clocks and versions; on the server's machine it\n" +
-			"looks at the data directory, the disk, the database, the container engine, the ports and the proxy,\n" +
-			"too, also while no server runs. It changes nothing. The status is 0 if nothing failed, else 9.",
-		Example: "  davit doctor\n  davit doctor --data /var/lib/davit\n  davit doctor --json | jq 'select(.verdict != \"OK\")'",
+			"looks at the data directory, the disk, the database, the queue's Redis, the container engine, the ports and the proxy,\n" +
+			"too, also while no server runs. With --data it asks the server that holds that directory. With --deep it also holds everything that is there against\n" +
+			"everything that should be: rows, containers, networks, images, routes, logs, files. What is\n" +
+			"found it looks at again for some seconds, since it may be about to be healed.\n" +
+			"It changes nothing. The status is 0 if nothing failed, else 9.",
+		Example: "  davit doctor\n  davit doctor --data /var/lib/davit\n  davit doctor --deep\n  davit doctor --json | jq 'select(.verdict != \"OK\")'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := c.Validate(); err != nil {
+				return err
+			}
+			serving, here, err := s.holding(cmd, c.Data)
+			if err != nil {
+				return err
+			}
+			here = here || isLocal(s.server)
+			if deep && !here {
+				return fault.New(fault.Invalid, "--deep looks at the files of the server.").WithHint("Run it on the server's machine.")
+			}
 			stop := s.waiting(cmd.OutOrStdout(), "looking")
-			checks, err := s.checkServer(cmd.Context())
-			if err == nil && isLocal(s.server) {
-				checks = append(checks, checkMachine(cmd.Context(), getenv, data)...)
+			checks := []check{{"server", broken, "No davit serve holds " + c.Data + ".", "Start one with \"davit serve\", or name its data directory with --data."}}
+			if serving {
+				checks, err = s.checkServer(cmd.Context())
+			}
+			if err == nil && here {
+				checks = append(checks, checkMachine(cmd.Context(), getenv, c)...)
+			}
+			if err == nil && deep {
+				checks = append(checks, checkDeep(cmd.Context(), c, func(part string) {
+					stop()
+					stop = s.waiting(cmd.OutOrStdout(), "looking at "+part)
+				})...)
 			}
 			stop()
 			if err != nil {
@@ -56,8 +83,34 @@ func doctorCommand(getenv func(string) string) *cobra.Command {
 		},
 	}
 	s = newSession(cmd, getenv)
-	cmd.Flags().StringVar(&data, "data", data, "data directory, on the server's machine ($DAVIT_DATA)")
+	cmd.Flags().BoolVar(&deep, "deep", false, "hold everything that is there against everything that should be")
+	cmd.Flags().StringVar(&c.Data, "data", c.Data, "data directory, on the server's machine ($DAVIT_DATA)")
+	addressFlag(cmd, getenv, &c.DatabaseURL, "database-url", "PostgreSQL that has its rows, if they are not in there")
+	addressFlag(cmd, getenv, &c.RedisURL, "redis-url", "Redis that has the queue, if it is not in the server")
 	return cmd
+}
+
+// holding makes the server that is asked the one that holds a data directory,
+// unless another is named. It reports whether there is one to ask, and whether
+// the directory says that it is here.
+func (s *session) holding(cmd *cobra.Command, data string) (serving, here bool, err error) {
+	named := cmd.Flags().Changed("data")
+	if cmd.Flags().Changed("server") || !named && s.getenv("DAVIT_SERVER") != "" {
+		return true, false, nil
+	}
+	url, ok, err := holderURL(data)
+	if err != nil && !named {
+		return true, false, nil // it may be another user's, whose server a token opens all the same
+	}
+	if err != nil || !ok {
+		return !named, named, err
+	}
+	token, err := localToken(data)
+	if !named {
+		token, err = cmp.Or(s.getenv("DAVIT_TOKEN"), token), nil
+	}
+	s.server, s.token = url, cmp.Or(s.token, token)
+	return true, true, err
 }
 
 func (s *session) showChecks(out io.Writer, checks []check) error {
@@ -98,9 +151,11 @@ func (s *session) showChecks(out io.Writer, checks []check) error {
 
 // componentHints say what to do about a part of the server that does not work.
 var componentHints = map[string]string{
-	"database":    "Look at the disk and at the log that \"davit serve\" prints.",
+	"database":    "Look at the log that \"davit serve\" prints, and at the disk, or whether PostgreSQL answers.",
+	"queue":       "Nothing is lost, and work goes on: what is asked for is in the database. Look whether its Redis answers, and set maxmemory-policy noeviction there.",
 	"runner":      "Start the container engine, or run \"davit serve --runner process\".",
 	"proxy":       "Look at proxy.log in the data directory; \"davit serve\" starts the proxy again.",
+	"loki":        "Nothing is lost while there is room in the data directory: logs wait there and go to Loki in order once it takes them.",
 	"name server": "Containers use the engine's name server instead: names of other services may not resolve. Run the server as root, or open UDP port 53 on its bridges.",
 }
 
@@ -118,23 +173,8 @@ func (s *session) checkServer(ctx context.Context) ([]check, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, fault.New(fault.DeadlineExceeded, "It did not answer in 15 seconds."))
 	defer cancel()
-	var out struct {
-		Viewer struct {
-			DisplayName string `json:"displayName"`
-		} `json:"viewer"`
-		Platform struct {
-			Version, Commit string
-			Components      []struct {
-				Name      string
-				Healthy   bool
-				LatencyMs *float64
-				Message   *string
-				CheckedAt time.Time
-			}
-		}
-	}
 	asked := time.Now()
-	err = c.Do(ctx, `{viewer{displayName} platform{version commit components{name healthy latencyMs message checkedAt}}}`, nil, &out)
+	out, err := client.Platform(ctx, c)
 	took := time.Since(asked)
 	if err != nil {
 		if ctx.Err() != nil && fault.CodeOf(err) == fault.Internal {
@@ -144,7 +184,7 @@ func (s *session) checkServer(ctx context.Context) ([]check, error) {
 	}
 	p := out.Platform
 	checks := []check{
-		{"server", sound, fmt.Sprintf("%s answers in %s, to %s.", s.server, short(took), out.Viewer.DisplayName), ""},
+		{"server", sound, fmt.Sprintf("%s answers in %s, to %s.", s.server, short(took), out.Viewer.GetDisplayName()), ""},
 		sameVersion(p.Version+" "+p.Commit, Version+" "+Commit),
 	}
 	if len(p.Components) > 0 {
@@ -163,7 +203,7 @@ func (s *session) checkServer(ctx context.Context) ([]check, error) {
 		}
 		if !part.Healthy {
 			one.Verdict, one.Hint = broken, componentHints[part.Name]
-			if part.Name == "name server" { // what runs goes on without it
+			if part.Name == "name server" || part.Name == "queue" || part.Name == "loki" { // what runs goes on without it
 				one.Verdict = warning
 			}
 		}

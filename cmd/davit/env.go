@@ -1,28 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
 )
-
-// variableView is a variable, with the names of the API. A secret has no value.
-type variableView struct {
-	Name   string  `json:"name"`
-	Scope  string  `json:"scope"`
-	Secret bool    `json:"secret"`
-	Value  *string `json:"value"`
-	Digest string  `json:"digest"`
-}
-
-const variableFields = `name scope secret value digest`
 
 func envCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
@@ -37,41 +27,52 @@ func envCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
+// changing is what commands have in common that change what the next deployment
+// gets.
+type changing struct {
+	*session
+	redeploy bool
+}
+
+func newChanging(cmd *cobra.Command, getenv func(string) string) *changing {
+	s := &changing{session: newSession(cmd, getenv).linked(cmd)}
+	cmd.Flags().BoolVar(&s.redeploy, "redeploy", false, "deploy what serves again at once, so that the change counts")
+	return s
+}
+
 // variables is what the commands of "davit env" have in common.
 type variables struct {
-	*session
-	scope    string
-	redeploy bool
+	*changing
+	scope string
 }
 
 var scopes = []string{"service", "environment", "project"}
 
 func newVariables(cmd *cobra.Command, getenv func(string) string, changes bool) *variables {
-	v := &variables{}
-	v.session = newSession(cmd, getenv).linked(cmd)
-	if changes {
-		cmd.Flags().StringVar(&v.scope, "scope", scopes[0], "what they are set for: "+strings.Join(scopes, ", "))
-		cmd.Flags().BoolVar(&v.redeploy, "redeploy", false, "deploy what serves again at once, so that the change counts")
-		complete(cmd, "scope", scopes...)
+	if !changes {
+		return &variables{changing: &changing{session: newSession(cmd, getenv).linked(cmd)}}
 	}
+	v := &variables{changing: newChanging(cmd, getenv)}
+	cmd.Flags().StringVar(&v.scope, "scope", scopes[0], "what they are set for: "+strings.Join(scopes, ", "))
+	complete(cmd, "scope", scopes...)
 	return v
 }
 
 // target is what the variables of the scope belong to, and its name.
-func (v *variables) target(i instanceView) (client.Variables, string, error) {
+func (v *variables) target(i *client.Instance) (client.VariableTarget, string, error) {
 	switch v.scope {
 	case "service":
-		return client.Variables{"serviceInstanceId": i.ID}, fmt.Sprintf("%s in %s", i.Service.Name, i.Environment.Name), nil
+		return client.VariableTarget{ServiceInstanceId: &i.Id}, fmt.Sprintf("%s in %s", i.Service.Name, i.Environment.Name), nil
 	case "environment":
-		return client.Variables{"environmentId": i.Environment.ID}, "environment " + i.Environment.Name, nil
+		return client.VariableTarget{EnvironmentId: &i.Environment.Id}, "environment " + i.Environment.Name, nil
 	case "project":
-		return client.Variables{"projectId": i.Service.Project.ID}, "project " + i.Service.Project.Name, nil
+		return client.VariableTarget{ProjectId: &i.Service.Project.Id}, "project " + i.Service.Project.Name, nil
 	}
-	return nil, "", fault.New(fault.Invalid, "--scope is one of %s, not %q.", strings.Join(scopes, ", "), v.scope)
+	return client.VariableTarget{}, "", fault.New(fault.Invalid, "--scope is one of %s, not %q%s", strings.Join(scopes, ", "), v.scope, cmp.Or(meant(v.scope, scopes), "."))
 }
 
 // set sets variables, says so, and redeploys if that was asked for.
-func (v *variables) set(cmd *cobra.Command, list []client.Variables, replace bool) error {
+func (v *variables) set(cmd *cobra.Command, list []client.VariableInput, replace bool) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	c, l, err := v.link()
 	if err != nil {
@@ -85,17 +86,13 @@ func (v *variables) set(cmd *cobra.Command, list []client.Variables, replace boo
 	if err != nil {
 		return err
 	}
-	var done struct {
-		SetVariables struct{ Variables []variableView }
-	}
-	err = c.Do(ctx, `mutation($input:SetVariablesInput!){setVariables(input:$input){variables{`+variableFields+`}}}`,
-		client.Variables{"input": client.Variables{"target": target, "variables": list, "replaceAll": replace}}, &done)
+	done, err := client.SetVariables(ctx, c, client.SetVariablesInput{Target: target, Variables: list, ReplaceAll: replace})
 	if err != nil {
 		return err
 	}
 	names := map[string]bool{}
 	for _, one := range list {
-		names[one["name"].(string)] = true
+		names[one.Name] = true
 	}
 	for _, one := range done.SetVariables.Variables {
 		if v.json && (replace || names[one.Name]) {
@@ -108,17 +105,26 @@ func (v *variables) set(cmd *cobra.Command, list []client.Variables, replace boo
 	return v.apply(ctx, c, out, i)
 }
 
+// applyTo does what apply does for the instance id.
+func (s *changing) applyTo(ctx context.Context, c *client.Client, out io.Writer, id string) error {
+	i, err := loadInstance(ctx, c, id)
+	if err != nil {
+		return err
+	}
+	return s.apply(ctx, c, out, i)
+}
+
 // apply redeploys what serves if that was asked for, and else says how.
-func (v *variables) apply(ctx context.Context, c *client.Client, out io.Writer, i instanceView) error {
+func (s *changing) apply(ctx context.Context, c *client.Client, out io.Writer, i *client.Instance) error {
 	switch {
 	case i.ActiveDeployment == nil:
-		v.say(out, "The next deployment gets the change.")
+		s.say(out, "The next deployment gets the change.")
 		return nil
-	case !v.redeploy:
-		v.say(out, "What runs does not have the change yet: \"davit redeploy\" gives it to it.")
+	case !s.redeploy:
+		s.say(out, "What runs does not have the change yet: \"davit redeploy\" gives it to it.")
 		return nil
 	}
-	return v.again(ctx, c, out, *i.ActiveDeployment, true, false)
+	return s.again(ctx, c, out, i.ActiveDeployment.Id, i.ActiveDeployment.Number, true, false)
 }
 
 func envUnsetCommand(getenv func(string) string) *cobra.Command {
@@ -140,9 +146,7 @@ func envUnsetCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var done struct{ UnsetVariables struct{ Removed []string } }
-			err = c.Do(ctx, `mutation($input:UnsetVariablesInput!){unsetVariables(input:$input){removed}}`,
-				client.Variables{"input": client.Variables{"target": target, "names": args}}, &done)
+			done, err := client.UnsetVariables(ctx, c, client.UnsetVariablesInput{Target: target, Names: args})
 			if err != nil {
 				return err
 			}
@@ -150,7 +154,7 @@ func envUnsetCommand(getenv func(string) string) *cobra.Command {
 			if v.json {
 				err = v.emit(out, map[string]any{"removed": removed})
 			} else {
-				fmt.Fprintf(out, "%s unset for %s.\n", counted(len(removed), "variable is", "variables are"), plain(where))
+				err = sayUnset(out, args, removed, plain(where))
 			}
 			if err != nil || len(removed) == 0 {
 				return err
@@ -160,6 +164,17 @@ func envUnsetCommand(getenv func(string) string) *cobra.Command {
 	}
 	v = newVariables(cmd, getenv, true)
 	return cmd
+}
+
+// sayUnset says how many variables were unset, and which were not set at all.
+func sayUnset(out io.Writer, names, removed []string, where string) error {
+	_, err := fmt.Fprintf(out, "%s unset for %s.\n", counted(len(removed), "variable is", "variables are"), where)
+	for _, name := range names {
+		if err == nil && !slices.Contains(removed, name) {
+			_, err = fmt.Fprintf(out, "%s was not set there: \"davit env list\" says what is, and for what scope.\n", plain(name))
+		}
+	}
+	return err
 }
 
 func envListCommand(getenv func(string) string) *cobra.Command {
@@ -178,24 +193,19 @@ func envListCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			v.say(w, "NAME\tSCOPE\tSECRET\tVALUE")
+			t := v.table(cmd.OutOrStdout(), "No variable is set: \"davit env set NAME=VALUE\" sets one.", "NAME", "SCOPE", "SECRET", "VALUE")
 			for _, one := range list {
-				if v.json {
-					if err := v.emit(cmd.OutOrStdout(), one); err != nil {
-						return err
-					}
-					continue
-				}
 				secret, value := "no", one.Digest
 				if one.Secret {
 					secret = "yes"
 				} else if one.Value != nil {
 					value = oneLine(*one.Value)
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", one.Name, strings.ToLower(one.Scope), secret, value)
+				if err := t.row(one, one.Name, strings.ToLower(string(one.Scope)), secret, value); err != nil {
+					return err
+				}
 			}
-			return w.Flush()
+			return t.end()
 		},
 	}
 	v = newVariables(cmd, getenv, false)
@@ -204,21 +214,10 @@ func envListCommand(getenv func(string) string) *cobra.Command {
 
 // allVariables lists the variables that an instance gets, of the widest scope
 // first.
-func allVariables(ctx context.Context, c *client.Client, instanceID string) ([]variableView, error) {
-	var out struct {
-		Node struct {
-			Service struct {
-				Project struct{ Variables []variableView }
-			}
-			Environment struct{ Variables []variableView }
-			Variables   []variableView
-		}
-	}
-	const list = `variables{` + variableFields + `}`
-	err := c.Do(ctx, `query($id:ID!){node(id:$id){... on ServiceInstance{id service{project{`+list+`}} environment{`+list+`} `+list+`}}}`,
-		client.Variables{"id": instanceID}, &out)
-	n := out.Node
-	return append(append(n.Service.Project.Variables, n.Environment.Variables...), n.Variables...), err
+func allVariables(ctx context.Context, c *client.Client, instanceID string) ([]client.Variable, error) {
+	out, err := client.InstanceVariables(ctx, c, instanceID)
+	i := out.ServiceInstance
+	return slices.Concat(i.Service.Project.Variables, i.Environment.Variables, i.Variables), err
 }
 
 // oneLine shows a value in a column: what is long or has more lines is cut.
@@ -240,9 +239,4 @@ func counted(n int, one, many string) string {
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
-}
-
-// complete proposes words for a flag.
-func complete(cmd *cobra.Command, flag string, words ...string) {
-	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails twice only
 }

@@ -24,7 +24,7 @@ func FuzzWhatIsExportedIsImportedUnchanged(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q: %v", text, err)
 		}
-		if len(list) != 3 || list[2]["name"] != "NAME" || list[2]["value"] != value {
+		if len(list) != 3 || list[2].Name != "NAME" || list[2].Value != value {
 			t.Errorf("%q came back as %v, from %q", value, list, text)
 		}
 	})

@@ -15,16 +15,18 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 )
 
-// maxEnvFile bounds what is read of a file or of stdin, in bytes.
+// maxEnvFile bounds what is read of variables, in bytes.
 const maxEnvFile = 16 << 20
 
-func readBounded(in io.Reader) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(in, maxEnvFile+1))
+// readBounded reads all of in, or fails with INVALID if that is more than limit
+// bytes of what it is said to be.
+func readBounded(in io.Reader, what string, limit int) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	if err != nil {
-		return "", fmt.Errorf("read variables: %w", err)
+		return "", fmt.Errorf("read %s: %w", what, err)
 	}
-	if len(text) > maxEnvFile {
-		return "", fault.New(fault.Invalid, "More than %s of variables are too many.", bytes(maxEnvFile))
+	if len(text) > limit {
+		return "", fault.New(fault.Invalid, "More than %s of %s are too many.", bytes(int64(limit)), what)
 	}
 	return string(text), nil
 }
@@ -47,7 +49,7 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			text, err := readBounded(in)
+			text, err := readBounded(in, "variables", maxEnvFile)
 			if err != nil {
 				return err
 			}
@@ -69,7 +71,7 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 
 // parseEnv reads the .env format, as Docker Compose does. The parser's own
 // message could hold a value, so that it is not shown.
-func parseEnv(text string, secret bool) ([]client.Variables, error) {
+func parseEnv(text string, secret bool) ([]client.VariableInput, error) {
 	values, err := dotenv.ParseWithLookup(strings.NewReader(text), func(string) (string, bool) { return "", false })
 	if _, nameless := values[""]; err == nil && nameless { // what the parser makes of a last line without "="
 		err = errors.New("the names")
@@ -86,9 +88,9 @@ func parseEnv(text string, secret bool) ([]client.Variables, error) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	list := make([]client.Variables, len(names))
+	list := make([]client.VariableInput, len(names))
 	for i, name := range names {
-		list[i] = client.Variables{"name": name, "value": values[name], "secret": secret}
+		list[i] = client.VariableInput{Name: name, Value: values[name], Secret: secret}
 	}
 	return list, nil
 }
@@ -109,7 +111,7 @@ func envExportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			byName := map[string]variableView{} // the narrowest scope comes last
+			byName := map[string]client.Variable{} // the narrowest scope comes last
 			for _, one := range list {
 				byName[one.Name] = one
 			}
@@ -117,15 +119,19 @@ func envExportCommand(getenv func(string) string) *cobra.Command {
 			for _, one := range byName {
 				list = append(list, one)
 			}
-			slices.SortFunc(list, func(a, b variableView) int { return strings.Compare(a.Name, b.Name) })
+			slices.SortFunc(list, func(a, b client.Variable) int { return strings.Compare(a.Name, b.Name) })
+			out := cmd.OutOrStdout()
+			if !isTerminal(out) {
+				out = raw(out) // a file gets the values as they are
+			}
 			for _, one := range list {
 				switch {
 				case v.json:
 					err = v.emit(cmd.OutOrStdout(), one)
 				case one.Secret || one.Value == nil:
-					_, err = fmt.Fprintf(cmd.OutOrStdout(), "# %s is a secret\n", one.Name)
+					_, err = fmt.Fprintf(out, "# %s is a secret\n", plain(one.Name))
 				default:
-					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s=%s\n", one.Name, quoteEnv(*one.Value))
+					_, err = fmt.Fprintf(out, "%s=%s\n", plain(one.Name), quoteEnv(*one.Value))
 				}
 				if err != nil {
 					return fmt.Errorf("print: %w", err)

@@ -56,7 +56,7 @@ func variablesRead(t *testing.T) []string {
 		}
 	}
 	maps.DeleteFunc(seen, func(name string, _ bool) bool {
-		return strings.HasPrefix(name, "DAVIT_SSH_") // what Davit tells itself, by way of git
+		return strings.HasPrefix(name, "DAVIT_SSH_") || name == "DAVIT_FILES" // what Davit tells itself, by way of git, and applications
 	})
 	eachFlag(root(func(string) string { return "" }), func(_ *cobra.Command, f *pflag.Flag) {
 		for _, m := range ofFlag.FindAllStringSubmatch(f.Usage, -1) {

@@ -22,7 +22,7 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 			"asked for without being shown. So a secret is neither in the shell's history nor in the list of processes.",
 		Example: "  davit env set LOG_LEVEL=debug REGION=eu\n  davit env set --secret API_KEY\n  pass show db | davit env set --secret --redeploy DATABASE_URL",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, asked := make([]client.Variables, 0, len(args)), false
+			list, asked := make([]client.VariableInput, 0, len(args)), false
 			for _, arg := range args {
 				name, value, given := strings.Cut(arg, "=")
 				if !given {
@@ -35,7 +35,7 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 						return err
 					}
 				}
-				list = append(list, client.Variables{"name": name, "value": value, "secret": secret})
+				list = append(list, client.VariableInput{Name: name, Value: value, Secret: secret})
 			}
 			return v.set(cmd, list, false)
 		},
@@ -52,7 +52,7 @@ func askValue(cmd *cobra.Command, name string) (string, error) {
 	if f, ok := in.(*os.File); ok && isTerminal(in) {
 		return askUnseen(f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
 	}
-	text, err := readBounded(in)
+	text, err := readBounded(in, "variables", maxEnvFile)
 	if err != nil {
 		return "", err
 	}
@@ -78,4 +78,20 @@ func askUnseen(in *os.File, out io.Writer, question string) (string, error) {
 		return "", fault.New(fault.Canceled, "Nothing was set.")
 	}
 	return text, nil
+}
+
+// envOf reads variables of the form NAME=VALUE, or NAME for the value that the
+// environment has.
+func envOf(words []string, getenv func(string) string) ([]client.VariableInput, error) {
+	list := make([]client.VariableInput, 0, len(words))
+	for _, word := range words {
+		name, value, given := strings.Cut(word, "=")
+		if !given {
+			if value = getenv(name); value == "" {
+				return nil, fault.New(fault.Invalid, "%s has no value in this shell.", plain(name)).WithHint("Say --env %s=VALUE.", plain(name))
+			}
+		}
+		list = append(list, client.VariableInput{Name: name, Value: value})
+	}
+	return list, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
@@ -65,8 +66,8 @@ func hintFor(code fault.Code) string {
 	return "Give a token with --token or DAVIT_TOKEN. On the server's own machine name its data directory in DAVIT_DATA."
 }
 
-// fault is f as an error, nil for none.
-func (f *failureView) fault() error {
+// faultOf is a failure as an error, nil for none.
+func faultOf(f *client.Failure) error {
 	if f == nil {
 		return nil
 	}
@@ -79,7 +80,7 @@ func (f *failureView) fault() error {
 
 // outcome is nil for a deployment that succeeded, and otherwise says by its
 // status whose fault it was that it did not.
-func outcome(d deploymentView) error {
+func outcome(d *client.Deployment) error {
 	switch {
 	case d.Conclusion == nil:
 		return exitStatus(fault.ExitFailure)
@@ -87,7 +88,7 @@ func outcome(d deploymentView) error {
 		return nil
 	case *d.Conclusion == lifecycle.Canceled || *d.Conclusion == lifecycle.Skipped:
 		return exitStatus(fault.ExitConflict)
-	case d.Failure != nil && d.Failure.Domain == string(fault.User):
+	case d.Failure != nil && d.Failure.Domain == fault.User:
 		return exitStatus(fault.ExitApp)
 	default:
 		return exitStatus(fault.ExitOutage)
@@ -95,11 +96,11 @@ func outcome(d deploymentView) error {
 }
 
 // explain tells a person how a deployment ended.
-func explain(w io.Writer, d deploymentView) {
+func explain(w io.Writer, d *client.Deployment) {
 	if d.Conclusion != nil && *d.Conclusion == lifecycle.Succeeded {
 		fmt.Fprintf(w, "Deployment #%d is live.\n", d.Number)
-		if d.URL != nil {
-			fmt.Fprintf(w, "  %s\n", plain(*d.URL))
+		if d.Url != nil {
+			fmt.Fprintf(w, "  %s\n", plain(*d.Url))
 		}
 		return
 	}
@@ -120,7 +121,7 @@ func explain(w io.Writer, d deploymentView) {
 	if f.ExitCode != nil {
 		fmt.Fprintf(w, "  exit code %d\n", *f.ExitCode)
 	}
-	if f.OOMKilled {
+	if f.OomKilled {
 		fmt.Fprintln(w, "  killed because it ran out of memory")
 	}
 	for _, l := range f.LogExcerpt {

@@ -22,7 +22,7 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 		return l, err
 	}
 	if ok {
-		return l, l.check(d.server)
+		return l, d.sameAs(ctx, c, l)
 	}
 	dir, err := filepath.Abs(d.dir)
 	if err != nil {
@@ -83,9 +83,7 @@ func (d *deployment) answer(lines *bufio.Reader, what, proposal string) (string,
 // freeName is a name that no service of a project has: the one that is
 // proposed, else that of the directory or one like it.
 func (d *deployment) freeName(ctx context.Context, c *client.Client, project, name, dir string) (string, error) {
-	var found struct{ Project named }
-	err := c.Do(ctx, `query($w:String!,$p:String!){project(workspace:$w,slug:$p){id slug}}`,
-		client.Variables{"w": d.workspace, "p": spec.Slugify(project)}, &found)
+	found, err := client.FindProject(ctx, c, d.workspace, spec.Slugify(project))
 	if fault.Is(err, fault.NotFound) {
 		return name, nil // a new project has no services
 	}
@@ -93,14 +91,7 @@ func (d *deployment) freeName(ctx context.Context, c *client.Client, project, na
 		return "", err
 	}
 	for _, name = range []string{name, cmp.Or(spec.Slugify(filepath.Base(dir)), name)} {
-		var out struct {
-			NameAvailable struct {
-				Available  bool
-				Suggestion *string
-			}
-		}
-		err := c.Do(ctx, `query($n:String!,$p:ID!){nameAvailable(kind:SERVICE,name:$n,scopeId:$p){available suggestion}}`,
-			client.Variables{"n": name, "p": found.Project.ID}, &out)
+		out, err := client.NameAvailable(ctx, c, found.Project.Id, name)
 		if err != nil || out.NameAvailable.Available {
 			return name, err
 		}
@@ -113,87 +104,55 @@ func (d *deployment) freeName(ctx context.Context, c *client.Client, project, na
 
 // findWorkspace returns the id of the workspace.
 func (d *deployment) findWorkspace(ctx context.Context, c *client.Client) (string, error) {
-	var owner struct{ Workspace named }
-	err := c.Do(ctx, `query($w:String!){workspace(slug:$w){id slug}}`, client.Variables{"w": d.workspace}, &owner)
+	owner, err := client.FindWorkspace(ctx, c, d.workspace)
 	if fault.Is(err, fault.NotFound) {
 		return "", noWorkspace(d.workspace)
 	}
-	return owner.Workspace.ID, err
+	return owner.Workspace.Id, err
 }
 
 // ensureProject returns the id of a project, which it makes if it is missing.
 func (d *deployment) ensureProject(ctx context.Context, c *client.Client, name string) (string, error) {
 	slug := spec.Slugify(name)
-	var found struct{ Project named }
-	err := c.Do(ctx, `query($w:String!,$p:String!){project(workspace:$w,slug:$p){id slug}}`, client.Variables{"w": d.workspace, "p": slug}, &found)
+	found, err := client.FindProject(ctx, c, d.workspace, slug)
 	if !fault.Is(err, fault.NotFound) {
-		return found.Project.ID, err
+		return found.Project.Id, err
 	}
 	owner, err := d.findWorkspace(ctx, c)
 	if err != nil {
 		return "", err
 	}
-	var made struct{ CreateProject struct{ Project named } }
-	err = c.Do(ctx, `mutation($input:CreateProjectInput!){createProject(input:$input){project{id slug}}}`,
-		client.Variables{"input": client.Variables{"workspaceId": owner, "name": name, "slug": slug}}, &made)
-	return made.CreateProject.Project.ID, err
+	made, err := client.CreateProject(ctx, c, client.CreateProjectInput{WorkspaceId: owner, Name: name, Slug: &slug})
+	return made.CreateProject.Project.Id, err
 }
 
 // ensureService links to the service of a name, which it makes if it is
 // missing. One that is there is taken only if it was named: nobody deploys
 // over another's service by chance.
 func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *link, project, name string) error {
-	type service struct {
-		ID        string
-		Kind      spec.Kind
-		Instances []struct {
-			ID          string
-			Environment struct{ Kind spec.EnvironmentKind }
-		}
-	}
-	const fields = `id kind instances{id environment{kind}}`
-	var found struct{ Service *service }
-	err := c.Do(ctx, `query($w:String!,$p:String!,$s:String!){service(workspace:$w,project:$p,slug:$s){`+fields+`}}`,
-		client.Variables{"w": d.workspace, "p": spec.Slugify(project), "s": spec.Slugify(name)}, &found)
+	found, err := client.FindService(ctx, c, d.workspace, spec.Slugify(project), spec.Slugify(name))
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	svc := found.Service
-	if svc != nil && d.name == "" {
+	if err == nil && d.name == "" {
 		return fault.New(fault.NameTaken, "Project %s has a service %s already, and this directory is not known to be it.", project, name).
 			WithHint("To deploy to it, say --project %s --name %s; otherwise choose other names.", project, name)
 	}
-	if svc == nil {
-		source := client.Variables{"upload": client.Variables{}}
-		if d.image != "" {
-			source = client.Variables{"image": client.Variables{"image": d.image}}
-		}
-		input := client.Variables{"projectId": l.ProjectID, "name": name, "source": source, "deploy": false}
-		if d.static {
-			input["kind"] = spec.StaticSite
-		}
-		if d.output != "" {
-			input["settings"] = client.Variables{"outputDirectory": d.output}
-		}
-		if d.cron != "" {
-			input["kind"], input["settings"] = spec.Cron, d.schedule()
-		}
-		var made struct{ CreateService struct{ Service service } }
-		err := c.Do(ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{`+fields+`}}}`,
-			client.Variables{"input": input}, &made)
+	if err != nil {
+		made, err := client.CreateService(ctx, c, d.newService(l.ProjectID, name))
 		if err != nil {
 			return err
 		}
-		svc = &made.CreateService.Service
+		svc = made.CreateService.Service
 	}
-	if d.static && svc.Kind != spec.StaticSite {
-		return fault.New(fault.Conflict, "Service %s is no static site, and cannot become one by --static.", name).
-			WithHint("Choose another name with --name, or set its builder to STATIC.")
+	if err := d.fits(svc.Kind, name); err != nil {
+		return err
 	}
-	l.ServiceID = svc.ID
+	l.ServiceID = svc.Id
 	for _, i := range svc.Instances {
 		if l.InstanceID == "" || i.Environment.Kind == spec.Production {
-			l.InstanceID = i.ID
+			l.InstanceID = i.Id
 		}
 	}
 	if l.InstanceID == "" {
@@ -202,11 +161,62 @@ func (d *deployment) ensureService(ctx context.Context, c *client.Client, l *lin
 	return nil
 }
 
-// schedule are the settings of a cron service.
-func (d *deployment) schedule() client.Variables {
-	settings := client.Variables{"cron": d.cron}
-	if d.timeZone != "" {
-		settings["timeZone"] = d.timeZone
+// sameAs refuses a link to another server, workspace, project or service than was
+// named, which would be deployed to in their place.
+func (d *deployment) sameAs(ctx context.Context, c *client.Client, l link) error {
+	if err := l.check(d.server); err != nil || d.project == "" && d.name == "" && !d.named && !d.static && d.cron == "" {
+		return err
 	}
-	return settings
+	i, err := loadInstance(ctx, c, l.InstanceID)
+	if err != nil {
+		return err
+	}
+	svc := i.Service
+	if d.project != "" && spec.Slugify(d.project) != svc.Project.Slug || d.name != "" && spec.Slugify(d.name) != svc.Slug {
+		return fault.New(fault.Conflict, "This directory is deployed as service %s of project %s.", plain(svc.Slug), plain(svc.Project.Slug)).
+			WithHint("Leave --project and --name away, or remove %s to deploy it as something else.", filepath.Join(d.dir, linkFile))
+	}
+	if d.named {
+		there, err := client.FindProject(ctx, c, d.workspace, svc.Project.Slug)
+		if fault.Is(err, fault.NotFound) || err == nil && there.Project.Id != l.ProjectID {
+			return fault.New(fault.Conflict, "This directory is deployed to another workspace than %s.", plain(d.workspace)).
+				WithHint("Leave --workspace away, or remove %s to deploy it there.", filepath.Join(d.dir, linkFile))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return d.fits(svc.Kind, svc.Slug)
+}
+
+// fits refuses a service of another kind than was said.
+func (d *deployment) fits(kind spec.Kind, name string) error {
+	switch {
+	case d.static && kind != spec.StaticSite:
+		return fault.New(fault.Conflict, "Service %s is no static site, and cannot become one by --static.", plain(name)).
+			WithHint("Choose another name with --name, or set its builder to STATIC.")
+	case d.cron != "" && kind != spec.Cron:
+		return fault.New(fault.Conflict, "Service %s is no cron service, and cannot become one by --cron.", plain(name)).
+			WithHint("Choose another name with --name.")
+	}
+	return nil
+}
+
+// newService is what was said of a service that is made.
+func (d *deployment) newService(projectID, name string) client.CreateServiceInput {
+	in := client.CreateServiceInput{
+		ProjectId: projectID, Name: name, Kind: spec.Web, Replicas: 1,
+		Source: client.ServiceSourceInput{Upload: &client.UploadSourceInput{}},
+	}
+	if d.image != "" {
+		in.Source = client.ServiceSourceInput{Image: &client.ImageSourceInput{Image: d.image}}
+	}
+	switch {
+	case d.static:
+		in.Kind = spec.StaticSite
+	case d.cron != "":
+		in.Kind = spec.Cron
+	}
+	in.Settings = &client.ServiceSettingsInput{OutputDirectory: said(d.output), Cron: said(d.cron), TimeZone: said(d.timeZone)}
+	return in
 }

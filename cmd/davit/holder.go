@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -20,6 +21,9 @@ import (
 type holder struct {
 	PID    int    `json:"pid"`
 	Listen string `json:"listen"` // address of the API
+	Kept   int    `json:"kept"`   // deployments it keeps of each service
+	// Redis is the address of its queue, "" of one in the process.
+	Redis string `json:"redis,omitempty"`
 }
 
 // write says in a lock who holds it.
@@ -37,7 +41,8 @@ func (h holder) write(lock *os.File) error {
 	return nil
 }
 
-// findHolder says who holds a lock; ok is false if nobody does.
+// findHolder says who holds a lock; ok is false if nobody does, and h whoever
+// did last.
 func findHolder(path string) (h holder, ok bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -49,7 +54,11 @@ func findHolder(path string) (h holder, ok bool, err error) {
 	defer f.Close()
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) //nolint:gosec // a descriptor
 	if err == nil {
-		return h, false, nil // closing lets it go
+		// Closing lets it go.
+		if err := json.NewDecoder(f).Decode(&h); err != nil {
+			h = holder{} // nobody ever did
+		}
+		return h, false, nil
 	}
 	if !errors.Is(err, syscall.EWOULDBLOCK) {
 		return h, false, fmt.Errorf("read lock: %w", err)
@@ -74,6 +83,13 @@ func (h holder) url() string {
 		addr = netip.AddrPortFrom(loopback, addr.Port())
 	}
 	return "http://" + addr.String()
+}
+
+// holderURL is where to reach the server that holds a data directory; ok is
+// false if none does.
+func holderURL(data string) (url string, ok bool, err error) {
+	h, ok, err := findHolder(config.Config{Data: data}.Lock())
+	return h.url(), ok, err
 }
 
 // end asks the holder to end and waits until it let the lock go.

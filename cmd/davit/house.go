@@ -24,6 +24,7 @@ import (
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/outbound"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/proxy"
 	gitrepository "github.com/davitdev/davit/internal/repository"
@@ -41,13 +42,18 @@ import (
 type house struct {
 	config     config.Config
 	db         *store.DB
+	auth       *auth.Service
 	api        *graph.Server
 	uploads    *uploads
 	sdl        http.Handler
 	worker     *worker.Worker
 	runner     runner.Runner
+	guard      *proxy.Guard
 	runnerNote string
-	held       *os.File // the lock of the data directory
+	claim      string      // secret of the link that the first start shows, "" later
+	queueNote  string      // how the queue's Redis is, "" of the embedded one
+	held       *os.File    // the lock of the data directory
+	hold       *store.Hold // of the database, nil where that is in the data directory
 	closers    []func() error
 	getenv     func(string) string
 	log        *slog.Logger
@@ -87,14 +93,20 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	if err != nil {
 		return nil, err
 	}
-	q, err := queue.Open(ctx, queue.Options{Log: log})
+	q, err := queue.Open(ctx, queue.Options{RedisURL: c.RedisURL, Installation: installation.ID, Log: log})
 	if err != nil {
 		return nil, err
 	}
 	h.onClose(q.Close)
+	if c.RedisURL != "" {
+		h.queueNote = "Redis at " + c.RedisAddress()
+		if _, err := q.Inspect(ctx); err != nil {
+			h.queueNote += ", which does not answer: work goes on without it"
+		}
+	}
 	wakes := q.Wake()
 	h.db.Publish = wakes.Publish
-	book, err := logs.Open(ctx, logs.Options{Dir: c.Logs(), Logger: log})
+	book, err := logs.Open(ctx, logs.Options{Dir: c.Logs(), Logger: log, Loki: h.loki(), Retention: h.retention()})
 	if err != nil {
 		return nil, err
 	}
@@ -113,6 +125,7 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 		return nil, err
 	}
 	h.onClose(sites.Close)
+	h.guard = proxy.NewGuard(proxy.NewClient(c.Data))
 	builder, err := h.pickRunner(ctx, installation.ID)
 	if err != nil {
 		return nil, err
@@ -124,11 +137,11 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	if err != nil {
 		return nil, err
 	}
-	recorder := &worker.Recorder{Logs: book, Runner: h.runner, Log: log}
+	recorder := &worker.Recorder{Logs: book, Runner: h.runner, Log: log, CatchUp: worker.CatchUpLimit}
 	h.onClose(func() error { recorder.Close(); return nil })
 	limits := worker.DefaultLimits()
 	h.worker = &worker.Worker{
-		Deploy: verbs, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
+		Deploy: verbs, Auth: h.auth, Runner: h.runner, Recorder: recorder, Queue: q, Wakes: wakes, Owner: ident.New("own"), Limits: limits, Log: log,
 		Builds: &worker.Builds{Uploads: archives, Sites: sites, Git: repositories, Builder: builder, Scratch: c.Scratch(), Limit: limits.Build, AtOnce: c.MaxBuilds, Space: h.space},
 		Router: &worker.Router{
 			Deploy: verbs, Proxy: h.proxy, Runner: h.runner, Wakes: wakes, Installation: installation.ID, BaseDomain: c.BaseDomain, Sites: sites.Dir(), Log: log,
@@ -140,9 +153,9 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	projects := &project.Service{DB: h.db, Keys: keys}
 	h.uploads = &uploads{projects: projects, store: archives, log: log}
 	h.api = graph.NewServer(&graph.Resolver{
-		DB: h.db.Client, Auth: &auth.Service{DB: h.db}, Projects: projects, Deployments: verbs, Wakes: wakes,
+		DB: h.db.Client, Auth: h.auth, Projects: projects, Deployments: verbs, Wakes: wakes,
 		Repositories: &gitrepository.Reader{DB: h.db.Client, Git: repositories, Scratch: c.Scratch(), Limits: gitrepository.DefaultLimits()},
-		Logs:         book, Site: h.site(q), Log: log,
+		Logs:         book, Site: h.site(q, book), Log: log,
 	}, h.originAllowed)
 	return h, nil
 }
@@ -165,7 +178,7 @@ func (h *house) lock() error {
 	return f.Truncate(0) // whoever held it has gone
 }
 
-// rows opens the database, the secret key and the operator's token.
+// rows opens the secret key, the database and the operator's token.
 func (h *house) rows(ctx context.Context) (*secret.Box, *ent.Installation, *deploy.Service, error) {
 	key, err := secret.LoadKey(h.config.SecretKey())
 	if err != nil {
@@ -175,26 +188,52 @@ func (h *house) rows(ctx context.Context) (*secret.Box, *ent.Installation, *depl
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if h.db, err = store.Open(ctx, h.config.Database()); err != nil {
-		return nil, nil, nil, err
-	}
-	h.onClose(h.db.Close)
-	token, err := operatorToken(h.config)
-	if err != nil {
-		return nil, nil, nil, err
-	}
 	check := keys.Digest(secret.Place{Table: "installations", Row: "1", Field: "key_check"}, "davit")
-	installation, err := (&auth.Service{DB: h.db}).Install(ctx, token, check)
+	if err := h.openDatabase(ctx, check); err != nil {
+		return nil, nil, nil, err
+	}
+	token, first, err := operatorToken(h.config)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	verbs := &deploy.Service{DB: h.db, Keys: keys, Log: h.log, Kept: h.config.Kept}
-	if h.db.Embedded() { // whoever held a lease on this database is gone
-		if err := verbs.EndLeases(ctx); err != nil {
+	h.auth = &auth.Service{DB: h.db}
+	installation, err := h.auth.Install(ctx, token, check)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if h.hold != nil {
+		if err := (databaseMark{h.config.DatabaseAddress(), installation.ID}).write(h.config); err != nil {
 			return nil, nil, nil, err
 		}
 	}
+	if first {
+		if err := h.makeClaim(ctx, token); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	verbs := &deploy.Service{DB: h.db, Keys: keys, Log: h.log, Kept: h.config.Kept}
+	newest, err := verbs.NewestIDs(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	for _, id := range newest {
+		ident.After(id)
+	}
+	// Whoever held a lease is gone, or was cut off and is fenced by its epoch.
+	if err := verbs.EndLeases(ctx); err != nil {
+		return nil, nil, nil, err
+	}
 	return keys, installation, verbs, nil
+}
+
+// makeClaim makes a link by which somebody signs in as the operator.
+func (h *house) makeClaim(ctx context.Context, token string) error {
+	operator, err := h.auth.Authenticate(ctx, token)
+	if err != nil {
+		return err
+	}
+	h.claim, _, err = h.auth.CreateClaimLink(principal.With(ctx, operator))
+	return err
 }
 
 // space is how many bytes are free where builds write: in the data directory,

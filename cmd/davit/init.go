@@ -14,6 +14,7 @@ import (
 
 	"github.com/davitdev/davit/internal/build/detect"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 func initCommand() *cobra.Command {
@@ -88,14 +89,14 @@ func configOf(p detect.Plan) string {
 		say("languageVersion", p.Version, p.Version == "", "From "+p.VersionFrom+".")
 		say("installCommand", p.Install, p.Install == "", "Fetches dependencies, run by a shell in the build.")
 		say("buildCommand", p.Build, p.Build == "", "Compiles, run by a shell in the build.")
-		say("outputDirectory", p.OutputDirectory, !p.Static, "Where the static files are.")
+		say("outputDirectory", p.OutputDirectory, p.Builder != detect.Static, "Where the static files are.")
 		say("packages", p.Packages, len(p.Packages) == 0, "Debian packages, in the image that runs too.")
 	}
 	say("preDeployCommand", p.PreDeploy, len(p.PreDeploy) == 0, "Runs before a deployment goes live.")
 	say("startCommand", p.Start, p.Start == "", "Starts the application.")
 	say("port", p.Port, p.Port == 0, "TCP port it listens on; PORT says it too.")
 	for _, c := range p.Processes {
-		if c.Name != "web" {
+		if c.Name != spec.MainProcess {
 			fmt.Fprintf(&b, "# [[processes]]\n# name = %s\n# command = %s\n\n", tomlValue(c.Name), tomlValue(c.Command))
 		}
 	}

@@ -73,8 +73,11 @@ func (l *ladder) draw() {
 	}
 	rows := l.rows()
 	for _, row := range rows {
-		line := []rune(row)
+		line := []rune(plain(row))
 		b.WriteString("\r\x1b[K" + string(line[:min(len(line), width-1)]) + "\n")
+	}
+	if len(rows) < l.drawn {
+		b.WriteString("\x1b[J")
 	}
 	l.drawn = len(rows)
 	_, _ = io.WriteString(l.out, b.String()) // a terminal that is gone ends us by itself
@@ -87,12 +90,21 @@ func (s *session) waiting(out io.Writer, what string) func() {
 		return func() {}
 	}
 	began := time.Now()
-	l := newLadder(out.(*os.File), func() []string {
+	l := newLadder(raw(out).(*os.File), func() []string {
+		row := "… " + what
 		if took := time.Since(began); took >= time.Second {
-			return []string{fmt.Sprintf("… %s  %s", what, took.Truncate(time.Second))}
+			row += "  " + took.Truncate(time.Second).String()
 		}
-		return []string{"… " + what}
+		return append([]string{row}, s.awayRows()...)
 	})
 	l.draw()
 	return l.clear
+}
+
+// awayRows say that the server is waited for, while it is.
+func (s *session) awayRows() []string {
+	if !s.away.Load() {
+		return nil
+	}
+	return []string{"… " + s.server + " does not answer any more, waiting for it"}
 }

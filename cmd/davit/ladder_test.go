@@ -11,6 +11,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
@@ -31,7 +32,7 @@ func screen(t *testing.T, cols uint16) (l *phaseLadder, read func() string) {
 		_, _ = io.Copy(&b, terminal) // ends with EIO when nobody has it open
 		written <- b.String()
 	}()
-	return newPhaseLadder(tty), func() string {
+	return newPhaseLadder(tty, func() []string { return nil }), func() string {
 		tty.Close()
 		text := <-written
 		terminal.Close()
@@ -44,11 +45,11 @@ func TestALadderIsDrawnInPlaceAndNoWiderThanItsTerminal(t *testing.T) {
 
 	l, read := screen(t, 40)
 	began, took, long := time.Now(), 1500, "a detail that is longer than the terminal is wide, by far \x1b[2J"
-	running := phaseView{Name: lifecycle.PhaseBuild, Status: lifecycle.PhaseRunning, StartedAt: &began, Attempt: 1}
+	running := client.Phase{Name: lifecycle.PhaseBuild, Status: lifecycle.PhaseRunning, StartedAt: &began, Attempt: 1}
 	done := running
 	done.Status, done.DurationMs, done.Detail = lifecycle.PhaseSucceeded, &took, &long
-	for _, phases := range [][]phaseView{{running}, {done, {Name: lifecycle.PhaseStart, Status: lifecycle.PhaseRunning, Attempt: 2}}} {
-		if err := l.state(deploymentView{Phases: phases}); err != nil {
+	for _, phases := range [][]client.Phase{{running}, {done, {Name: lifecycle.PhaseStart, Status: lifecycle.PhaseRunning, Attempt: 2}}} {
+		if err := l.state(&client.Deployment{Phases: phases}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,14 +77,14 @@ func TestWhatADeploymentWaitsFor(t *testing.T) {
 
 	zero, two := 0, 2
 	for _, tt := range []struct {
-		d    deploymentView
+		d    *client.Deployment
 		want string
 	}{
-		{deploymentView{Status: lifecycle.Deploying}, ""},
-		{deploymentView{Status: lifecycle.Queued, QueuePosition: &zero}, ""},
-		{deploymentView{Status: lifecycle.Queued, QueuePosition: &two}, "… waiting for its turn, 2 before it\n"},
-		{deploymentView{Status: lifecycle.Building, QueuePosition: &zero}, "… waiting for a build to end, next in line\n"},
-		{deploymentView{Status: lifecycle.Building, QueuePosition: &two}, "… waiting for a build to end, 2 wait before it\n"},
+		{&client.Deployment{Status: lifecycle.Deploying}, ""},
+		{&client.Deployment{Status: lifecycle.Queued, QueuePosition: &zero}, ""},
+		{&client.Deployment{Status: lifecycle.Queued, QueuePosition: &two}, "… waiting for its turn, 2 before it\n"},
+		{&client.Deployment{Status: lifecycle.Building, QueuePosition: &zero}, "… waiting for a build to end, next in line\n"},
+		{&client.Deployment{Status: lifecycle.Building, QueuePosition: &two}, "… waiting for a build to end, 2 wait before it\n"},
 	} {
 		var out strings.Builder
 		l := &lineDisplay{out: &out, said: map[lifecycle.PhaseName]string{}}
@@ -102,7 +103,7 @@ func TestALadderThatIsClearedLeavesNothing(t *testing.T) {
 	t.Parallel()
 
 	l, read := screen(t, 80)
-	if err := l.state(deploymentView{Phases: make([]phaseView, 3)}); err != nil {
+	if err := l.state(&client.Deployment{Phases: make([]client.Phase, 3)}); err != nil {
 		t.Fatal(err)
 	}
 	l.clear()

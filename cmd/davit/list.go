@@ -1,12 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
-	"fmt"
+	"strconv"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,27 +13,11 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 )
 
-type projectView struct {
-	named
-	CreatedAt time.Time `json:"createdAt"`
-	Services  struct {
-		TotalCount int `json:"totalCount"`
-	} `json:"services"`
-	Environments struct {
-		Nodes []named `json:"nodes"`
-	} `json:"environments"`
-}
-
-type serviceView struct {
-	named
-	Kind         string `json:"kind"`
-	InternalHost string `json:"internalHost"`
-	Project      named  `json:"project"`
-	Source       *struct {
-		Typename string  `json:"__typename"`
-		Image    *string `json:"image,omitempty"`
-	} `json:"source"`
-}
+// What lists without a row say: how to get one.
+const (
+	noProject = "There is no project yet: \"davit deploy\" makes one of the directory it deploys."
+	noService = "There is no service yet: \"davit deploy\" makes one of the directory it deploys."
+)
 
 func projectsCommand(getenv func(string) string) *cobra.Command {
 	var s *session
@@ -48,29 +30,18 @@ func projectsCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			s.say(w, "PROJECT\tNAME\tSERVICES\tENVIRONMENTS\tCREATED")
-			err = eachProject(cmd.Context(), c, workspace, `id name slug createdAt services{totalCount} environments(first:20){nodes{id name slug}}`,
-				func(node json.RawMessage) error {
-					var p projectView
-					if err := json.Unmarshal(node, &p); err != nil {
-						return err
-					}
-					if s.json {
-						return s.emit(cmd.OutOrStdout(), p)
-					}
-					slugs := make([]string, len(p.Environments.Nodes))
-					for i, e := range p.Environments.Nodes {
-						slugs[i] = e.Slug
-					}
-					fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\n", p.Slug, plain(p.Name), p.Services.TotalCount, strings.Join(slugs, ", "),
-						p.CreatedAt.Local().Format("2006-01-02 15:04"))
-					return nil
-				})
+			t := s.table(cmd.OutOrStdout(), noProject, "PROJECT", "NAME", "SERVICES", "ENVIRONMENTS", "CREATED")
+			err = eachProject(cmd.Context(), c, workspace, func(p *client.ListedProject) error {
+				slugs := make([]string, len(p.Environments.Nodes))
+				for i, e := range p.Environments.Nodes {
+					slugs[i] = e.Slug
+				}
+				return t.row(p, p.Slug, p.Name, strconv.Itoa(p.Services.TotalCount), strings.Join(slugs, ", "), p.CreatedAt.Local().Format("2006-01-02 15:04"))
+			})
 			if err != nil {
 				return err
 			}
-			return w.Flush()
+			return t.end()
 		},
 	}
 	s = newSession(cmd, getenv)
@@ -90,38 +61,35 @@ func servicesCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			s.say(w, "PROJECT\tSERVICE\tKIND\tSOURCE\tINTERNAL HOST")
-			show := func(node json.RawMessage) error {
-				var v serviceView
-				if err := json.Unmarshal(node, &v); err != nil {
-					return err
-				}
-				if s.json {
-					return s.emit(cmd.OutOrStdout(), v)
-				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", v.Project.Slug, v.Slug, v.Kind, v.origin(), plain(v.InternalHost))
-				return nil
-			}
-			if err := eachService(cmd.Context(), c, workspace, project, show); err != nil {
+			t := s.table(cmd.OutOrStdout(), noService, "PROJECT", "SERVICE", "KIND", "SOURCE", "INTERNAL HOST")
+			err = eachService(cmd.Context(), c, workspace, project, func(v *client.ListedService) error {
+				return t.row(v, v.Project.Slug, v.Slug, string(v.Kind), origin(v.Source), v.InternalHost)
+			})
+			if err != nil {
 				return err
 			}
-			return w.Flush()
+			return t.end()
 		},
 	}
 	s = newSession(cmd, getenv)
 	cmd.Flags().StringVar(&workspace, "workspace", "default", "which workspace")
 	cmd.Flags().StringVar(&project, "project", "", "only this project")
+	s.complete(cmd, "project", func(ctx context.Context, c *client.Client) ([]string, error) { return projectSlugs(ctx, c, workspace) })
 	return cmd
 }
 
 // origin says where a service comes from.
-func (v serviceView) origin() string {
-	switch {
-	case v.Source == nil:
+func origin(source client.Source) string {
+	switch source := source.(type) {
+	case nil:
 		return "waits for an upload"
-	case v.Source.Image != nil:
-		return plain(*v.Source.Image)
+	case *client.SourceImageSource:
+		return source.Image
+	case *client.SourceGitSource:
+		if source.Ref == nil {
+			return source.Repository
+		}
+		return source.Repository + " at " + *source.Ref
 	default:
 		return "upload"
 	}
@@ -129,81 +97,91 @@ func (v serviceView) origin() string {
 
 // eachService calls fn with every service of a workspace, or of one project of
 // it.
-func eachService(ctx context.Context, c *client.Client, workspace, project string, fn func(json.RawMessage) error) error {
-	const fields = `id name slug kind internalHost project{id name slug} source{__typename ... on ImageSource{image}}`
+func eachService(ctx context.Context, c *client.Client, workspace, project string, fn func(*client.ListedService) error) error {
+	of := func(slug string) error {
+		return eachPage(func(after *string) ([]client.ListedService, client.Page, error) {
+			out, err := client.Services(ctx, c, workspace, slug, after)
+			return out.Project.Services.Nodes, out.Project.Services.PageInfo, err
+		}, fn)
+	}
 	if project == "" {
-		return eachProject(ctx, c, workspace, `id slug`, func(node json.RawMessage) error {
-			var p named
-			if err := json.Unmarshal(node, &p); err != nil {
-				return err
-			}
-			return servicesOf(ctx, c, p.ID, fields, fn)
-		})
+		return eachProject(ctx, c, workspace, func(p *client.ListedProject) error { return of(p.Slug) })
 	}
-	var found struct{ Project named }
-	err := c.Do(ctx, `query($w:String!,$p:String!){project(workspace:$w,slug:$p){id slug}}`, client.Variables{"w": workspace, "p": spec.Slugify(project)}, &found)
-	if fault.Is(err, fault.NotFound) {
-		return fault.New(fault.NotFound, "There is no project %q in the workspace %q, or you may not see it.", project, workspace).
-			WithHint("\"davit projects\" lists them.")
+	err := of(spec.Slugify(project))
+	if !fault.Is(err, fault.NotFound) {
+		return err
 	}
+	slugs, err := projectSlugs(ctx, c, workspace)
 	if err != nil {
 		return err
 	}
-	return servicesOf(ctx, c, found.Project.ID, fields, fn)
+	return fault.New(fault.NotFound, "There is no project %q in the workspace %q, or you may not see it%s", project, workspace, cmp.Or(meant(project, slugs), ".")).
+		WithHint("\"davit projects\" lists them.")
 }
 
-// connection is a page of nodes.
-type connection struct {
-	Nodes    []json.RawMessage
-	PageInfo struct {
-		HasNextPage bool
-		EndCursor   *string
-	}
+func projectSlugs(ctx context.Context, c *client.Client, workspace string) ([]string, error) {
+	var slugs []string
+	err := eachProject(ctx, c, workspace, func(p *client.ListedProject) error {
+		slugs = append(slugs, p.Slug)
+		return nil
+	})
+	return slugs, err
 }
 
-// eachPage calls fn with every node of a connection, which load asks for after
-// a cursor.
-func eachPage(load func(after *string) (connection, error), fn func(json.RawMessage) error) error {
-	var after *string
-	for {
-		page, err := load(after)
-		if err != nil {
-			return err
-		}
-		for _, node := range page.Nodes {
-			if err := fn(node); err != nil {
-				return err
+func serviceSlugs(ctx context.Context, c *client.Client, workspace, project string) ([]string, error) {
+	var slugs []string
+	err := eachService(ctx, c, workspace, project, func(v *client.ListedService) error {
+		slugs = append(slugs, v.Slug)
+		return nil
+	})
+	return slugs, err
+}
+
+// eachInstance calls fn with every instance of a workspace.
+func eachInstance(ctx context.Context, c *client.Client, workspace string, fn func(*client.Instance) error) error {
+	return eachProject(ctx, c, workspace, func(p *client.ListedProject) error {
+		return eachPage(func(after *string) ([]client.InstancesProjectServicesServiceConnectionNodesService, client.Page, error) {
+			out, err := client.Instances(ctx, c, workspace, p.Slug, after)
+			return out.Project.Services.Nodes, out.Project.Services.PageInfo, err
+		}, func(svc *client.InstancesProjectServicesServiceConnectionNodesService) error {
+			for i := range svc.Instances {
+				if err := fn(&svc.Instances[i]); err != nil {
+					return err
+				}
 			}
-		}
-		if !page.PageInfo.HasNextPage {
 			return nil
-		}
-		after = page.PageInfo.EndCursor
-	}
+		})
+	})
 }
 
-// eachProject calls fn with the fields of every project of a workspace.
-func eachProject(ctx context.Context, c *client.Client, workspace, fields string, fn func(json.RawMessage) error) error {
-	return eachPage(func(after *string) (connection, error) {
-		var out struct{ Workspace struct{ Projects connection } }
-		err := c.Do(ctx, `query($w:String!,$after:Cursor){workspace(slug:$w){projects(first:50,after:$after,orderBy:{field:NAME,direction:ASC}){
-			nodes{`+fields+`} pageInfo{hasNextPage endCursor}}}}`, client.Variables{"w": workspace, "after": after}, &out)
+// eachProject calls fn with every project of a workspace.
+func eachProject(ctx context.Context, c *client.Client, workspace string, fn func(*client.ListedProject) error) error {
+	return eachPage(func(after *string) ([]client.ListedProject, client.Page, error) {
+		out, err := client.Projects(ctx, c, workspace, after)
 		if fault.Is(err, fault.NotFound) {
 			err = noWorkspace(workspace)
 		}
-		return out.Workspace.Projects, err
+		return out.Workspace.Projects.Nodes, out.Workspace.Projects.PageInfo, err
 	}, fn)
 }
 
-// servicesOf calls fn with the fields of every service of a project.
-func servicesOf(ctx context.Context, c *client.Client, projectID, fields string, fn func(json.RawMessage) error) error {
-	return eachPage(func(after *string) (connection, error) {
-		var out struct{ Node struct{ Services connection } }
-		// Ten at a time: the API prices what a query may return.
-		err := c.Do(ctx, `query($p:ID!,$after:Cursor){node(id:$p){... on Project{services(first:10,after:$after){
-			nodes{`+fields+`} pageInfo{hasNextPage endCursor}}}}}`, client.Variables{"p": projectID, "after": after}, &out)
-		return out.Node.Services, err
-	}, fn)
+// eachPage calls fn with every node of a connection, of which load returns the
+// page after a cursor.
+func eachPage[N any](load func(after *string) ([]N, client.Page, error), fn func(*N) error) error {
+	page := client.Page{HasNextPage: true}
+	for page.HasNextPage {
+		nodes, next, err := load(page.EndCursor)
+		if err != nil {
+			return err
+		}
+		for i := range nodes {
+			if err := fn(&nodes[i]); err != nil {
+				return err
+			}
+		}
+		page = next
+	}
+	return nil
 }
 
 func noWorkspace(slug string) error {

@@ -14,26 +14,6 @@ import (
 	"github.com/davitdev/davit/internal/ident"
 )
 
-// logLine is a line of a log, with the names of the API.
-type logLine struct {
-	Cursor    string    `json:"cursor"`
-	Timestamp time.Time `json:"timestamp"`
-	Stream    string    `json:"stream"`
-	Severity  string    `json:"severity"`
-	Message   string    `json:"message"`
-	ReplicaID *string   `json:"replicaId"`
-	Truncated bool      `json:"truncated"`
-}
-
-// logGap is a place where lines are missing.
-type logGap struct {
-	Dropped *int64
-	Reason  string
-	From    string
-}
-
-const lineFields = `cursor timestamp stream severity message replicaId truncated`
-
 // linePrinter prints lines of a log.
 type linePrinter struct {
 	*session
@@ -46,10 +26,12 @@ type linePrinter struct {
 }
 
 // page prints the lines of a page and, each where it is, its gaps.
-func (p *linePrinter) page(ctx context.Context, lines []logLine, gaps []logGap) error {
-	behind := func(cursor string) func(logGap) bool { return func(g logGap) bool { return g.From == cursor } }
+func (p *linePrinter) page(ctx context.Context, lines []client.LogLine, gaps []client.LogGap) error {
+	behind := func(cursor string) func(client.LogGap) bool {
+		return func(g client.LogGap) bool { return g.From == cursor }
+	}
 	for _, g := range gaps { // those that are behind no line of the page
-		if !slices.ContainsFunc(lines, func(l logLine) bool { return l.Cursor == g.From }) {
+		if !slices.ContainsFunc(lines, func(l client.LogLine) bool { return l.Cursor == g.From }) {
 			if err := p.gap(g); err != nil {
 				return err
 			}
@@ -68,7 +50,7 @@ func (p *linePrinter) page(ctx context.Context, lines []logLine, gaps []logGap) 
 	return nil
 }
 
-func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
+func (p *linePrinter) lines(ctx context.Context, lines []client.LogLine) error {
 	if p.rung != nil && len(lines) > 0 {
 		return p.rung
 	}
@@ -81,7 +63,7 @@ func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
 		}
 		replica := ""
 		if !p.json {
-			replica = p.replica(ctx, l.ReplicaID)
+			replica = p.replica(ctx, l.ReplicaId)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx) // Ctrl-C in the middle of many lines
@@ -98,8 +80,8 @@ func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
 			}
 			p.day = day
 		}
-		// Of control characters the server keeps colours alone.
-		if _, err := fmt.Fprintf(p.out, "%s %-6s %-5s %s\n", l.Timestamp.Local().Format("15:04:05.000"), l.Stream, replica, l.Message); err != nil {
+		stream := plain(string(l.Stream))
+		if _, err := fmt.Fprintf(raw(p.out), "%s %-6s %-5s %s\n", l.Timestamp.Local().Format("15:04:05.000"), stream, replica, logLine(l.Message)); err != nil {
 			return fmt.Errorf("print: %w", err)
 		}
 	}
@@ -107,15 +89,15 @@ func (p *linePrinter) lines(ctx context.Context, lines []logLine) error {
 }
 
 // print prints a line as the command did.
-func (p *linePrinter) print(l logLine) error {
+func (p *linePrinter) print(l client.LogLine) error {
 	to, end := p.out, "\n"
-	if l.Stream != "STDOUT" {
+	if l.Stream != client.LogStreamStdout {
 		to = p.bare
 	}
 	if l.Truncated {
 		end = ""
 	}
-	if _, err := io.WriteString(to, l.Message+end); err != nil {
+	if _, err := io.WriteString(raw(to), logLine(l.Message)+end); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 	return nil
@@ -131,18 +113,11 @@ func (p *linePrinter) replica(ctx context.Context, id *string) string {
 	if known {
 		return name
 	}
-	var out struct {
-		Node struct {
-			Process    *string
-			Slot       int
-			Deployment struct{ Number int }
-		}
-	}
-	err := p.c.Do(ctx, `query($id:ID!){node(id:$id){... on Replica{process slot deployment{number}}}}`, client.Variables{"id": *id}, &out)
-	if err == nil {
-		name = fmt.Sprintf("#%d/%d", out.Node.Deployment.Number, out.Node.Slot)
-		if out.Node.Process != nil {
-			name = fmt.Sprintf("#%d/%s.%d", out.Node.Deployment.Number, plain(*out.Node.Process), out.Node.Slot)
+	out, err := client.ReplicaName(ctx, p.c, *id)
+	if r, ok := out.Node.(*client.ReplicaNameNodeReplica); ok && err == nil {
+		name = fmt.Sprintf("#%d/%d", r.Deployment.Number, r.Slot)
+		if r.Process != nil {
+			name = fmt.Sprintf("#%d/%s.%d", r.Deployment.Number, plain(*r.Process), r.Slot)
 		}
 	}
 	p.names[*id] = name
@@ -150,7 +125,7 @@ func (p *linePrinter) replica(ctx context.Context, id *string) string {
 }
 
 // gap says that lines are missing.
-func (p *linePrinter) gap(g logGap) error {
+func (p *linePrinter) gap(g client.LogGap) error {
 	if p.rung != nil {
 		return p.rung
 	}
@@ -165,15 +140,15 @@ func (p *linePrinter) gap(g logGap) error {
 	if p.bare != nil {
 		out = p.bare
 	}
-	_, err := fmt.Fprintf(out, "-- %s missing here: %s\n", count, plain(strings.ToLower(strings.ReplaceAll(g.Reason, "_", " "))))
+	_, err := fmt.Fprintf(out, "-- %s missing here: %s\n", count, plain(strings.ToLower(strings.ReplaceAll(string(g.Reason), "_", " "))))
 	return err
 }
 
 // aim finds whose log is wanted.
 func (w *logWish) aim(ctx context.Context, c *client.Client, l link, args []string) error {
-	w.source = client.Variables{"serviceInstanceId": l.InstanceID}
+	w.source = client.LogSource{ServiceInstanceId: &l.InstanceID}
 	if len(args) == 1 && ident.Is(args[0], ident.Operation) {
-		w.source = client.Variables{"operationId": args[0]}
+		w.source = client.LogSource{OperationId: &args[0]}
 		return nil
 	}
 	if len(args) == 1 {
@@ -181,7 +156,7 @@ func (w *logWish) aim(ctx context.Context, c *client.Client, l link, args []stri
 		if err != nil {
 			return err
 		}
-		w.source = client.Variables{"deploymentId": d.ID}
+		w.source = client.LogSource{DeploymentId: &d.Id}
 	}
 	if w.build {
 		return w.aimAtBuild(ctx, c, l)
@@ -195,23 +170,14 @@ func (w *logWish) aim(ctx context.Context, c *client.Client, l link, args []stri
 // aimAtBuild wants the build of the deployment that is wanted, or of the
 // newest that has one.
 func (w *logWish) aimAtBuild(ctx context.Context, c *client.Client, l link) error {
-	type built struct {
-		ID    string
-		Build *struct{ ID string }
-	}
-	var out struct {
-		Node struct {
-			Deployments struct{ Nodes []built }
-		}
-	}
-	err := c.Do(ctx, `query($i:ID!){node(id:$i){... on ServiceInstance{deployments(first:100){nodes{id build{id}}}}}}`, client.Variables{"i": l.InstanceID}, &out)
+	out, err := client.LastDeployments(ctx, c, l.InstanceID)
 	if err != nil {
 		return err
 	}
-	wanted, named := w.source["deploymentId"]
-	for _, d := range out.Node.Deployments.Nodes {
-		if d.Build != nil && (!named || d.ID == wanted) {
-			w.source = client.Variables{"buildId": d.Build.ID}
+	wanted := w.source.DeploymentId
+	for _, d := range out.ServiceInstance.Deployments.Nodes {
+		if d.Build != nil && (wanted == nil || d.Id == *wanted) {
+			w.source = client.LogSource{BuildId: &d.Build.Id}
 			return nil
 		}
 	}
@@ -221,7 +187,7 @@ func (w *logWish) aimAtBuild(ctx context.Context, c *client.Client, l link) erro
 // aimAtReplica wants one replica.
 func (w *logWish) aimAtReplica(ctx context.Context, c *client.Client, l link) error {
 	if ident.Is(w.replica, ident.Replica) {
-		w.filter["replicaId"] = w.replica
+		w.filter.ReplicaId = &w.replica
 		return nil
 	}
 	of, slot, both := strings.Cut(strings.TrimPrefix(w.replica, "#"), "/")
@@ -243,27 +209,19 @@ func (w *logWish) aimAtReplica(ctx context.Context, c *client.Client, l link) er
 	if err != nil {
 		return err
 	}
-	var out struct {
-		Deployment struct {
-			Replicas []struct {
-				ID      string
-				Process string
-				Slot    int
-			}
-		}
-	}
-	if err := c.Do(ctx, `query($id:ID!){deployment(id:$id){replicas{id process slot}}}`, client.Variables{"id": d.ID}, &out); err != nil {
+	out, err := client.DeploymentReplicas(ctx, c, d.Id)
+	if err != nil {
 		return err
 	}
 	found := ""
 	for _, r := range out.Deployment.Replicas {
-		if r.Slot == number && r.Process == process { // of several that had a number the newest, whose id is the highest
-			found = max(found, r.ID)
+		if r.Slot == number && (r.Process == nil && process == "" || r.Process != nil && *r.Process == process) { // of several that had a number the newest, whose id is the highest
+			found = max(found, r.Id)
 		}
 	}
 	if found == "" {
 		return fault.New(fault.NotFound, "Deployment #%d has no replica %s.", d.Number, w.replica).WithHint("They are counted from 0; those of processes beside the service are called worker.0.")
 	}
-	w.filter["replicaId"] = found
+	w.filter.ReplicaId = &found
 	return nil
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,13 +20,14 @@ const maxTail = 1000
 // logWish is what "davit logs" was told.
 type logWish struct {
 	*session
-	follow, build  bool
-	tail           int
-	since, grep    string
-	streams        []string
-	replica        string
-	from           *time.Time // since, understood
-	source, filter client.Variables
+	follow, build bool
+	tail          int
+	since, grep   string
+	streams       []string
+	replica       string
+	from          *time.Time // since, understood
+	source        client.LogSource
+	filter        client.LogQuery
 }
 
 var streams = []string{"stdout", "stderr", "build", "system"}
@@ -64,6 +64,8 @@ func logsCommand(getenv func(string) string) *cobra.Command {
 		},
 	}
 	w.session = newSession(cmd, getenv).linked(cmd)
+	w.feed = true
+	w.deployments(cmd)
 	f := cmd.Flags()
 	f.BoolVarP(&w.follow, "follow", "f", false, "go on with each line as it comes, until Ctrl-C")
 	f.IntVarP(&w.tail, "tail", "n", 200, "how many earlier lines to begin with, at most 1000")
@@ -78,10 +80,8 @@ func logsCommand(getenv func(string) string) *cobra.Command {
 
 // understand checks the flags that can be checked without a server.
 func (w *logWish) understand(cmd *cobra.Command, now time.Time) error {
-	for _, pair := range [][2]string{{"build", "replica"}, {"build", "stream"}, {"since", "tail"}} {
-		if cmd.Flags().Changed(pair[0]) && cmd.Flags().Changed(pair[1]) {
-			return wrongUsage(cmd, fmt.Errorf("--%s and --%s do not go together", pair[0], pair[1]))
-		}
+	if err := apart(cmd, [2]string{"build", "replica"}, [2]string{"build", "stream"}, [2]string{"since", "tail"}); err != nil {
+		return err
 	}
 	least := 1
 	if w.follow {
@@ -100,19 +100,15 @@ func (w *logWish) understand(cmd *cobra.Command, now time.Time) error {
 		}
 		w.from = &from
 	}
-	w.filter = client.Variables{}
-	kinds := []string{}
+	w.filter = client.LogQuery{Limit: w.tail}
 	for _, s := range w.streams {
 		if !slices.Contains(streams, strings.ToLower(s)) {
-			return fault.New(fault.Invalid, "--stream is one of %s, not %q.", strings.Join(streams, ", "), s)
+			return fault.New(fault.Invalid, "--stream is one of %s, not %q%s", strings.Join(streams, ", "), s, cmp.Or(meant(s, streams), "."))
 		}
-		kinds = append(kinds, strings.ToUpper(s))
-	}
-	if len(kinds) > 0 {
-		w.filter["streams"] = kinds
+		w.filter.Streams = append(w.filter.Streams, client.LogStream(strings.ToUpper(s)))
 	}
 	if cmd.Flags().Changed("grep") {
-		w.filter["search"] = w.grep
+		w.filter.Search = &w.grep
 	}
 	return nil
 }
@@ -122,75 +118,78 @@ func (w *logWish) history(ctx context.Context, c *client.Client, p *linePrinter)
 	if w.follow && w.from == nil {
 		return nil, nil // the feed begins with them
 	}
-	query := client.Variables{"limit": w.tail}
-	for k, v := range w.filter {
-		query[k] = v
+	if w.from == nil {
+		return w.newest(ctx, c, p)
 	}
-	if w.from != nil {
-		query["limit"], query["from"] = maxTail, w.from.UTC().Format(time.RFC3339Nano)
-	}
-	for {
-		var out struct {
-			Logs struct {
-				Lines        []logLine
-				Gaps         []logGap
-				EndCursor    *string
-				HasMoreAfter bool
-			}
-		}
-		err := c.Do(ctx, `query($source:LogSource!,$query:LogQuery!){logs(source:$source,query:$query){
-			lines{`+lineFields+`} gaps{dropped reason from} endCursor hasMoreAfter}}`, client.Variables{"source": w.source, "query": query}, &out)
+	query := w.filter
+	query.Limit, query.From = maxTail, w.from
+	for items := 0; ; {
+		out, err := client.Logs(ctx, c, w.source, query)
 		if err != nil {
 			return nil, err
 		}
 		if err := p.page(ctx, out.Logs.Lines, out.Logs.Gaps); err != nil {
 			return nil, err
 		}
-		if len(out.Logs.Lines) == 0 && len(out.Logs.Gaps) == 0 && p.day == "" && !w.follow && isTerminal(p.out) {
-			w.say(p.out, "There is no such line yet.")
-		}
-		if w.from == nil || !out.Logs.HasMoreAfter || out.Logs.EndCursor == nil {
+		items += len(out.Logs.Lines) + len(out.Logs.Gaps)
+		if !out.Logs.HasMoreAfter || out.Logs.EndCursor == nil {
+			w.sayIfNone(p, items)
 			return out.Logs.EndCursor, nil
 		}
-		query["after"] = *out.Logs.EndCursor
+		query.After = out.Logs.EndCursor
+	}
+}
+
+// newest prints the last lines. A search may give them in several pages.
+func (w *logWish) newest(ctx context.Context, c *client.Client, p *linePrinter) (end *string, err error) {
+	query := w.filter
+	var lines []client.LogLine
+	var gaps []client.LogGap
+	for query.Limit = w.tail; query.Limit > 0; {
+		out, err := client.Logs(ctx, c, w.source, query)
+		if err != nil {
+			return nil, err
+		}
+		if query.Before == nil {
+			end = out.Logs.EndCursor
+		}
+		lines, gaps = slices.Concat(out.Logs.Lines, lines), slices.Concat(out.Logs.Gaps, gaps)
+		query.Limit -= len(out.Logs.Lines)
+		if query.Before = out.Logs.StartCursor; !out.Logs.HasMoreBefore || query.Before == nil {
+			break
+		}
+	}
+	if err := p.page(ctx, lines, gaps); err != nil {
+		return nil, err
+	}
+	w.sayIfNone(p, len(lines)+len(gaps))
+	return end, nil
+}
+
+func (w *logWish) sayIfNone(p *linePrinter, items int) {
+	if items == 0 && !w.follow && isTerminal(p.out) {
+		w.say(p.out, "There is no such line yet.")
 	}
 }
 
 // followLogs shows lines as they come. After a dropped connection it goes on
 // behind the last one that was shown.
 func (w *logWish) followLogs(ctx context.Context, c *client.Client, p *linePrinter, after *string) error {
-	return c.Subscribe(ctx, `subscription($source:LogSource!,$filter:LogQuery,$after:Cursor,$tail:Int!){logs(source:$source,filter:$filter,after:$after,tail:$tail){
-			... on LogBatch{lines{`+lineFields+`} cursor} ... on LogGap{dropped reason to} ... on LogEnd{end:reason}}}`,
-		func() client.Variables {
-			return client.Variables{"source": w.source, "filter": w.filter, "after": after, "tail": w.tail}
-		},
-		func(data json.RawMessage) error {
-			var m struct {
-				Logs struct {
-					Lines      []logLine
-					Cursor, To *string
-					Dropped    *int64
-					Reason     string
-					End        string
-				}
-			}
-			if err := json.Unmarshal(data, &m); err != nil {
-				return err
-			}
-			for _, cursor := range []*string{m.Logs.Cursor, m.Logs.To} {
-				if cursor != nil {
-					after = cursor
-				}
-			}
-			if m.Logs.To != nil {
-				return p.gap(logGap{Reason: m.Logs.Reason, Dropped: m.Logs.Dropped})
-			}
-			switch m.Logs.End {
-			case "SERVER_SHUTDOWN":
+	return c.FollowLogs(ctx, w.source, &w.filter, after, w.tail, func(m client.LogMessage) error {
+		switch m := m.(type) {
+		case *client.LogMessageLogBatch:
+			return p.lines(ctx, m.Lines)
+		case *client.LogMessageLogGap:
+			return p.gap(client.LogGap{Reason: m.Reason, Dropped: m.Dropped})
+		case *client.LogMessageLogEnd:
+			switch m.End {
+			case client.LogEndReasonServerShutdown:
 				return client.ErrAgain
-			case "PERMISSION_REVOKED":
+			case client.LogEndReasonPermissionRevoked:
 				return fault.New(fault.Unauthenticated, "The token has ended, or may no longer read these logs.")
+			default:
 			}
-			return p.lines(ctx, m.Logs.Lines)
-		})
+		}
+		return nil
+	})
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/davitdev/davit/internal/config"
 	"github.com/davitdev/davit/internal/proxy"
-	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/runner/docker"
 )
 
@@ -30,16 +29,15 @@ const (
 )
 
 // checkMachine looks at what a server on this machine needs.
-func checkMachine(ctx context.Context, getenv func(string) string, data string) []check {
-	c := config.Defaults()
-	c.Data = data
+func checkMachine(ctx context.Context, getenv func(string) string, c config.Config) []check {
 	c.Listen = cmp.Or(getenv("DAVIT_LISTEN"), c.Listen)
 	c.ProxyListen = cmp.Or(getenv("DAVIT_PROXY_LISTEN"), c.ProxyListen)
 	c.Runner = cmp.Or(getenv("DAVIT_RUNNER"), c.Runner)
 	checks := []check{checkData(c), checkDisk(c.Data)}
-	if _, err := os.Stat(c.Data); err == nil {
+	if _, err := os.Stat(c.Data); err == nil || c.DatabaseURL != "" { // which one may try out before there is a directory
 		checks = append(checks, checkDatabase(ctx, c))
 	}
+	checks = append(checks, checkRedis(ctx, c)...)
 	if c.Runner != "process" {
 		checks = append(checks, checkEngine(ctx, c.Runner == "docker"))
 	}
@@ -120,17 +118,6 @@ func size(n int64) string {
 	return bytes(n)
 }
 
-func checkDatabase(ctx context.Context, c config.Config) check {
-	err := store.Verify(ctx, c.Database())
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return check{"database file", unknown, "There is none yet.", ""}
-	case err != nil:
-		return check{"database file", broken, err.Error() + ".", "Restore the data directory from a backup, after keeping a copy of what is there."}
-	}
-	return check{"database file", sound, "It was read through, and is sound.", ""}
-}
-
 // checkEngine asks the container engine of this machine.
 func checkEngine(ctx context.Context, wanted bool) check {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -141,7 +128,7 @@ func checkEngine(ctx context.Context, wanted bool) check {
 	}
 	info, err := engine.Info(ctx)
 	if err != nil {
-		one := check{"engine", warning, "No Docker engine answers: applications run as processes of this machine, not isolated.", "Install and start Docker, or name its socket in DOCKER_HOST."}
+		one := check{"engine", warning, "No Docker engine answers this command: a new server would run applications as processes of this machine, not isolated.", "Install and start Docker, or name its socket in DOCKER_HOST."}
 		if wanted {
 			one.Verdict, one.Message = broken, "No Docker engine answers."
 		}

@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,11 +23,22 @@ func main() {
 		os.Exit(status)
 	}
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends at once
-	cmd, err := root(os.Getenv).ExecuteContextC(ctx)
+	status := run(ctx, os.Args[1:], os.Getenv, os.Stdout, os.Stderr)
 	stop()
-	if err != nil {
-		os.Exit(report(os.Stderr, cmd, err))
+	os.Exit(status)
+}
+
+// run executes a command and returns its exit status.
+func run(ctx context.Context, args []string, getenv func(string) string, stdout, stderr io.Writer) int {
+	cmd := root(getenv) //nolint:contextcheck // commands have it from ExecuteContextC
+	cmd.SetArgs(args)
+	out := &escaper{out: stderr}
+	cmd.SetOut(&escaper{out: stdout})
+	cmd.SetErr(out)
+	if cmd, err := cmd.ExecuteContextC(ctx); err != nil {
+		return report(out, cmd, err)
 	}
+	return 0
 }
 
 // root is the command with all its subcommands.
@@ -34,21 +48,32 @@ func root(getenv func(string) string) *cobra.Command {
 		Short: "Deploy applications to servers of your own",
 		Long: "Davit is a self-hosted deployment platform: it builds, runs and routes applications,\n" +
 			"and shows status and logs live through one GraphQL API.\n\n" +
-			"Commands end with status 0, or by what went wrong: 2 the command was typed wrong, 3 a value\n" +
-			"is wrong, 4 not signed in or not allowed, 5 not found, 6 not possible in the present state,\n" +
-			"7 over a limit, 8 the application or its build failed, 9 something needed is away, 130 Ctrl-C.",
+			"Exit status:\n" +
+			"  0    it worked\n" +
+			"  1    a mistake of Davit's own\n" +
+			"  2    the command was typed wrong\n" +
+			"  3    a value is wrong\n" +
+			"  4    not signed in, or not allowed\n" +
+			"  5    not found\n" +
+			"  6    not possible in the present state\n" +
+			"  7    over a limit\n" +
+			"  8    the application or its build failed\n" +
+			"  9    something that is needed is away\n" +
+			"  130  Ctrl-C\n\n" +
+			"\"davit run\" ends with the exit code of what it runs.",
 		Example:       "  davit serve\n  davit deploy ./shop\n  davit logs -f --dir ./shop",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	cmd.AddGroup(&cobra.Group{ID: serverGroup, Title: "The server:"}, &cobra.Group{ID: serviceGroup, Title: "A service:"}, &cobra.Group{ID: overviewGroup, Title: "What is there:"})
 	cmd.AddCommand(grouped(serverGroup, serverCommands(getenv)...)...)
-	cmd.AddCommand(grouped(serverGroup, doctorCommand(getenv))...)
+	cmd.AddCommand(grouped(serverGroup, consoleCommand(getenv), doctorCommand(getenv))...)
 	cmd.AddCommand(grouped(serviceGroup, serviceCommands(getenv)...)...)
 	cmd.AddCommand(grouped(overviewGroup, projectsCommand(getenv), servicesCommand(getenv), psCommand(getenv))...)
 	cmd.AddCommand(versionCommand())
 	cmd.InitDefaultCompletionCmd()
-	cmd.SetFlagErrorFunc(wrongUsage)
+	cmd.SetFlagErrorFunc(wrongFlag)
+	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth)))
 	group(cmd)
 	refine(cmd)
 	return cmd

@@ -3,7 +3,6 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/davitdev/davit/test/server"
 )
 
 // TestScripts runs davit as a user does: each script has a directory and free
@@ -44,14 +45,9 @@ func setUp(e *testscript.Env, bin, examples string) error {
 	for _, name := range []string{"DOCKER_HOST", "GOPROXY", "GOFLAGS"} {
 		e.Setenv(name, os.Getenv(name))
 	}
-	var ports []string
-	for range 2 {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		defer ln.Close() // both at the end, so that they differ
-		ports = append(ports, ln.Addr().String())
+	ports, err := server.FreePorts(2)
+	if err != nil {
+		return err
 	}
 	e.Setenv("API", ports[0])
 	e.Setenv("APPS", ports[1])

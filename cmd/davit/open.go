@@ -29,7 +29,7 @@ func openCommand(getenv func(string) string) *cobra.Command {
 			if len(i.Routes) == 0 {
 				return fault.New(fault.Conflict, "Service %s has no host name.", plain(i.Service.Name))
 			}
-			to := plain(i.Routes[0].URL)
+			to := plain(i.Routes[0].Url)
 			if u, err := url.Parse(to); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 				return fault.New(fault.Internal, "The server gave %q, which no browser should open.", to)
 			}

@@ -8,12 +8,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/lifecycle"
 )
 
 // display shows the states of a deployment, one after the other.
 type display interface {
-	state(deploymentView) error
+	state(*client.Deployment) error
 	end()
 }
 
@@ -23,7 +24,7 @@ func (s *session) display(out io.Writer) display {
 	case s.json:
 		return jsonDisplay{s, out}
 	case isTerminal(out):
-		return newPhaseLadder(out.(*os.File))
+		return newPhaseLadder(raw(out).(*os.File), s.awayRows)
 	default:
 		return &lineDisplay{out: out, said: map[lifecycle.PhaseName]string{}}
 	}
@@ -34,8 +35,8 @@ type jsonDisplay struct {
 	out io.Writer
 }
 
-func (j jsonDisplay) state(d deploymentView) error { return j.s.emit(j.out, d) }
-func (jsonDisplay) end()                           {}
+func (j jsonDisplay) state(d *client.Deployment) error { return j.s.emit(j.out, d) }
+func (jsonDisplay) end()                               {}
 
 // lineDisplay prints a line whenever a phase begins or ends.
 type lineDisplay struct {
@@ -44,7 +45,7 @@ type lineDisplay struct {
 	waits string
 }
 
-func (l *lineDisplay) state(d deploymentView) error {
+func (l *lineDisplay) state(d *client.Deployment) error {
 	for _, p := range d.Phases {
 		if line := phaseLine(p); l.said[p.Name] != line && (p.Status != lifecycle.PhaseRunning || l.said[p.Name] == "") {
 			l.said[p.Name] = line
@@ -66,17 +67,19 @@ func (*lineDisplay) end() {}
 type phaseLadder struct {
 	*ladder
 
+	more func() []string // rows below
+
 	mu   sync.Mutex
-	last deploymentView
+	last *client.Deployment
 }
 
-func newPhaseLadder(out *os.File) *phaseLadder {
-	l := &phaseLadder{}
+func newPhaseLadder(out *os.File, more func() []string) *phaseLadder {
+	l := &phaseLadder{last: &client.Deployment{}, more: more}
 	l.ladder = newLadder(out, l.lines)
 	return l
 }
 
-func (l *phaseLadder) state(d deploymentView) error {
+func (l *phaseLadder) state(d *client.Deployment) error {
 	l.mu.Lock()
 	l.last = d
 	l.mu.Unlock()
@@ -94,11 +97,11 @@ func (l *phaseLadder) lines() []string {
 	if line := waitLine(l.last); line != "" {
 		lines = append(lines, line)
 	}
-	return lines
+	return append(lines, l.more()...)
 }
 
 // waitLine says what a deployment waits for, "" if for nothing.
-func waitLine(d deploymentView) string {
+func waitLine(d *client.Deployment) string {
 	n := d.QueuePosition
 	switch {
 	case n == nil || d.Status == lifecycle.Queued && *n == 0:
@@ -118,7 +121,7 @@ var marks = map[lifecycle.PhaseStatus]string{
 }
 
 // phaseLine is a rung of the ladder.
-func phaseLine(p phaseView) string {
+func phaseLine(p client.Phase) string {
 	took := ""
 	switch {
 	case p.DurationMs != nil:

@@ -26,17 +26,18 @@ func redeployCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.again(cmd.Context(), c, cmd.OutOrStdout(), d, !rebuild, detach)
+			return s.again(cmd.Context(), c, cmd.OutOrStdout(), d.Id, d.Number, !rebuild, detach)
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
+	s.deployments(cmd)
 	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "build or pull the image anew")
 	cmd.Flags().BoolVar(&detach, "detach", false, "return as soon as it is requested")
 	return cmd
 }
 
 // serving picks the deployment that serves, else the newest.
-func serving(newestFirst []deploymentView) *deploymentView {
+func serving(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 	for _, d := range newestFirst {
 		if d.IsActive {
 			return &d
@@ -49,15 +50,11 @@ func serving(newestFirst []deploymentView) *deploymentView {
 }
 
 // again redeploys a deployment and watches that.
-func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, d deploymentView, reuseImage, detach bool) error {
-	var done struct {
-		Redeploy struct{ Deployment deploymentView }
-	}
-	err := c.Do(ctx, `mutation($id:ID!,$reuse:Boolean!){redeploy(input:{deploymentId:$id,reuseImage:$reuse}){deployment{`+deploymentFields+`}}}`,
-		client.Variables{"id": d.ID, "reuse": reuseImage}, &done)
+func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, id string, number int, reuseImage, detach bool) error {
+	done, err := client.Redeploy(ctx, c, id, reuseImage)
 	if err != nil {
 		return err
 	}
-	s.say(out, "Deploying #%d again.", d.Number)
-	return s.watch(ctx, c, out, done.Redeploy.Deployment, detach)
+	s.say(out, "Deploying #%d again.", number)
+	return s.watch(ctx, c, out, &done.Redeploy.Deployment, detach)
 }

@@ -29,13 +29,8 @@ func (r *repository) flags(f *pflag.FlagSet, getenv func(string) string) {
 // said reports whether a repository is deployed, and no directory.
 func (r *repository) said() bool { return r.url != "" || r.ref != "" }
 
-func (r *repository) check(image string) error {
-	switch {
-	case image != "" && r.said():
-		return fault.At("git", fault.Invalid, "Say either --image or a git repository.")
-	case r.url == "" && (r.root != "" || r.deployKey):
-		return fault.At("git", fault.Invalid, "--root and --deploy-key go with --git.")
-	case r.url == "":
+func (r *repository) check() error {
+	if r.url == "" {
 		return nil
 	}
 	return spec.GitSource{Repository: r.url, Ref: r.ref, RootDirectory: r.root}.Check("git")
@@ -53,29 +48,17 @@ func (r *repository) name() string {
 // become makes the repository the source of a service. It returns the public
 // half of the deploy key that was made, if one was asked for.
 func (r *repository) become(ctx context.Context, c *client.Client, serviceID string) (key string, err error) {
-	git := client.Variables{"repository": r.url, "generateDeployKey": r.deployKey}
-	for name, value := range map[string]string{"ref": r.ref, "rootDirectory": r.root} {
-		if value != "" {
-			git[name] = value
-		}
+	git := client.GitSourceInput{Repository: r.url, GenerateDeployKey: r.deployKey, Ref: said(r.ref), RootDirectory: said(r.root)}
+	if parsed, err := spec.ParseRepository("git", r.url); err == nil && parsed.Scheme != "ssh" {
+		git.Token = said(r.token)
 	}
-	if parsed, err := spec.ParseRepository("git", r.url); err == nil && parsed.Scheme != "ssh" && r.token != "" {
-		git["token"] = r.token
-	}
-	var out struct {
-		UpdateService struct {
-			Service struct {
-				Source struct{ Credential *struct{ PublicKey *string } }
-			}
-		}
-	}
-	err = c.Do(ctx, `mutation($input:UpdateServiceInput!){updateService(input:$input){service{source{... on GitSource{credential{publicKey}}}}}}`,
-		client.Variables{"input": client.Variables{"serviceId": serviceID, "source": client.Variables{"git": git}}}, &out)
+	out, err := client.UseRepository(ctx, c, serviceID, git)
 	if err != nil || !r.deployKey {
 		return "", err
 	}
-	if made := out.UpdateService.Service.Source.Credential; made != nil && made.PublicKey != nil {
-		return *made.PublicKey, nil
+	source, ok := out.UpdateService.Service.Source.(*client.RepositorySourceGitSource)
+	if ok && source.Credential != nil && source.Credential.PublicKey != nil {
+		return *source.Credential.PublicKey, nil
 	}
 	return "", fault.New(fault.Internal, "The server made no deploy key.")
 }

@@ -31,17 +31,15 @@ func rollbackCommand(getenv func(string) string) *cobra.Command {
 				return err
 			}
 			s.say(cmd.OutOrStdout(), "Going back to deployment #%d.", d.Number)
-			var out struct {
-				Rollback struct{ Deployment deploymentView }
-			}
-			err = c.Do(cmd.Context(), `mutation($id:ID!){rollback(input:{deploymentId:$id}){deployment{`+deploymentFields+`}}}`, client.Variables{"id": d.ID}, &out)
+			out, err := client.Rollback(cmd.Context(), c, d.Id)
 			if err != nil {
 				return err
 			}
-			return s.watch(cmd.Context(), c, cmd.OutOrStdout(), out.Rollback.Deployment, detach)
+			return s.watch(cmd.Context(), c, cmd.OutOrStdout(), &out.Rollback.Deployment, detach)
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
+	s.deployments(cmd)
 	cmd.Flags().BoolVar(&detach, "detach", false, "return as soon as it is requested")
 	return cmd
 }
@@ -64,25 +62,24 @@ func cancelCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out struct {
-				CancelDeployment struct{ Deployment deploymentView }
-			}
-			err = c.Do(cmd.Context(), `mutation($id:ID!){cancelDeployment(input:{deploymentId:$id}){deployment{`+deploymentFields+`}}}`, client.Variables{"id": d.ID}, &out)
-			if err != nil {
+			if _, err := client.CancelDeployment(cmd.Context(), c, d.Id); err != nil {
 				return err
 			}
-			last, err := followDeployment(cmd.Context(), c, d.ID, func(deploymentView) error { return nil })
+			stop := s.waiting(cmd.OutOrStdout(), "canceling")
+			last, err := followDeployment(cmd.Context(), c, d.Id)
+			stop()
 			if err != nil {
 				return err
 			}
 			if s.json {
 				return s.emit(cmd.OutOrStdout(), last)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "Deployment #%d ended: %s.\n", last.Number, statusOf(last))
+			fmt.Fprintf(cmd.OutOrStdout(), "Deployment #%d ended: %s.\n", last.Number, statusOf(last.Status, last.Conclusion))
 			return nil
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
+	s.deployments(cmd)
 	return cmd
 }
 
@@ -91,7 +88,9 @@ func (s *session) cancelOne(cmd *cobra.Command, c *client.Client, id string) err
 	if err := cancelCommandOf(cmd.Context(), c, id); err != nil {
 		return err
 	}
+	stop := s.waiting(cmd.OutOrStdout(), "canceling")
 	last, err := followOperation(cmd.Context(), c, id)
+	stop()
 	if err != nil {
 		return err
 	}
@@ -103,7 +102,7 @@ func (s *session) cancelOne(cmd *cobra.Command, c *client.Client, id string) err
 }
 
 // before picks the newest deployment that was live before the one that is.
-func before(newestFirst []deploymentView) *deploymentView {
+func before(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 	passed := false
 	for _, d := range newestFirst {
 		if d.IsActive {
@@ -116,7 +115,7 @@ func before(newestFirst []deploymentView) *deploymentView {
 }
 
 // underWay picks the newest deployment that has not ended.
-func underWay(newestFirst []deploymentView) *deploymentView {
+func underWay(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 	for _, d := range newestFirst {
 		if !d.Status.Final() {
 			return &d
@@ -127,33 +126,28 @@ func underWay(newestFirst []deploymentView) *deploymentView {
 
 // pick finds the deployment that the arguments name by id or number, or, if
 // they name none, the one that choose takes of the last hundred.
-func pick(ctx context.Context, c *client.Client, l link, args []string, choose func([]deploymentView) *deploymentView, none string) (deploymentView, error) {
-	var out struct {
-		Node struct {
-			Deployments struct{ Nodes []deploymentView }
-		}
-	}
-	err := c.Do(ctx, `query($i:ID!){node(id:$i){... on ServiceInstance{deployments(first:100){nodes{id number status conclusion url isActive}}}}}`,
-		client.Variables{"i": l.InstanceID}, &out)
+func pick(ctx context.Context, c *client.Client, l link, args []string, choose func([]client.ListedDeployment) *client.ListedDeployment, none string) (client.ListedDeployment, error) {
+	var nobody client.ListedDeployment
+	out, err := client.LastDeployments(ctx, c, l.InstanceID)
 	if err != nil {
-		return deploymentView{}, err
+		return nobody, err
 	}
-	list := out.Node.Deployments.Nodes
+	list := out.ServiceInstance.Deployments.Nodes
 	if len(args) == 0 {
 		if d := choose(list); d != nil {
 			return *d, nil
 		}
-		return deploymentView{}, fault.New(fault.Conflict, "%s", none)
+		return nobody, fault.New(fault.Conflict, "%s", none)
 	}
 	number, nan := strconv.Atoi(strings.TrimPrefix(args[0], "#"))
 	if nan != nil && !ident.Is(args[0], ident.Deployment) {
-		return deploymentView{}, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0])
+		return nobody, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0])
 	}
 	for _, d := range list {
-		if d.ID == args[0] || nan == nil && d.Number == number {
+		if d.Id == args[0] || nan == nil && d.Number == number {
 			return d, nil
 		}
 	}
-	return deploymentView{}, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0]).
+	return nobody, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0]).
 		WithHint("\"davit status\" says the numbers of the newest, and of the one that serves.")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -44,11 +43,10 @@ func runCommand(getenv func(string) string) *cobra.Command {
 	f.SetInterspersed(false) // what follows the command's name is the command's
 	f.StringVar(&r.environment, "environment", "", "slug of the environment; that of the deployment if absent")
 	f.DurationVar(&r.timeout, "timeout", time.Hour, "stop the command after so long, at most 24h")
+	r.complete(cmd, "environment", r.environments)
 	f.BoolVar(&r.detach, "detach", false, "print the id of the command and return; \"davit logs ID\" shows its output")
 	return cmd
 }
-
-const operationFields = `id status exitCode command scheduledAt startedAt finishedAt error{` + failureParts + `}`
 
 func (r *commandRun) run(ctx context.Context, words []string) error {
 	c, l, err := r.link()
@@ -59,28 +57,28 @@ func (r *commandRun) run(ctx context.Context, words []string) error {
 	if err != nil {
 		return err
 	}
-	var out struct {
-		RunCommand struct{ Operation operationView }
+	out, err := client.RunCommand(ctx, c, client.RunCommandInput{
+		ServiceInstanceId: instance, Command: append([]string{}, words...), Timeout: fmt.Sprintf("PT%fS", r.timeout.Seconds()),
+	})
+	if fault.Is(err, fault.Invalid) && len(words) == 0 {
+		return fault.New(fault.Invalid, "Only a cron service runs without a command.").WithHint("Say one, as in: davit run -- ./manage.py migrate")
 	}
-	err = c.Do(ctx, `mutation($input:RunCommandInput!){runCommand(input:$input){operation{`+operationFields+`}}}`, client.Variables{"input": client.Variables{
-		"serviceInstanceId": instance, "command": append([]string{}, words...), "timeout": fmt.Sprintf("PT%fS", r.timeout.Seconds()),
-	}}, &out)
 	if err != nil {
 		return err
 	}
-	op := out.RunCommand.Operation
+	op := &out.RunCommand.Operation
 	switch {
 	case r.detach && r.json:
 		return r.emit(r.out, op)
 	case r.detach:
-		_, err := fmt.Fprintln(r.out, op.ID)
+		_, err := fmt.Fprintln(r.out, op.Id)
 		return err
 	}
-	interrupted, err := r.attend(ctx, c, op.ID)
+	interrupted, err := r.attend(ctx, c, op.Id)
 	if err != nil {
 		return err
 	}
-	last, err := followOperation(context.WithoutCancel(ctx), c, op.ID)
+	last, err := followOperation(context.WithoutCancel(ctx), c, op.Id)
 	if err != nil {
 		return err
 	}
@@ -97,21 +95,14 @@ func (r *commandRun) instance(ctx context.Context, c *client.Client, l link) (st
 	if r.environment == "" {
 		return l.InstanceID, nil
 	}
-	var out struct {
-		Node struct {
-			Instances []struct {
-				ID          string
-				Environment named
-			}
-		}
-	}
-	if err := c.Do(ctx, `query($id:ID!){node(id:$id){... on Service{instances{id environment{slug}}}}}`, client.Variables{"id": l.ServiceID}, &out); err != nil {
+	out, err := client.Siblings(ctx, c, l.InstanceID)
+	if err != nil {
 		return "", err
 	}
 	var slugs []string
-	for _, i := range out.Node.Instances {
+	for _, i := range out.ServiceInstance.Service.Instances {
 		if i.Environment.Slug == r.environment {
-			return i.ID, nil
+			return i.Id, nil
 		}
 		slugs = append(slugs, i.Environment.Slug)
 	}
@@ -140,9 +131,11 @@ func (r *commandRun) attend(ctx context.Context, c *client.Client, id string) (i
 // output shows all that a command prints: no line is missed, whenever it began.
 func (r *commandRun) output(ctx context.Context, c *client.Client, id string) error {
 	from := time.Unix(0, 0) // its first line
-	w := &logWish{session: r.session, follow: true, tail: 1, from: &from, source: client.Variables{"operationId": id}, filter: client.Variables{}}
+	w := &logWish{session: r.session, follow: true, tail: 1, from: &from, source: client.LogSource{OperationId: &id}}
 	bell := &linePrinter{session: r.session, rung: errReached}
+	stop := r.waiting(r.out, "starting")
 	err := w.followLogs(ctx, c, bell, nil)
+	stop()
 	if !errors.Is(err, errReached) {
 		return err // it ended without a line, or could not be asked
 	}
@@ -155,34 +148,20 @@ func (r *commandRun) output(ctx context.Context, c *client.Client, id string) er
 }
 
 func cancelCommandOf(ctx context.Context, c *client.Client, id string) error {
-	var out struct{}
-	return c.Do(ctx, `mutation($id:ID!){cancelOperation(input:{operationId:$id}){operation{id}}}`, client.Variables{"id": id}, &out)
-}
-
-// followOperation waits until an operation has ended, and returns how.
-func followOperation(ctx context.Context, c *client.Client, id string) (operationView, error) {
-	var last operationView
-	err := c.Subscribe(ctx, `subscription($id:ID!){operationUpdated(id:$id){`+operationFields+`}}`,
-		func() client.Variables { return client.Variables{"id": id} },
-		func(data json.RawMessage) error {
-			var out struct{ OperationUpdated operationView }
-			err := json.Unmarshal(data, &out)
-			last = out.OperationUpdated
-			return err
-		})
-	return last, err
+	_, err := client.CancelOperation(ctx, c, id)
+	return err
 }
 
 // commandOutcome is the exit code of a command, or why it has none.
-func commandOutcome(op operationView, interrupted bool) error {
+func commandOutcome(op *client.Operation, interrupted bool) error {
 	switch {
 	case op.Status == lifecycle.OperationSucceeded:
 		return nil
 	case op.Status == lifecycle.OperationCanceled && interrupted:
 		return exitStatus(exitInterrupted)
-	case op.ExitCode != nil && *op.ExitCode != 126 && *op.ExitCode != 127 && (op.Error == nil || !op.Error.OOMKilled):
+	case op.ExitCode != nil && *op.ExitCode != 126 && *op.ExitCode != 127 && (op.Error == nil || !op.Error.OomKilled):
 		return exitStatus(*op.ExitCode) // it said itself why
 	default:
-		return op.Error.fault()
+		return faultOf(op.Error)
 	}
 }

@@ -76,7 +76,7 @@ func (h *house) useRunner(ctx context.Context, installation, known string) (b bu
 // useDocker takes the engine, if it answers. One that has the applications is
 // waited for: nothing else could serve them.
 func (h *house) useDocker(ctx context.Context, installation string, known bool) (buildpkg.Builder, error) {
-	engine, err := docker.New(docker.Options{Installation: installation})
+	engine, err := docker.New(docker.Options{Installation: installation, Guard: h.guard.Watch})
 	if err != nil {
 		return nil, err
 	}

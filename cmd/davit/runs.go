@@ -1,9 +1,8 @@
 package main
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,25 +26,17 @@ func runsCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var out struct {
-				Node struct{ Runs []operationView }
-			}
-			err = c.Do(cmd.Context(), `query($i:ID!,$n:Int!){node(id:$i){... on ServiceInstance{runs(first:$n){`+operationFields+`}}}}`,
-				client.Variables{"i": l.InstanceID, "n": limit}, &out)
+			out, err := client.Runs(cmd.Context(), c, l.InstanceID, limit)
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			for _, op := range out.Node.Runs {
-				if s.json {
-					if err := s.emit(cmd.OutOrStdout(), op); err != nil {
-						return err
-					}
-					continue
+			t := s.table(cmd.OutOrStdout(), "Nothing was run yet: \"davit run -- COMMAND\" runs a command beside what serves.", "ID", "STARTED", "STATUS", "TOOK", "EXIT", "WHAT")
+			for _, op := range out.ServiceInstance.Runs {
+				if err := t.row(op, runCells(op)...); err != nil {
+					return err
 				}
-				fmt.Fprintln(w, runLine(op))
 			}
-			return w.Flush()
+			return t.end()
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
@@ -53,20 +44,20 @@ func runsCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-// runLine is a row of the list.
-func runLine(op operationView) string {
+// runCells are the columns of a row of the list.
+func runCells(op client.Operation) []string {
 	when, took, exit, what := "", "", "", "on schedule"
-	if op.Began != nil {
-		when = op.Began.Local().Format(time.DateTime)
+	if op.StartedAt != nil {
+		when = op.StartedAt.Local().Format(time.DateTime)
 	}
-	if op.Began != nil && op.Ended != nil {
-		took = short(op.Ended.Sub(*op.Began))
+	if op.StartedAt != nil && op.FinishedAt != nil {
+		took = short(op.FinishedAt.Sub(*op.StartedAt))
 	}
 	if op.ExitCode != nil {
-		exit = fmt.Sprintf("exit code %d", *op.ExitCode)
+		exit = strconv.Itoa(*op.ExitCode)
 	}
-	if op.Due == nil {
-		what = plain(strings.Join(op.Command, " "))
+	if op.ScheduledAt == nil {
+		what = strings.Join(op.Command, " ")
 	}
-	return strings.Join([]string{op.ID, when, string(op.Status), took, exit, what}, "\t")
+	return []string{op.Id, when, string(op.Status), took, exit, what}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -84,17 +83,13 @@ func (s *session) scale(cmd *cobra.Command, wish []share, detach bool) error {
 	if err != nil {
 		return err
 	}
-	var i instanceView
+	var i *client.Instance
 	for _, w := range wish {
-		var done struct {
-			ScaleService struct{ Instance instanceView }
-		}
-		err = c.Do(cmd.Context(), `mutation($id:ID!,$p:String,$n:Int!){scaleService(input:{serviceInstanceId:$id,process:$p,replicas:$n}){instance{`+instanceFields+`}}}`,
-			client.Variables{"id": l.InstanceID, "p": w.process, "n": w.n}, &done)
+		done, err := client.ScaleService(cmd.Context(), c, l.InstanceID, w.process, w.n)
 		if err != nil {
 			return err
 		}
-		i = done.ScaleService.Instance
+		i = &done.ScaleService.Instance
 	}
 	out := cmd.OutOrStdout()
 	runs := i.ActiveDeployment != nil && i.Status != lifecycle.InstanceStopped
@@ -129,27 +124,21 @@ var errReached = errors.New("reached")
 
 // awaitReplicas waits until as many replicas of an instance run as are wanted,
 // and no others of their processes.
-func awaitReplicas(ctx context.Context, c *client.Client, id string, wish []share) (instanceView, error) {
-	var last instanceView
-	err := c.Subscribe(ctx, `subscription($id:ID!){serviceInstanceUpdated(id:$id){`+instanceFields+`}}`,
-		func() client.Variables { return client.Variables{"id": id} },
-		func(data json.RawMessage) error {
-			var out struct{ ServiceInstanceUpdated instanceView }
-			if err := json.Unmarshal(data, &out); err != nil {
-				return err
+func awaitReplicas(ctx context.Context, c *client.Client, id string, wish []share) (*client.Instance, error) {
+	var last *client.Instance
+	err := c.FollowInstance(ctx, id, func(i *client.Instance) error {
+		last = i
+		count := runningOf(last)
+		for _, w := range wish {
+			if count[w.process] != (replicasOf{w.n, w.n}) {
+				return nil
 			}
-			last = out.ServiceInstanceUpdated
-			count := runningOf(last)
-			for _, w := range wish {
-				if count[w.process] != (replicasOf{w.n, w.n}) {
-					return nil
-				}
-			}
-			if last.Status == lifecycle.InstanceRunning {
-				return errReached
-			}
-			return nil
-		})
+		}
+		if last.Status == lifecycle.InstanceRunning {
+			return errReached
+		}
+		return nil
+	})
 	if err == nil {
 		return last, fault.New(fault.Conflict, "The service was deleted meanwhile.")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/source"
 )
 
@@ -21,43 +22,49 @@ func (d *deployment) send(ctx context.Context, c *client.Client, serviceID strin
 	}
 	defer func() { _ = os.Remove(f.Name()) }()
 	defer f.Close()
+	packed := d.waiting(d.out, "packing")
 	stats, err := source.Pack(ctx, d.dir, f, source.PackOptions{})
+	packed()
 	if err != nil {
 		return "", err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return "", fmt.Errorf("pack: %w", err)
 	}
 	dir, err := filepath.Abs(d.dir)
 	if err != nil {
 		return "", err
 	}
-	var out struct {
-		CreateUpload struct {
-			UploadURL *string
-			Artifact  struct{ ID string }
+	for try := 1; ; try++ {
+		out, err := client.CreateUpload(ctx, c, client.CreateUploadInput{
+			ServiceId: serviceID, Filename: filepath.Base(dir) + ".tar.gz", SizeBytes: stats.Size, Sha256: stats.SHA256,
+		})
+		if err != nil {
+			return "", err
+		}
+		up := out.CreateUpload
+		if up.UploadUrl == nil {
+			if try == 1 {
+				d.say(d.out, "Nothing has changed in %s since an earlier upload.", counted(stats.Files, "file", "files"))
+			}
+			return up.Artifact.Id, nil
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return "", fmt.Errorf("pack: %w", err)
+		}
+		began, body := time.Now(), &meter{r: f, total: stats.Size, out: raw(d.out), live: !d.json && isTerminal(d.out)}
+		err = c.Upload(ctx, *up.UploadUrl, body, stats.Size)
+		body.clear()
+		if err == nil {
+			d.say(d.out, "Sent %s, %s packed, in %s.", counted(stats.Files, "file", "files"), bytes(stats.Size), short(time.Since(began)))
+			return up.Artifact.Id, nil
+		}
+		if !fault.Is(err, fault.Unavailable) || try == sendTries || ctx.Err() != nil {
+			return "", err
 		}
 	}
-	err = c.Do(ctx, `mutation($input:CreateUploadInput!){createUpload(input:$input){uploadUrl artifact{id}}}`,
-		client.Variables{"input": client.Variables{
-			"serviceId": serviceID, "filename": filepath.Base(dir) + ".tar.gz", "sizeBytes": stats.Size, "sha256": stats.SHA256,
-		}}, &out)
-	if err != nil {
-		return "", err
-	}
-	up := out.CreateUpload
-	if up.UploadURL == nil {
-		d.say(d.out, "Nothing has changed in %d files since an earlier upload.", stats.Files)
-		return up.Artifact.ID, nil
-	}
-	began, body := time.Now(), &meter{r: f, total: stats.Size, out: d.out, live: !d.json && isTerminal(d.out)}
-	if err := c.Upload(ctx, *up.UploadURL, body, stats.Size); err != nil {
-		return "", err
-	}
-	body.clear()
-	d.say(d.out, "Sent %d files, %s packed, in %s.", stats.Files, bytes(stats.Size), short(time.Since(began)))
-	return up.Artifact.ID, nil
 }
+
+// sendTries is how often a directory is sent to a server that goes away
+// meanwhile.
+const sendTries = 5
 
 // meter shows on a terminal how much was read.
 type meter struct {
@@ -98,6 +105,9 @@ func bytes(n int64) string {
 
 // short shows how long something took.
 func short(d time.Duration) string {
+	if d < time.Millisecond {
+		return "< 1ms"
+	}
 	if d < time.Second {
 		return d.Round(time.Millisecond).String()
 	}

@@ -52,19 +52,23 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	}
 	f := cmd.Flags()
 	str := func(p *string, name, usage string) {
-		env := "DAVIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		env := variableOf(name)
 		if v := getenv(env); v != "" {
 			*p = v
 		}
 		f.StringVar(p, name, *p, usage+" ($"+env+")")
 	}
 	str(&c.Data, "data", "directory of everything that must outlive a restart")
-	str(&c.Listen, "listen", "address of the API")
+	str(&c.Listen, "listen", "address of the API and the console")
 	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
 	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
 	str(&c.Runner, "runner", "auto, docker, process or none")
+	addressFlag(cmd, getenv, &c.DatabaseURL, "database-url", "PostgreSQL that has the rows; without it they are in the data directory")
+	addressFlag(cmd, getenv, &c.RedisURL, "redis-url", "Redis that has the queue; without it the queue is in this process")
+	addressFlag(cmd, getenv, &c.LokiURL, "loki-url", "Loki 3 that logs are kept in; without it they stay in the data directory")
+	str(&c.LokiTenant, "loki-tenant", "whose the logs are, where that Loki serves many tenants")
 	count := func(p *int, name, usage string) {
-		env := "DAVIT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		env := variableOf(name)
 		if v := getenv(env); v != "" {
 			*p, _ = strconv.Atoi(v) // what is no number fails like 0
 		}
@@ -72,6 +76,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	}
 	count(&c.Kept, "keep-deployments", "successful deployments of a service that can be rolled back to")
 	count(&c.MaxBuilds, "max-builds", "builds that run at a time; others wait")
+	count(&c.MaxLogs, "max-logs", "GiB of logs, compressed, that the data directory has at most; the oldest go first")
 	if v := getenv("DAVIT_ALLOWED_ORIGINS"); v != "" {
 		c.AllowedOrigins = strings.Split(v, ",")
 	}
@@ -113,20 +118,36 @@ func serve(ctx context.Context, c config.Config, getenv func(string) string, log
 		ln.Close()
 		return err
 	}
-	if err := (holder{PID: os.Getpid(), Listen: ln.Addr().String()}).write(h.held); err != nil {
+	if err := (holder{PID: os.Getpid(), Listen: ln.Addr().String(), Kept: c.Kept, Redis: c.RedisAddress()}).write(h.held); err != nil {
 		ln.Close()
 		return err
 	}
 	say("Davit %s is ready.", Version)
-	say("  API           http://%s/graphql", ln.Addr())
-	say("  GraphiQL      http://%s/graphiql", ln.Addr())
+	origin := "http://" + ln.Addr().String()
+	if h.claim != "" {
+		say("  console       %s (signs you in, once and within an hour)", graph.ClaimURL(origin, h.claim))
+	} else {
+		say("  console       %s (\"davit console\" signs you in)", graph.ConsoleURL(origin))
+	}
+	say("  API           %s/graphql", origin)
+	say("  GraphiQL      %s/graphiql", graph.ConsoleURL(origin))
 	say("  applications  %s", c.AppURL("<service>-<project>."+c.BaseDomain))
+	if h.hold != nil {
+		say("  rows          PostgreSQL at %s", c.DatabaseAddress())
+	}
+	if h.queueNote != "" {
+		say("  queue         %s", h.queueNote)
+	}
 	say("  runner        %s", h.runnerNote)
 	say("  token         in %s", c.TokenFile())
 
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.worker.Run(ctx) })
 	g.Go(func() error { memory.Tend(ctx); return nil })
+	g.Go(func() error { h.guard.Run(ctx); return nil })
+	if h.hold != nil {
+		g.Go(func() error { return h.hold.Keep(ctx, log) })
+	}
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve API: %w", err)
@@ -148,6 +169,8 @@ func serve(ctx context.Context, c config.Config, getenv func(string) string, log
 func (h *house) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", withOrigin(h.api))
+	mux.Handle("/graphql/", http.NotFoundHandler()) // none of these is a page
+	mux.Handle(graph.UploadPath, http.NotFoundHandler())
 	mux.Handle(graph.UploadPath+"{token}", h.uploads)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
@@ -160,11 +183,18 @@ func (h *house) routes() http.Handler {
 	mux.Handle("GET /schema.graphql", h.sdl)
 	mux.Handle("GET /graphiql", web.GraphiQL())
 	mux.Handle("GET /graphiql/", web.GraphiQL())
-	if len(h.config.AllowedOrigins) == 0 {
-		return mux
+	mux.Handle("/", web.Console())
+	return allowOrigins(h.config.AllowedOrigins, mux)
+}
+
+// allowOrigins lets browsers show pages of these origins, and of no others, what
+// next answers. Cookies are not sent.
+func allowOrigins(origins []string, next http.Handler) http.Handler {
+	if len(origins) == 0 { // which cors would take for all
+		return next
 	}
 	return cors.New(cors.Options{
-		AllowedOrigins: h.config.AllowedOrigins, AllowedMethods: []string{http.MethodGet, http.MethodPost},
+		AllowedOrigins: origins, AllowedMethods: []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key"}, ExposedHeaders: []string{"X-Request-Id"},
-	}).Handler(mux)
+	}).Handler(next)
 }

@@ -12,10 +12,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/config"
@@ -31,12 +30,15 @@ type session struct {
 	server, token string
 	dir           string
 	json          bool
+	stderr        func() io.Writer
+	away          atomic.Bool // the server is waited for
+	feed          bool        // what is printed is a feed: no row shows what is waited for
 }
 
 // serviceCommands are the commands about the service of a directory.
 func serviceCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
-		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), redeployCommand(getenv), runCommand(getenv), runsCommand(getenv),
+		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), filesCommand(getenv), redeployCommand(getenv), runCommand(getenv), runsCommand(getenv),
 		rollbackCommand(getenv), cancelCommand(getenv), scaleCommand(getenv), restartCommand(getenv), stopCommand(getenv), startCommand(getenv),
 		deleteCommand(getenv), detectCommand(), initCommand(),
 	}
@@ -44,7 +46,7 @@ func serviceCommands(getenv func(string) string) []*cobra.Command {
 
 // newSession adds the flags of a client command to cmd.
 func newSession(cmd *cobra.Command, getenv func(string) string) *session {
-	s := &session{getenv: getenv}
+	s := &session{getenv: getenv, stderr: cmd.ErrOrStderr}
 	f := cmd.Flags()
 	f.StringVar(&s.server, "server", cmp.Or(getenv("DAVIT_SERVER"), defaultServer), "address of the server ($DAVIT_SERVER)")
 	f.StringVar(&s.token, "token", "", "API token ($DAVIT_TOKEN); on the server's machine its admin-token file is used")
@@ -81,7 +83,23 @@ func (s *session) client() (*client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(s.server, token)
+	c, err := client.New(s.server, token)
+	if err == nil {
+		c.Waits = s.waits
+	}
+	return c, err
+}
+
+// waits is told when a server that went away is waited for.
+func (s *session) waits(on bool) {
+	if s.away.Swap(on) == on || s.stderr == nil || !s.feed && isTerminal(s.stderr()) {
+		return // a row of the terminal shows it
+	}
+	if on {
+		fmt.Fprintf(s.stderr(), "davit: %s does not answer any more. Waiting for it…\n", s.server)
+	} else {
+		fmt.Fprintf(s.stderr(), "davit: %s answers again.\n", s.server)
+	}
 }
 
 // defaultData is the data directory where no flag names one.
@@ -112,23 +130,29 @@ func isLocal(server string) bool {
 // link returns the link of the command's directory, and the client of its
 // server. Without a link there is nothing the command could be about.
 func (s *session) link() (*client.Client, link, error) {
-	l, ok, err := readLink(s.dir)
+	l, err := s.linkHere()
 	if err != nil {
-		return nil, l, err
-	}
-	if !ok {
-		where, err := filepath.Abs(s.dir)
-		if err != nil {
-			return nil, l, err
-		}
-		return nil, l, fault.New(fault.SourceMissing, "%s has not been deployed yet.", where).
-			WithHint("Deploy it with \"davit deploy\", or name a directory that was with --dir.")
-	}
-	if err := l.check(s.server); err != nil {
 		return nil, l, err
 	}
 	c, err := s.client()
 	return c, l, err
+}
+
+// linkHere returns the link of the command's directory.
+func (s *session) linkHere() (link, error) {
+	l, ok, err := readLink(s.dir)
+	if err != nil {
+		return l, err
+	}
+	if ok {
+		return l, l.check(s.server)
+	}
+	where, err := filepath.Abs(s.dir)
+	if err != nil {
+		return l, err
+	}
+	return l, fault.New(fault.SourceMissing, "%s has not been deployed yet.", where).
+		WithHint("Deploy it with \"davit deploy\", or name a directory that was with --dir.")
 }
 
 // emit writes v as one line of JSON.
@@ -139,20 +163,4 @@ func (s *session) say(w io.Writer, format string, args ...any) {
 	if !s.json {
 		fmt.Fprintf(w, format+"\n", args...)
 	}
-}
-
-// isTerminal reports whether a person looks at w or types into it.
-func isTerminal(w any) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd())) //nolint:gosec // a descriptor
-}
-
-// plain returns text of others without what could steer a terminal.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\t' {
-			return -1
-		}
-		return r
-	}, text)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,20 +15,21 @@ import (
 	"github.com/davitdev/davit/ent/environment"
 	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/graph/model"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/worker"
 	"github.com/davitdev/davit/worker/queue"
 )
 
 // site is what the API says about this server.
-func (h *house) site(q *queue.Queue) graph.Site {
+func (h *house) site(q *queue.Queue, book *logs.Log) graph.Site {
 	return graph.Site{
 		Version: Version, Commit: Commit, BaseDomain: h.config.BaseDomain, URL: h.config.AppURL,
-		Components: h.components,
+		Components: func(ctx context.Context) []*model.ComponentHealth { return h.components(ctx, q, book) },
 		Queues: func(ctx context.Context) ([]*model.QueueStats, error) {
 			stats, err := q.Stats(ctx, worker.QueueDeploy, worker.QueueKeep, worker.QueueOperate)
-			if err != nil {
-				return nil, err
+			if err != nil { // which is said among the components
+				h.log.WarnContext(ctx, "the queues are not known", "err", err)
 			}
 			out := make([]*model.QueueStats, len(stats))
 			for i, s := range stats {
@@ -39,9 +41,23 @@ func (h *house) site(q *queue.Queue) graph.Site {
 }
 
 // components asks each part how it is.
-func (h *house) components(ctx context.Context) []*model.ComponentHealth {
-	return []*model.ComponentHealth{
+func (h *house) components(ctx context.Context, q *queue.Queue, book *logs.Log) []*model.ComponentHealth {
+	list := []*model.ComponentHealth{
 		ask(ctx, "database", func(ctx context.Context) (string, error) { return "", h.db.Ping(ctx) }),
+		ask(ctx, "queue", func(ctx context.Context) (string, error) {
+			report, err := q.Inspect(ctx)
+			if err == nil {
+				_, err = q.Stats(ctx, worker.QueueDeploy)
+			}
+			if err != nil {
+				return toOperators(ctx, err), err
+			}
+			note, err := queueNote(report)
+			if err != nil && !operates(ctx) {
+				note = ""
+			}
+			return note, err
+		}),
 		ask(ctx, "runner", func(ctx context.Context) (string, error) {
 			if _, err := h.runner.Info(ctx); err != nil {
 				return "", err
@@ -62,6 +78,25 @@ func (h *house) components(ctx context.Context) []*model.ComponentHealth {
 		ask(ctx, "name server", func(ctx context.Context) (string, error) {
 			return nameServers(ctx, h.db.Client, h.worker.Router.Problems())
 		}),
+	}
+	if h.config.LokiURL != "" {
+		list = append(list, ask(ctx, "loki", func(ctx context.Context) (string, error) { return lokiNote(ctx, book) }))
+	}
+	return list
+}
+
+// errQueue is why the queue is not healthy; the message says which.
+var errQueue = errors.New("the queue's Redis may lose what is asked for, or tell others")
+
+// queueNote says what keeps the queue, and what an operator should change.
+func queueNote(r queue.Report) (string, error) {
+	switch {
+	case len(r.Warnings) > 0:
+		return strings.Join(r.Warnings, " "), errQueue
+	case r.Embedded:
+		return "a Redis inside the server, which evicts nothing", nil
+	default:
+		return "Redis " + cmp.Or(r.Version, "of an unknown version") + ", eviction policy " + cmp.Or(r.Policy, "unknown"), nil
 	}
 }
 

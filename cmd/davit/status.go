@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -42,7 +40,7 @@ func statusCommand(getenv func(string) string) *cobra.Command {
 	return cmd
 }
 
-func showInstance(out io.Writer, i instanceView) error {
+func showInstance(out io.Writer, i *client.Instance) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", name, plain(fmt.Sprintf(format, args...)))
@@ -53,7 +51,7 @@ func showInstance(out io.Writer, i instanceView) error {
 		row("reason", "%s", *i.StateReason)
 	}
 	for _, r := range i.Routes {
-		row("url", "%s", r.URL)
+		row("url", "%s", r.Url)
 	}
 	if d := i.ActiveDeployment; d != nil && d.Bundle != nil {
 		by := "served by the proxy"
@@ -68,10 +66,10 @@ func showInstance(out io.Writer, i instanceView) error {
 		row("next run", "%s", i.NextCronRunAt.Local().Format(time.RFC1123))
 	}
 	if d := i.ActiveDeployment; d != nil {
-		row("serves", "deployment #%d (%s)", d.Number, d.ID)
+		row("serves", "deployment #%d (%s)", d.Number, d.Id)
 	}
 	if d := i.LatestDeployment; d != nil {
-		row("newest", "deployment #%d (%s), %s", d.Number, d.ID, statusOf(*d))
+		row("newest", "deployment #%d (%s), %s", d.Number, d.Id, statusOf(d.Status, d.Conclusion))
 		if d.Failure != nil {
 			row("", "%s", d.Failure.Message)
 		}
@@ -80,16 +78,16 @@ func showInstance(out io.Writer, i instanceView) error {
 }
 
 // statusOf is how a deployment ended, or where it is.
-func statusOf(d deploymentView) string {
-	if d.Conclusion != nil {
-		return string(*d.Conclusion)
+func statusOf(status lifecycle.Status, conclusion *lifecycle.Conclusion) string {
+	if conclusion != nil {
+		return string(*conclusion)
 	}
-	return string(d.Status)
+	return string(status)
 }
 
 // replicaCount says how many replicas run, of each process where there are
 // several.
-func replicaCount(i instanceView) string {
+func replicaCount(i *client.Instance) string {
 	if i.ActiveDeployment != nil && i.ActiveDeployment.Bundle != nil {
 		return "static"
 	}
@@ -120,7 +118,7 @@ func mainFirst(a, b string) int {
 type replicasOf struct{ running, all int }
 
 // runningOf counts the replicas of an instance by process.
-func runningOf(i instanceView) map[string]replicasOf {
+func runningOf(i *client.Instance) map[string]replicasOf {
 	count := map[string]replicasOf{}
 	for _, r := range i.Replicas {
 		if r.Status == lifecycle.ReplicaRemoved {
@@ -151,51 +149,21 @@ func psCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-			s.say(w, "PROJECT\tSERVICE\tENVIRONMENT\tSTATUS\tREPLICAS\tURL")
-			err = eachInstance(cmd.Context(), c, workspace, func(i instanceView) error {
-				if s.json {
-					return s.emit(cmd.OutOrStdout(), i)
-				}
+			t := s.table(cmd.OutOrStdout(), noService, "PROJECT", "SERVICE", "ENVIRONMENT", "STATUS", "REPLICAS", "URL")
+			err = eachInstance(cmd.Context(), c, workspace, func(i *client.Instance) error {
 				url := ""
 				if len(i.Routes) > 0 {
-					url = i.Routes[0].URL
+					url = i.Routes[0].Url
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", i.Service.Project.Slug, i.Service.Slug, i.Environment.Slug, i.Status, replicaCount(i), plain(url))
-				return nil
+				return t.row(i, i.Service.Project.Slug, i.Service.Slug, i.Environment.Slug, string(i.Status), replicaCount(i), url)
 			})
 			if err != nil {
 				return err
 			}
-			return w.Flush()
+			return t.end()
 		},
 	}
 	s = newSession(cmd, getenv)
 	cmd.Flags().StringVar(&workspace, "workspace", "default", "which workspace")
 	return cmd
-}
-
-// eachInstance calls fn with every instance of a workspace.
-func eachInstance(ctx context.Context, c *client.Client, workspace string, fn func(instanceView) error) error {
-	return eachProject(ctx, c, workspace, `id slug`, func(node json.RawMessage) error {
-		var p named
-		if err := json.Unmarshal(node, &p); err != nil {
-			return err
-		}
-		const fields = `instances{id status health stateReason service{id name slug project{id name slug}} environment{id name slug}
-			routes{url} activeDeployment{id number status conclusion url isActive bundle{digest files sizeBytes}}
-			latestDeployment{id number status conclusion url isActive} replicas{process status health restarts}}`
-		return servicesOf(ctx, c, p.ID, fields, func(node json.RawMessage) error {
-			var svc struct{ Instances []instanceView }
-			if err := json.Unmarshal(node, &svc); err != nil {
-				return err
-			}
-			for _, i := range svc.Instances {
-				if err := fn(i); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
 }

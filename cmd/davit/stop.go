@@ -17,7 +17,7 @@ func stopCommand(getenv func(string) string) *cobra.Command {
 			if all {
 				return s.stopAll(cmd.Context(), data, cmd.OutOrStdout())
 			}
-			return s.operate(cmd, "stopService", "stopping", "was stopped")
+			return s.operate(cmd, beginStop, "stopping", "was stopped")
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)

@@ -6,10 +6,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/davitdev/davit/internal/client"
@@ -56,7 +58,7 @@ func (s *session) stopAll(ctx context.Context, data string, out io.Writer) error
 	return nil
 }
 
-// stopServices stops every service that is deployed.
+// stopServices stops every service that is deployed, and what is run for it.
 func (s *session) stopServices(ctx context.Context, h holder, data string, out io.Writer) error {
 	token, err := localToken(data)
 	if err != nil {
@@ -66,33 +68,61 @@ func (s *session) stopServices(ctx context.Context, h holder, data string, out i
 	if err != nil {
 		return err
 	}
-	return eachInstance(ctx, c, "default", func(i instanceView) error {
+	return eachInstance(ctx, c, "default", func(i *client.Instance) error {
 		if err := endDeployment(ctx, c, i.LatestDeployment); err != nil {
 			return err
 		}
-		i, err := loadInstance(ctx, c, i.ID) // it may have gone live meanwhile
-		if err != nil || i.ActiveDeployment == nil || i.Status == lifecycle.InstanceStopped {
+		i, err := loadInstance(ctx, c, i.Id) // it may have gone live meanwhile
+		if err != nil || i.ActiveDeployment == nil {
 			return err
 		}
-		if err := operate(ctx, c, "stopService", i.ID); err != nil {
-			return err
+		of := fmt.Sprintf("%s of %s in %s", plain(i.Service.Name), plain(i.Service.Project.Name), plain(i.Environment.Name))
+		if i.Status != lifecycle.InstanceStopped {
+			if err := operate(ctx, c, beginStop, i.Id); err != nil {
+				return err
+			}
+			s.say(out, "Service %s has stopped.", of)
 		}
-		s.say(out, "Service %s of %s in %s has stopped.", plain(i.Service.Name), plain(i.Service.Project.Name), plain(i.Environment.Name))
-		return nil
+		n, err := endCommands(ctx, c, i.Id) // and no schedule begins another
+		if n > 0 {
+			s.say(out, "%s of %s canceled.", counted(n, "command", "commands"), of)
+		}
+		return err
 	})
+}
+
+// endCommands cancels the commands and the runs of an instance that have not
+// ended, waits until they have, and returns how many those were.
+func endCommands(ctx context.Context, c *client.Client, instanceID string) (n int, err error) {
+	out, err := client.Runs(ctx, c, instanceID, 100)
+	if err != nil {
+		return 0, err
+	}
+	open := slices.DeleteFunc(out.ServiceInstance.Runs, func(op client.Operation) bool { return op.Status.Final() })
+	for _, op := range open {
+		if err := cancelCommandOf(ctx, c, op.Id); err != nil && !fault.Is(err, fault.Conflict) { // it has ended
+			return n, err
+		}
+	}
+	for _, op := range open {
+		if _, err := followOperation(ctx, c, op.Id); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // endDeployment cancels a deployment that is under way and waits until it ended,
 // one way or the other.
-func endDeployment(ctx context.Context, c *client.Client, d *deploymentView) error {
+func endDeployment(ctx context.Context, c *client.Client, d *client.LatestDeployment) error {
 	if d == nil || d.Status.Final() {
 		return nil
 	}
-	var out struct{}
-	err := c.Do(ctx, `mutation($id:ID!){cancelDeployment(input:{deploymentId:$id}){deployment{id}}}`, client.Variables{"id": d.ID}, &out)
+	_, err := client.CancelDeployment(ctx, c, d.Id)
 	if err != nil && !fault.Is(err, fault.AlreadyLive) && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	_, err = followDeployment(ctx, c, d.ID, func(deploymentView) error { return nil })
+	_, err = followDeployment(ctx, c, d.Id)
 	return err
 }

@@ -11,32 +11,29 @@ import (
 
 	"github.com/davitdev/davit/internal/auth"
 	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/durable"
 )
 
 // operatorToken is the token from the environment, else the one in the data
 // directory, else a fresh one. It is kept in the directory (0600) for commands
-// on the same machine.
-func operatorToken(c config.Config) (string, error) {
+// on the same machine. first reports whether the directory had none before.
+func operatorToken(c config.Config) (token string, first bool, err error) {
 	text, err := os.ReadFile(c.TokenFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("read operator token: %w", err)
+		return "", false, fmt.Errorf("read operator token: %w", err)
 	}
 	kept := strings.TrimSpace(string(text))
-	token := c.AdminToken
+	token = c.AdminToken
 	switch {
 	case token == "" && kept != "":
-		return kept, nil
+		return kept, false, nil
 	case token == "":
 		token = auth.NewToken()
 	case token == kept:
-		return token, nil
+		return token, false, nil
 	}
-	tmp := c.TokenFile() + ".new"
-	if err := os.WriteFile(tmp, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("write operator token: %w", err)
+	if err := durable.Replace(c.TokenFile(), []byte(token+"\n")); err != nil {
+		return "", false, fmt.Errorf("write operator token: %w", err)
 	}
-	if err := os.Rename(tmp, c.TokenFile()); err != nil {
-		return "", fmt.Errorf("write operator token: %w", err)
-	}
-	return token, nil
+	return token, kept == "", nil
 }

@@ -32,6 +32,7 @@ type ResolverRoot interface {
 	GitSource() GitSourceResolver
 	ImageSource() ImageSourceResolver
 	LogGap() LogGapResolver
+	LoginSession() LoginSessionResolver
 	Mutation() MutationResolver
 	Operation() OperationResolver
 	Project() ProjectResolver
@@ -161,6 +162,19 @@ type ComplexityRoot struct {
 		Name      func(childComplexity int) int
 	}
 
+	ConfigFile struct {
+		Digest func(childComplexity int) int
+		Mode   func(childComplexity int) int
+		Path   func(childComplexity int) int
+		Size   func(childComplexity int) int
+	}
+
+	CreateClaimLinkPayload struct {
+		ClientMutationID func(childComplexity int) int
+		ExpiresAt        func(childComplexity int) int
+		URL              func(childComplexity int) int
+	}
+
 	CreateEnvironmentPayload struct {
 		ClientMutationID func(childComplexity int) int
 		Environment      func(childComplexity int) int
@@ -175,6 +189,11 @@ type ComplexityRoot struct {
 		ClientMutationID func(childComplexity int) int
 		Deployments      func(childComplexity int) int
 		Service          func(childComplexity int) int
+	}
+
+	CreateSessionPayload struct {
+		ClientMutationID func(childComplexity int) int
+		Session          func(childComplexity int) int
 	}
 
 	CreateUploadPayload struct {
@@ -274,6 +293,11 @@ type ComplexityRoot struct {
 	DetectedProcess struct {
 		Command func(childComplexity int) int
 		Name    func(childComplexity int) int
+	}
+
+	EndSessionPayload struct {
+		ClientMutationID func(childComplexity int) int
+		SessionID        func(childComplexity int) int
 	}
 
 	Environment struct {
@@ -428,17 +452,31 @@ type ComplexityRoot struct {
 		StartCursor    func(childComplexity int) int
 	}
 
+	LoginSession struct {
+		CreatedAt  func(childComplexity int) int
+		Current    func(childComplexity int) int
+		ExpiresAt  func(childComplexity int) int
+		ID         func(childComplexity int) int
+		IP         func(childComplexity int) int
+		LastSeenAt func(childComplexity int) int
+		User       func(childComplexity int) int
+		UserAgent  func(childComplexity int) int
+	}
+
 	Mutation struct {
 		CancelDeployment         func(childComplexity int, input model.CancelDeploymentInput) int
 		CancelOperation          func(childComplexity int, input model.CancelOperationInput) int
+		CreateClaimLink          func(childComplexity int, input model.CreateClaimLinkInput) int
 		CreateEnvironment        func(childComplexity int, input model.CreateEnvironmentInput) int
 		CreateProject            func(childComplexity int, input model.CreateProjectInput) int
 		CreateService            func(childComplexity int, input model.CreateServiceInput) int
+		CreateSession            func(childComplexity int, input model.CreateSessionInput) int
 		CreateUpload             func(childComplexity int, input model.CreateUploadInput) int
 		DeleteEnvironment        func(childComplexity int, input model.DeleteEnvironmentInput) int
 		DeleteProject            func(childComplexity int, input model.DeleteProjectInput) int
 		DeleteService            func(childComplexity int, input model.DeleteServiceInput) int
 		Deploy                   func(childComplexity int, input model.DeployInput) int
+		EndSession               func(childComplexity int, input model.EndSessionInput) int
 		PutRegistryCredential    func(childComplexity int, input model.PutRegistryCredentialInput) int
 		Redeploy                 func(childComplexity int, input model.RedeployInput) int
 		RemoveRegistryCredential func(childComplexity int, input model.RemoveRegistryCredentialInput) int
@@ -538,18 +576,19 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Deployment    func(childComplexity int, id string) int
-		Logs          func(childComplexity int, source model.LogSource, query *model.LogQuery) int
-		NameAvailable func(childComplexity int, kind model.NameKind, name string, scopeID string) int
-		Node          func(childComplexity int, id string) int
-		Nodes         func(childComplexity int, ids []string) int
-		Operation     func(childComplexity int, id string) int
-		Platform      func(childComplexity int) int
-		Project       func(childComplexity int, workspace string, slug string) int
-		Repository    func(childComplexity int, url string, credential *model.RepositoryCredentialInput) int
-		Service       func(childComplexity int, workspace string, project string, slug string) int
-		Viewer        func(childComplexity int) int
-		Workspace     func(childComplexity int, slug string) int
+		Deployment      func(childComplexity int, id string) int
+		Logs            func(childComplexity int, source model.LogSource, query *model.LogQuery) int
+		NameAvailable   func(childComplexity int, kind model.NameKind, name string, scopeID string) int
+		Node            func(childComplexity int, id string) int
+		Nodes           func(childComplexity int, ids []string) int
+		Operation       func(childComplexity int, id string) int
+		Platform        func(childComplexity int) int
+		Project         func(childComplexity int, workspace string, slug string) int
+		Repository      func(childComplexity int, url string, credential *model.RepositoryCredentialInput) int
+		Service         func(childComplexity int, workspace string, project string, slug string) int
+		ServiceInstance func(childComplexity int, id string) int
+		Viewer          func(childComplexity int) int
+		Workspace       func(childComplexity int, slug string) int
 	}
 
 	QueueStats struct {
@@ -690,6 +729,7 @@ type ComplexityRoot struct {
 		BuildArgs         func(childComplexity int) int
 		BuildCommand      func(childComplexity int) int
 		Builder           func(childComplexity int) int
+		ConfigFiles       func(childComplexity int) int
 		Cron              func(childComplexity int) int
 		CronOverlap       func(childComplexity int) int
 		DockerTarget      func(childComplexity int) int
@@ -1272,6 +1312,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ComponentHealth.Name(childComplexity), true
 
+	case "ConfigFile.digest":
+		if e.ComplexityRoot.ConfigFile.Digest == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfigFile.Digest(childComplexity), true
+	case "ConfigFile.mode":
+		if e.ComplexityRoot.ConfigFile.Mode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfigFile.Mode(childComplexity), true
+	case "ConfigFile.path":
+		if e.ComplexityRoot.ConfigFile.Path == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfigFile.Path(childComplexity), true
+	case "ConfigFile.size":
+		if e.ComplexityRoot.ConfigFile.Size == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ConfigFile.Size(childComplexity), true
+
+	case "CreateClaimLinkPayload.clientMutationId":
+		if e.ComplexityRoot.CreateClaimLinkPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateClaimLinkPayload.ClientMutationID(childComplexity), true
+	case "CreateClaimLinkPayload.expiresAt":
+		if e.ComplexityRoot.CreateClaimLinkPayload.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateClaimLinkPayload.ExpiresAt(childComplexity), true
+	case "CreateClaimLinkPayload.url":
+		if e.ComplexityRoot.CreateClaimLinkPayload.URL == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateClaimLinkPayload.URL(childComplexity), true
+
 	case "CreateEnvironmentPayload.clientMutationId":
 		if e.ComplexityRoot.CreateEnvironmentPayload.ClientMutationID == nil {
 			break
@@ -1316,6 +1400,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CreateServicePayload.Service(childComplexity), true
+
+	case "CreateSessionPayload.clientMutationId":
+		if e.ComplexityRoot.CreateSessionPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSessionPayload.ClientMutationID(childComplexity), true
+	case "CreateSessionPayload.session":
+		if e.ComplexityRoot.CreateSessionPayload.Session == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CreateSessionPayload.Session(childComplexity), true
 
 	case "CreateUploadPayload.artifact":
 		if e.ComplexityRoot.CreateUploadPayload.Artifact == nil {
@@ -1721,6 +1818,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.DetectedProcess.Name(childComplexity), true
+
+	case "EndSessionPayload.clientMutationId":
+		if e.ComplexityRoot.EndSessionPayload.ClientMutationID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSessionPayload.ClientMutationID(childComplexity), true
+	case "EndSessionPayload.sessionId":
+		if e.ComplexityRoot.EndSessionPayload.SessionID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.EndSessionPayload.SessionID(childComplexity), true
 
 	case "Environment.color":
 		if e.ComplexityRoot.Environment.Color == nil {
@@ -2316,6 +2426,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LogPage.StartCursor(childComplexity), true
 
+	case "LoginSession.createdAt":
+		if e.ComplexityRoot.LoginSession.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.CreatedAt(childComplexity), true
+	case "LoginSession.current":
+		if e.ComplexityRoot.LoginSession.Current == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.Current(childComplexity), true
+	case "LoginSession.expiresAt":
+		if e.ComplexityRoot.LoginSession.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.ExpiresAt(childComplexity), true
+	case "LoginSession.id":
+		if e.ComplexityRoot.LoginSession.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.ID(childComplexity), true
+	case "LoginSession.ip":
+		if e.ComplexityRoot.LoginSession.IP == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.IP(childComplexity), true
+	case "LoginSession.lastSeenAt":
+		if e.ComplexityRoot.LoginSession.LastSeenAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.LastSeenAt(childComplexity), true
+	case "LoginSession.user":
+		if e.ComplexityRoot.LoginSession.User == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.User(childComplexity), true
+	case "LoginSession.userAgent":
+		if e.ComplexityRoot.LoginSession.UserAgent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LoginSession.UserAgent(childComplexity), true
+
 	case "Mutation.cancelDeployment":
 		if e.ComplexityRoot.Mutation.CancelDeployment == nil {
 			break
@@ -2338,6 +2497,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CancelOperation(childComplexity, args["input"].(model.CancelOperationInput)), true
+	case "Mutation.createClaimLink":
+		if e.ComplexityRoot.Mutation.CreateClaimLink == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createClaimLink_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateClaimLink(childComplexity, args["input"].(model.CreateClaimLinkInput)), true
 	case "Mutation.createEnvironment":
 		if e.ComplexityRoot.Mutation.CreateEnvironment == nil {
 			break
@@ -2371,6 +2541,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CreateService(childComplexity, args["input"].(model.CreateServiceInput)), true
+	case "Mutation.createSession":
+		if e.ComplexityRoot.Mutation.CreateSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_createSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CreateSession(childComplexity, args["input"].(model.CreateSessionInput)), true
 	case "Mutation.createUpload":
 		if e.ComplexityRoot.Mutation.CreateUpload == nil {
 			break
@@ -2426,6 +2607,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Deploy(childComplexity, args["input"].(model.DeployInput)), true
+	case "Mutation.endSession":
+		if e.ComplexityRoot.Mutation.EndSession == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_endSession_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.EndSession(childComplexity, args["input"].(model.EndSessionInput)), true
 	case "Mutation.putRegistryCredential":
 		if e.ComplexityRoot.Mutation.PutRegistryCredential == nil {
 			break
@@ -3056,6 +3248,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Service(childComplexity, args["workspace"].(string), args["project"].(string), args["slug"].(string)), true
+	case "Query.serviceInstance":
+		if e.ComplexityRoot.Query.ServiceInstance == nil {
+			break
+		}
+
+		args, err := ec.field_Query_serviceInstance_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ServiceInstance(childComplexity, args["id"].(string)), true
 	case "Query.viewer":
 		if e.ComplexityRoot.Query.Viewer == nil {
 			break
@@ -3642,6 +3845,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ServiceSettings.Builder(childComplexity), true
+	case "ServiceSettings.configFiles":
+		if e.ComplexityRoot.ServiceSettings.ConfigFiles == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ServiceSettings.ConfigFiles(childComplexity), true
 	case "ServiceSettings.cron":
 		if e.ComplexityRoot.ServiceSettings.Cron == nil {
 			break
@@ -4164,9 +4373,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
 		ec.unmarshalInputCancelDeploymentInput,
 		ec.unmarshalInputCancelOperationInput,
+		ec.unmarshalInputConfigFileInput,
+		ec.unmarshalInputCreateClaimLinkInput,
 		ec.unmarshalInputCreateEnvironmentInput,
 		ec.unmarshalInputCreateProjectInput,
 		ec.unmarshalInputCreateServiceInput,
+		ec.unmarshalInputCreateSessionInput,
 		ec.unmarshalInputCreateUploadInput,
 		ec.unmarshalInputDeleteEnvironmentInput,
 		ec.unmarshalInputDeleteProjectInput,
@@ -4174,6 +4386,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputDeployInput,
 		ec.unmarshalInputDeploymentFilter,
 		ec.unmarshalInputDeploymentOrder,
+		ec.unmarshalInputEndSessionInput,
 		ec.unmarshalInputGitSourceInput,
 		ec.unmarshalInputHealthCheckInput,
 		ec.unmarshalInputImageSourceInput,
@@ -5152,7 +5365,7 @@ type LogGap {
 }
 "Why lines are missing."
 enum LogGapReason {
-  "The feed was too slow. The lines are kept."
+  "The feed was too slow, or would have been by searching for its first lines. The lines are kept."
   SLOW_CONSUMER
   "More was printed than Davit takes in."
   RATE_LIMITED
@@ -5196,7 +5409,10 @@ extend type Build {
   logs("Which lines; absent: the newest." input: LogQuery): LogPage!
 }
 extend type Query {
-  "What a source printed so far. For what comes, go on after ` + "`" + `endCursor` + "`" + ` with the subscription."
+  """
+  What a source printed so far. For what comes, go on after ` + "`" + `endCursor` + "`" + ` with the subscription. A page that leaves lines out, by a search or a severity, may
+  end before it is full, also without a line: as long as there is more in its direction, go on at its cursor.
+  """
   logs("Whose log." source: LogSource!, "Which lines; absent: the newest." query: LogQuery): LogPage!
 }
 extend type Subscription {
@@ -5217,7 +5433,7 @@ type Platform {
   baseDomain: String!
   "What it is made of and whether that works."
   components: [ComponentHealth!]!
-  "Its queues of work. Only for platform administrators, empty for others."
+  "Its queues of work. Only for platform administrators, empty for others and while their Redis does not answer."
   queues: [QueueStats!]!
 }
 "Whether a part of Davit works."
@@ -5735,7 +5951,7 @@ type GitCredential {
   username: String!
   "Public half of a deploy key, to be added to the repository at its forge; null for a token."
   publicKey: String
-  "When it last opened the repository."
+  "When it was last used, whether or not it opened the repository."
   lastUsedAt: DateTime
 }
 "What opens a repository."
@@ -5846,10 +6062,12 @@ type ServiceSettings {
   outputDirectory: String
   "Debian packages that are installed, in the image that runs too."
   packages: [String!]!
-  "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one."
-  preDeployCommand: [String!]!
+  "What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. If the engine loses it before its end it runs again, so it must bear that. Null: the release command of the source's Procfile, if there is one. Empty: nothing, not even that."
+  preDeployCommand: [String!]
   "What runs beside the service itself, of the same image. To these come those of the source's Procfile."
   processes: [ProcessSpec!]!
+  "Small files that are put into each of its containers before it starts, by their paths."
+  configFiles: [ConfigFile!]!
   "What its replicas run instead of what the image says. Split into words; no shell sees it."
   startCommand: String
   "TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080."
@@ -5890,6 +6108,17 @@ type ProcessSpec {
   command: String!
   "How many replicas of it should run."
   replicas: Int!
+}
+"A small file that is put into each container of a service. What it holds is write-only. Without Docker a program has no root directory of its own: there the variable DAVIT_FILES names the directory below which its files are."
+type ConfigFile {
+  "Where it is, absolute."
+  path: String!
+  "Its permission bits, for example 420, which is 0644. It belongs to the user of the image."
+  mode: Int!
+  "Bytes that it holds."
+  size: Int!
+  "Keyed hash of what it holds: it differs when that does."
+  digest: String!
 }
 "How what is deployed comes about."
 enum BuilderKind {
@@ -6029,6 +6258,8 @@ type ServiceRoute {
 extend type Query {
   "A service by the slugs of its workspace, its project and its own."
   service("Slug of the workspace." workspace: String!, "Slug of the project." project: String!, "Slug of the service." slug: String!): Service
+  "A service in one environment by its id."
+  serviceInstance("Its id." id: ID!): ServiceInstance
 }
 
 extend type Subscription {
@@ -6112,10 +6343,12 @@ input ServiceSettingsInput {
   outputDirectory: String
   "Debian packages to install, all of them."
   packages: [String!]
-  "Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them."
+  "Words of what runs once in each deployment before anything of it starts, at most 30 minutes; again if the engine loses it before its end. No shell sees them. Empty: nothing runs, not even the release command of the source's Procfile."
   preDeployCommand: [String!]
   "What runs beside the service itself, all of it; what a person scaled begins anew."
   processes: [ProcessSpecInput!]
+  "Small files that are put into each container, all of them: at most 20, of 524288 bytes together."
+  configFiles: [ConfigFileInput!]
   "What replicas run instead of what the image says."
   startCommand: String
   "TCP port the application listens on, 1 to 65535."
@@ -6145,6 +6378,15 @@ input ProcessSpecInput {
   command: String!
   "How many replicas of it run, 0 to 50."
   replicas: Int! = 1
+}
+"A small file that is put into each container of a service."
+input ConfigFileInput {
+  "Where it is: absolute and clean, not where the engine has something of its own, and not below another one. Links of the image are followed inside the container."
+  path: String!
+  "What it holds, at most 65536 bytes of text. Sealed at rest, never returned. Absent: what the file of this path holds so far."
+  content: String
+  "Its permission bits. Absent: those of the file of this path so far, or 420, which is 0644."
+  mode: Int
 }
 "A name and its value."
 input KeyValueInput {
@@ -6341,6 +6583,81 @@ type StartServicePayload {
   clientMutationId: String
   "The start under way."
   operation: Operation!
+}
+`, BuiltIn: false},
+	{Name: "../../schema/session.graphqls", Input: `"A browser that somebody is signed in with, by the cookie __Host-davit. It may do what the API token that it speaks for may, and ends with that."
+type LoginSession {
+  "Opaque and stable."
+  id: ID!
+  "Who is signed in."
+  user: User!
+  "Address it was begun from, as this server saw it."
+  ip: String
+  "What the browser said it was, at most 256 bytes."
+  userAgent: String
+  "When it began."
+  createdAt: DateTime!
+  "When it was last used, to the minute."
+  lastSeenAt: DateTime!
+  "When it ends if it is not used any more: 30 days after it was, and at most 90 after it began."
+  expiresAt: DateTime!
+  "Whether it is the one that asks."
+  current: Boolean!
+}
+
+extend type Mutation {
+  """
+  Signs a browser in: sets the cookie of a new session, and ends the one it had. Nobody has to be signed in for this, if a document asks for nothing else.
+  It works over HTTP, for pages of this server's own origin and for programs; an idempotency key is not looked at.
+  """
+  createSession("By what." input: CreateSessionInput!): CreateSessionPayload!
+  "Ends the session of the cookie, and all that it streams. Over HTTP only."
+  endSession("Nothing else." input: EndSessionInput!): EndSessionPayload!
+  "Makes a link by which one browser can sign in as whoever asks, who must have come with an API token."
+  createClaimLink("Nothing else." input: CreateClaimLinkInput!): CreateClaimLinkPayload!
+}
+
+"Input of createSession: either a claim or a token."
+input CreateSessionInput {
+  "Echoed in the payload."
+  clientMutationId: String
+  "What follows the # in a claim link. It works once."
+  claim: String
+  "An API token."
+  token: String
+}
+"Payload of createSession."
+type CreateSessionPayload {
+  "As sent."
+  clientMutationId: String
+  "What has begun. Its secret is in the cookie and nowhere else."
+  session: LoginSession!
+}
+"Input of endSession."
+input EndSessionInput {
+  "Echoed in the payload."
+  clientMutationId: String
+}
+"Payload of endSession."
+type EndSessionPayload {
+  "As sent."
+  clientMutationId: String
+  "Id of what has ended."
+  sessionId: ID!
+}
+"Input of createClaimLink."
+input CreateClaimLinkInput {
+  "Echoed in the payload."
+  clientMutationId: String
+}
+"Payload of createClaimLink."
+type CreateClaimLinkPayload {
+  "As sent."
+  clientMutationId: String
+  "Open it in a browser. Whoever does so first is signed in: show it to nobody else. The host is the one that was asked."
+  url: URL!
+  "When it stops working."
+  expiresAt: DateTime!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/upload.graphqls", Input: `"A directory somebody sent, packed into one file: the source of a service."
@@ -6831,6 +7148,32 @@ func (ec *executionContext) childFields_ComponentHealth(ctx context.Context, fie
 	return nil, fmt.Errorf("no field named %q was found under type ComponentHealth", field.Name)
 }
 
+func (ec *executionContext) childFields_ConfigFile(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "path":
+		return ec.fieldContext_ConfigFile_path(ctx, field)
+	case "mode":
+		return ec.fieldContext_ConfigFile_mode(ctx, field)
+	case "size":
+		return ec.fieldContext_ConfigFile_size(ctx, field)
+	case "digest":
+		return ec.fieldContext_ConfigFile_digest(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ConfigFile", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateClaimLinkPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_CreateClaimLinkPayload_clientMutationId(ctx, field)
+	case "url":
+		return ec.fieldContext_CreateClaimLinkPayload_url(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_CreateClaimLinkPayload_expiresAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateClaimLinkPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CreateEnvironmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "clientMutationId":
@@ -6861,6 +7204,16 @@ func (ec *executionContext) childFields_CreateServicePayload(ctx context.Context
 		return ec.fieldContext_CreateServicePayload_deployments(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CreateServicePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CreateSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_CreateSessionPayload_clientMutationId(ctx, field)
+	case "session":
+		return ec.fieldContext_CreateSessionPayload_session(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CreateSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CreateUploadPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7059,6 +7412,16 @@ func (ec *executionContext) childFields_DetectedProcess(ctx context.Context, fie
 		return ec.fieldContext_DetectedProcess_command(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type DetectedProcess", field.Name)
+}
+
+func (ec *executionContext) childFields_EndSessionPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "clientMutationId":
+		return ec.fieldContext_EndSessionPayload_clientMutationId(ctx, field)
+	case "sessionId":
+		return ec.fieldContext_EndSessionPayload_sessionId(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type EndSessionPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Environment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7317,6 +7680,28 @@ func (ec *executionContext) childFields_LogPage(ctx context.Context, field graph
 		return ec.fieldContext_LogPage_retentionUntil(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type LogPage", field.Name)
+}
+
+func (ec *executionContext) childFields_LoginSession(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LoginSession_id(ctx, field)
+	case "user":
+		return ec.fieldContext_LoginSession_user(ctx, field)
+	case "ip":
+		return ec.fieldContext_LoginSession_ip(ctx, field)
+	case "userAgent":
+		return ec.fieldContext_LoginSession_userAgent(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_LoginSession_createdAt(ctx, field)
+	case "lastSeenAt":
+		return ec.fieldContext_LoginSession_lastSeenAt(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_LoginSession_expiresAt(ctx, field)
+	case "current":
+		return ec.fieldContext_LoginSession_current(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LoginSession", field.Name)
 }
 
 func (ec *executionContext) childFields_NameAvailability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7767,6 +8152,8 @@ func (ec *executionContext) childFields_ServiceSettings(ctx context.Context, fie
 		return ec.fieldContext_ServiceSettings_preDeployCommand(ctx, field)
 	case "processes":
 		return ec.fieldContext_ServiceSettings_processes(ctx, field)
+	case "configFiles":
+		return ec.fieldContext_ServiceSettings_configFiles(ctx, field)
 	case "startCommand":
 		return ec.fieldContext_ServiceSettings_startCommand(ctx, field)
 	case "port":

@@ -180,6 +180,98 @@ func (ec *executionContext) field_Service_instance_args(ctx context.Context, raw
 
 // region    **************************** field.gotpl *****************************
 
+func (ec *executionContext) _ConfigFile_path(ctx context.Context, field graphql.CollectedField, obj *spec.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigFile_path(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Path, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigFile_path(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigFile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _ConfigFile_mode(ctx context.Context, field graphql.CollectedField, obj *spec.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigFile_mode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Mode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigFile_mode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigFile", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ConfigFile_size(ctx context.Context, field graphql.CollectedField, obj *spec.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigFile_size(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Size, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigFile_size(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigFile", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _ConfigFile_digest(ctx context.Context, field graphql.CollectedField, obj *spec.ConfigFile) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ConfigFile_digest(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Digest, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ConfigFile_digest(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ConfigFile", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _CreateServicePayload_clientMutationId(ctx context.Context, field graphql.CollectedField, obj *model.CreateServicePayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -2800,10 +2892,10 @@ func (ec *executionContext) _ServiceSettings_preDeployCommand(ctx context.Contex
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
-			return ec.marshalNString2ᚕstringᚄ(ctx, selections, v)
+			return ec.marshalOString2ᚕstringᚄ(ctx, selections, v)
 		},
 		true,
-		true,
+		false,
 	)
 }
 func (ec *executionContext) fieldContext_ServiceSettings_preDeployCommand(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
@@ -2837,6 +2929,38 @@ func (ec *executionContext) fieldContext_ServiceSettings_processes(_ context.Con
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields_ProcessSpec(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _ServiceSettings_configFiles(ctx context.Context, field graphql.CollectedField, obj *model.ServiceSettings) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceSettings_configFiles(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ConfigFiles, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*spec.ConfigFile) graphql.Marshaler {
+			return ec.marshalNConfigFile2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐConfigFileᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceSettings_configFiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "ServiceSettings",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ConfigFile(ctx, field)
 		},
 	}
 	return fc, nil
@@ -3391,6 +3515,50 @@ func (ec *executionContext) fieldContext_UploadSource_artifactId(_ context.Conte
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func (ec *executionContext) unmarshalInputConfigFileInput(ctx context.Context, obj any) (model.ConfigFileInput, error) {
+	var it model.ConfigFileInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"path", "content", "mode"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "path":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("path"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Path = data
+		case "content":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("content"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Content = data
+		case "mode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("mode"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Mode = data
+		}
+	}
+	return it, nil
+}
 
 func (ec *executionContext) unmarshalInputCreateServiceInput(ctx context.Context, obj any) (model.CreateServiceInput, error) {
 	var it model.CreateServiceInput
@@ -3966,7 +4134,7 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "processes", "startCommand", "port", "cron", "timeZone", "cronOverlap", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
+	fieldsInOrder := [...]string{"builder", "language", "languageVersion", "dockerfilePath", "dockerTarget", "buildArgs", "installCommand", "buildCommand", "outputDirectory", "packages", "preDeployCommand", "processes", "configFiles", "startCommand", "port", "cron", "timeZone", "cronOverlap", "healthCheck", "resources", "restartPolicy", "restartMaxRetries", "drainTimeout"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -4057,6 +4225,13 @@ func (ec *executionContext) unmarshalInputServiceSettingsInput(ctx context.Conte
 				return it, err
 			}
 			it.Processes = graphql.OmittableOf(data)
+		case "configFiles":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("configFiles"))
+			data, err := ec.unmarshalOConfigFileInput2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐConfigFileInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ConfigFiles = graphql.OmittableOf(data)
 		case "startCommand":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startCommand"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -4461,6 +4636,59 @@ func (ec *executionContext) _ServiceSource(ctx context.Context, sel ast.Selectio
 // endregion ************************** interface.gotpl ***************************
 
 // region    **************************** object.gotpl ****************************
+
+var configFileImplementors = []string{"ConfigFile"}
+
+func (ec *executionContext) _ConfigFile(ctx context.Context, sel ast.SelectionSet, obj *spec.ConfigFile) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, configFileImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("ConfigFile")
+		case "path":
+			out.Values[i] = ec._ConfigFile_path(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "mode":
+			out.Values[i] = ec._ConfigFile_mode(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "size":
+			out.Values[i] = ec._ConfigFile_size(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "digest":
+			out.Values[i] = ec._ConfigFile_digest(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
 
 var createServicePayloadImplementors = []string{"CreateServicePayload"}
 
@@ -6489,11 +6717,16 @@ func (ec *executionContext) _ServiceSettings(ctx context.Context, sel ast.Select
 			}
 		case "preDeployCommand":
 			out.Values[i] = ec._ServiceSettings_preDeployCommand(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
+			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
 		case "processes":
 			out.Values[i] = ec._ServiceSettings_processes(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "configFiles":
+			out.Values[i] = ec._ServiceSettings_configFiles(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -6810,6 +7043,37 @@ func (ec *executionContext) unmarshalNBuilderKind2githubᚗcomᚋdavitdevᚋdavi
 
 func (ec *executionContext) marshalNBuilderKind2githubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐBuilder(ctx context.Context, sel ast.SelectionSet, v spec.Builder) graphql.Marshaler {
 	return v
+}
+
+func (ec *executionContext) marshalNConfigFile2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐConfigFileᚄ(ctx context.Context, sel ast.SelectionSet, v []*spec.ConfigFile) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNConfigFile2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐConfigFile(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNConfigFile2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐConfigFile(ctx context.Context, sel ast.SelectionSet, v *spec.ConfigFile) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._ConfigFile(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNConfigFileInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐConfigFileInput(ctx context.Context, v any) (*model.ConfigFileInput, error) {
+	res, err := ec.unmarshalInputConfigFileInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func (ec *executionContext) unmarshalNCreateServiceInput2githubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐCreateServiceInput(ctx context.Context, v any) (model.CreateServiceInput, error) {
@@ -7326,6 +7590,23 @@ func (ec *executionContext) marshalOBuilderKind2ᚖgithubᚗcomᚋdavitdevᚋdav
 		return graphql.Null
 	}
 	return v
+}
+
+func (ec *executionContext) unmarshalOConfigFileInput2ᚕᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐConfigFileInputᚄ(ctx context.Context, v any) ([]*model.ConfigFileInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ConfigFileInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNConfigFileInput2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐConfigFileInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func (ec *executionContext) unmarshalOCronOverlap2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋinternalᚋspecᚐCronOverlap(ctx context.Context, v any) (*spec.CronOverlap, error) {

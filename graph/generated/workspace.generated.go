@@ -1514,6 +1514,20 @@ func (ec *executionContext) marshalNRemoveRegistryCredentialPayload2ᚖgithubᚗ
 	return ec._RemoveRegistryCredentialPayload(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNUser2githubᚗcomᚋdavitdevᚋdavitᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v ent.User) graphql.Marshaler {
+	return ec._User(ctx, sel, &v)
+}
+
+func (ec *executionContext) marshalNUser2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋentᚐUser(ctx context.Context, sel ast.SelectionSet, v *ent.User) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._User(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNWorkspace2githubᚗcomᚋdavitdevᚋdavitᚋentᚐWorkspace(ctx context.Context, sel ast.SelectionSet, v ent.Workspace) graphql.Marshaler {
 	return ec._Workspace(ctx, sel, &v)
 }

@@ -131,6 +131,32 @@ type ComponentHealth struct {
 	CheckedAt time.Time `json:"checkedAt"`
 }
 
+// A small file that is put into each container of a service.
+type ConfigFileInput struct {
+	// Where it is: absolute and clean, not where the engine has something of its own, and not below another one. Links of the image are followed inside the container.
+	Path string `json:"path"`
+	// What it holds, at most 65536 bytes of text. Sealed at rest, never returned. Absent: what the file of this path holds so far.
+	Content *string `json:"content"`
+	// Its permission bits. Absent: those of the file of this path so far, or 420, which is 0644.
+	Mode *int `json:"mode"`
+}
+
+// Input of createClaimLink.
+type CreateClaimLinkInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId"`
+}
+
+// Payload of createClaimLink.
+type CreateClaimLinkPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId"`
+	// Open it in a browser. Whoever does so first is signed in: show it to nobody else. The host is the one that was asked.
+	URL string `json:"url"`
+	// When it stops working.
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
 // Input of createEnvironment.
 type CreateEnvironmentInput struct {
 	// Echoed in the payload.
@@ -217,6 +243,24 @@ type CreateServicePayload struct {
 	Service *ent.Service `json:"service"`
 	// What was begun, one for each environment.
 	Deployments []*ent.Deployment `json:"deployments"`
+}
+
+// Input of createSession: either a claim or a token.
+type CreateSessionInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId"`
+	// What follows the # in a claim link. It works once.
+	Claim *string `json:"claim"`
+	// An API token.
+	Token *string `json:"token"`
+}
+
+// Payload of createSession.
+type CreateSessionPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId"`
+	// What has begun. Its secret is in the cookie and nowhere else.
+	Session *ent.LoginSession `json:"session"`
 }
 
 // Input of createUpload.
@@ -371,6 +415,20 @@ type DetectedProcess struct {
 	Name string `json:"name"`
 	// What starts it.
 	Command string `json:"command"`
+}
+
+// Input of endSession.
+type EndSessionInput struct {
+	// Echoed in the payload.
+	ClientMutationID *string `json:"clientMutationId"`
+}
+
+// Payload of endSession.
+type EndSessionPayload struct {
+	// As sent.
+	ClientMutationID *string `json:"clientMutationId"`
+	// Id of what has ended.
+	SessionID string `json:"sessionId"`
 }
 
 // A branch, tag or commit of a git repository. Without token and generateDeployKey what opens it stays, unless its host changes.
@@ -556,7 +614,7 @@ type Platform struct {
 	BaseDomain string `json:"baseDomain"`
 	// What it is made of and whether that works.
 	Components []*ComponentHealth `json:"components"`
-	// Its queues of work. Only for platform administrators, empty for others.
+	// Its queues of work. Only for platform administrators, empty for others and while their Redis does not answer.
 	Queues []*QueueStats `json:"queues"`
 }
 
@@ -766,10 +824,12 @@ type ServiceSettings struct {
 	OutputDirectory *string `json:"outputDirectory"`
 	// Debian packages that are installed, in the image that runs too.
 	Packages []string `json:"packages"`
-	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. Empty: the release command of the source's Procfile, if there is one.
+	// What runs once in each deployment, in a container of the new image, before anything of it starts; exit code 0 or the deployment fails. If the engine loses it before its end it runs again, so it must bear that. Null: the release command of the source's Procfile, if there is one. Empty: nothing, not even that.
 	PreDeployCommand []string `json:"preDeployCommand"`
 	// What runs beside the service itself, of the same image. To these come those of the source's Procfile.
 	Processes []*spec.Process `json:"processes"`
+	// Small files that are put into each of its containers before it starts, by their paths.
+	ConfigFiles []*spec.ConfigFile `json:"configFiles"`
 	// What its replicas run instead of what the image says. Split into words; no shell sees it.
 	StartCommand *string `json:"startCommand"`
 	// TCP port the application listens on, given to it as PORT. Null: the only port the image declares, else 8080.
@@ -816,10 +876,12 @@ type ServiceSettingsInput struct {
 	OutputDirectory graphql.Omittable[*string] `json:"outputDirectory"`
 	// Debian packages to install, all of them.
 	Packages graphql.Omittable[[]string] `json:"packages"`
-	// Words of what runs once in each deployment before anything of it starts, at most 30 minutes. No shell sees them.
+	// Words of what runs once in each deployment before anything of it starts, at most 30 minutes; again if the engine loses it before its end. No shell sees them. Empty: nothing runs, not even the release command of the source's Procfile.
 	PreDeployCommand graphql.Omittable[[]string] `json:"preDeployCommand"`
 	// What runs beside the service itself, all of it; what a person scaled begins anew.
 	Processes graphql.Omittable[[]*spec.Process] `json:"processes"`
+	// Small files that are put into each container, all of them: at most 20, of 524288 bytes together.
+	ConfigFiles graphql.Omittable[[]*ConfigFileInput] `json:"configFiles"`
 	// What replicas run instead of what the image says.
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
 	// TCP port the application listens on, 1 to 65535.

@@ -11,8 +11,8 @@ import (
 // Whatever a client hands in as a cursor is refused as one, or is a position
 // that is written the way it is read.
 func FuzzCursor(f *testing.F) {
-	columns := []string{"id", "name", "created_at", "seq"}
-	values := []any{"", "Shop \u00e9\n", time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC), int64(-12)}
+	columns := []string{"id", "name", "created_at", "seq", "number"}
+	values := []any{"", "Shop \u00e9\n", time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC), int64(-12), int64(7)}
 	for i, by := range columns {
 		a := Args{By: by, Kind: ident.Project}
 		f.Add(a.cursor(position{value: values[i], id: ident.New(ident.Project)}), byte(i))

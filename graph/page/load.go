@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 )
 
@@ -42,21 +43,14 @@ func Load[Q Query[Q, P, O, A, S, T], P, O ~func(*sql.Selector), A ~func(*sql.Sel
 	if err != nil {
 		return nil, err
 	}
-	q := from().Where(P(l.below(parents)))
-	for _, f := range l.Filter {
-		q = q.Where(P(f))
-	}
-	counted := q.Clone()
 	totals := sync.OnceValues(func() (map[string]int, error) {
-		return countBy(ctx, counted.Where(P(l.group)).Aggregate(A(l.parentColumn), A(countAll)))
+		return countBy(ctx, from().Where(P(l.below(parents)), P(l.filter), P(l.group)).Aggregate(A(l.parentColumn), A(countAll)))
 	})
-	if p != nil {
-		q = q.Where(P(a.beyond(p)))
-	}
+	q := from()
 	if len(parents) > 1 {
-		q = q.Where(P(l.window(parents, a, p)))
+		q = q.Where(P(l.firstOfEach(parents, a, p)))
 	} else {
-		q = q.Limit(a.First + 1) // one more tells whether there are more
+		q = q.Where(P(l.below(parents)), P(l.filter), P(a.from(p))).Limit(a.more())
 	}
 	rows, err := q.Order(O(func(s *sql.Selector) { s.OrderBy(a.order(s)...) })).All(ctx)
 	if err != nil {
@@ -91,6 +85,13 @@ func (l List[T]) below(parents []string) func(*sql.Selector) {
 	}
 }
 
+// filter keeps the rows that are wanted.
+func (l List[T]) filter(s *sql.Selector) {
+	for _, f := range l.Filter {
+		f(s)
+	}
+}
+
 // The columns of a count.
 const parentAs, countAs = "parent", "n"
 
@@ -116,20 +117,32 @@ func countBy(ctx context.Context, q Scanner) (map[string]int, error) {
 	return out, nil
 }
 
-// window keeps the first rows of each parent, and one more.
-func (l List[T]) window(parents []string, a Args, p *position) func(*sql.Selector) {
+// firstOfEach keeps the first rows of each parent, and one more. It looks at no
+// others, however many there are: the page of each parent is a query of its
+// own, in which the index of the order ends at the limit.
+func (l List[T]) firstOfEach(parents []string, a Args, p *position) func(*sql.Selector) {
 	return func(s *sql.Selector) {
-		t := sql.Table(s.TableName())
-		inner := sql.Dialect(s.Dialect()).Select(t.C("id")).From(t)
-		l.below(parents)(inner)
-		for _, f := range l.Filter {
-			f(inner)
-		}
-		if p != nil {
-			a.beyond(p)(inner)
-		}
-		inner.AppendSelectExprAs(sql.RowNumber().PartitionBy(inner.C(l.Parent)).OrderBy(a.order(inner)...), "nth")
-		w := inner.As("w")
-		s.Where(sql.In(s.C("id"), sql.Dialect(s.Dialect()).Select("id").From(w).Where(sql.LTE("nth", a.First+1))))
+		rows := sql.Table(s.TableName())
+		one := sql.Dialect(s.Dialect()).Select(rows.C("id")).From(rows)
+		one.Where(sql.P(func(b *sql.Builder) { b.Ident(one.C(l.Parent)).WriteString(" = parents.column1") }))
+		l.filter(one)
+		a.from(p)(one)
+		one.OrderBy(a.order(one)...).Limit(a.more())
+		s.Where(sql.P(func(b *sql.Builder) {
+			b.Ident(s.C("id")).WriteString(" IN (SELECT page.id FROM (VALUES ")
+			for i, id := range parents {
+				if i > 0 {
+					b.Comma()
+				}
+				b.Wrap(func(b *sql.Builder) { b.Arg(id) })
+			}
+			b.WriteString(") AS parents CROSS JOIN ")
+			if s.Dialect() == dialect.Postgres {
+				b.WriteString("LATERAL ").Wrap(func(b *sql.Builder) { b.Join(one) }).WriteString(" AS page)")
+				return
+			}
+			// SQLite has no LATERAL, and joins what is crossed from left to right.
+			b.Ident(s.TableName()).WriteString(" AS page WHERE page.id IN ").Wrap(func(b *sql.Builder) { b.Join(one) }).WriteByte(')')
+		}))
 	}
 }

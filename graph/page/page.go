@@ -5,6 +5,7 @@ package page
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (a Args) position() (*position, error) {
 	switch {
 	case strings.HasSuffix(a.By, "_at"):
 		p.value, err = time.Parse(time.RFC3339Nano, part[2])
-	case a.By == "seq":
+	case slices.Contains(counted, a.By):
 		p.value, err = strconv.ParseInt(part[2], 10, 64)
 	}
 	if err != nil {
@@ -90,29 +91,46 @@ func (a Args) position() (*position, error) {
 	return p, nil
 }
 
+// counted are the columns that number the rows below a parent.
+var counted = []string{"number", "seq"}
+
+// unique reports whether no two rows below a parent are equal in the order.
+func (a Args) unique() bool { return a.By == "id" || slices.Contains(counted, a.By) }
+
 // order sorts s.
 func (a Args) order(s *sql.Selector) []string {
 	dir := sql.Asc
 	if a.Desc {
 		dir = sql.Desc
 	}
-	if a.By == "id" {
-		return []string{dir(s.C("id"))}
+	if a.unique() {
+		return []string{dir(s.C(a.By))}
 	}
 	return []string{dir(s.C(a.By)), dir(s.C("id"))}
 }
 
-// beyond keeps the rows after p.
-func (a Args) beyond(p *position) func(*sql.Selector) {
+// more is how many rows a page is read from: one more than it has tells whether
+// there are more.
+func (a Args) more() int { return a.First + 1 }
+
+// from keeps the rows after p, all if that is nil. It compares as the rows are sorted, so that an
+// index leads to the first of them, however far that is from the beginning.
+func (a Args) from(p *position) func(*sql.Selector) {
 	return func(s *sql.Selector) {
-		further := sql.GT
-		if a.Desc {
-			further = sql.LT
-		}
-		if a.By == "id" {
-			s.Where(further(s.C("id"), p.id))
+		if p == nil {
 			return
 		}
-		s.Where(sql.Or(further(s.C(a.By), p.value), sql.And(sql.EQ(s.C(a.By), p.value), further(s.C("id"), p.id))))
+		further, both := sql.GT, sql.CompositeGT
+		if a.Desc {
+			further, both = sql.LT, sql.CompositeLT
+		}
+		switch {
+		case a.By == "id":
+			s.Where(further(s.C("id"), p.id))
+		case a.unique():
+			s.Where(further(s.C(a.By), p.value))
+		default:
+			s.Where(both([]string{s.C(a.By), s.C("id")}, p.value, p.id))
+		}
 	}
 }

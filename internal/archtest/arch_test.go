@@ -20,7 +20,7 @@ const module = "github.com/davitdev/davit/"
 
 // leaves are pure: values and functions without I/O. Everybody may import
 // them; they import only what their own row says.
-var leaves = []string{"internal/enum", "internal/fault", "internal/ident", "internal/lifecycle", "internal/spec", "internal/principal"}
+var leaves = []string{"internal/enum", "internal/fault", "internal/ident", "internal/lazy", "internal/lifecycle", "internal/spec", "internal/principal"}
 
 // mayImport lists, for each package of ours, which others of ours it may
 // import besides itself. A trailing slash covers the package and all below it.
@@ -29,11 +29,13 @@ var mayImport = map[string][]string{
 	"internal/fault":          {},
 	"internal/ident":          {},
 	"internal/enum":           {},
+	"internal/lazy":           {},
 	"internal/lifecycle":      {"internal/enum", "internal/fault"},
-	"internal/spec":           {"internal/enum", "internal/fault"},
+	"internal/spec":           {"internal/enum", "internal/fault", "internal/lazy"},
 	"internal/principal":      {"internal/enum", "internal/fault"},
-	"internal/config":         {"internal/fault"},
-	"internal/client":         {"internal/fault", "internal/source"},
+	"internal/config":         {"internal/fault", "internal/lazy"},
+	"internal/client":         {"leaves"},
+	"internal/durable":        {},
 	"internal/memory":         {},
 	"internal/golden":         {},
 	"schema":                  {},
@@ -50,12 +52,12 @@ var mayImport = map[string][]string{
 	"internal/outbound": {"internal/fault"},
 
 	"internal/logs":         {"internal/fault"},
-	"internal/site":         {"internal/fault"},
-	"internal/proxy":        {"internal/fault", "internal/site"},
+	"internal/site":         {"internal/fault", "internal/lazy"},
+	"internal/proxy":        {"internal/durable", "internal/fault", "internal/site"},
 	"internal/source":       {"internal/fault"},
-	"internal/secret":       {"internal/fault"},
-	"internal/build":        {"internal/build/detect", "internal/fault", "internal/source"},
-	"internal/build/detect": {"internal/fault"},
+	"internal/secret":       {"internal/durable", "internal/fault"},
+	"internal/build":        {"internal/build/detect", "internal/fault", "internal/source", "internal/spec"},
+	"internal/build/detect": {"internal/fault", "internal/lazy", "internal/spec"},
 	"internal/git":          {"internal/fault", "internal/outbound", "internal/source", "internal/spec"},
 
 	"ent/schema":     {"leaves"},
@@ -67,6 +69,8 @@ var mayImport = map[string][]string{
 	"internal/auth":            {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
 	"internal/project":         {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
 	"internal/deploy":          {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
+
+	"internal/invariant": {"ent/", "leaves", "internal/deploy", "internal/logs", "internal/proxy", "internal/secret", "internal/site", "internal/source", "internal/store", "runner"},
 
 	"internal/repository": {"ent/", "leaves", "internal/access", "internal/build", "internal/git", "internal/source"},
 
@@ -91,6 +95,7 @@ var home = map[string][]string{
 	"github.com/alicebob/miniredis": {"worker/queue"},
 	"github.com/99designs/gqlgen":   {"graph", "graph/guard", "graph/transport"},
 	"github.com/coder/websocket":    {"graph/transport", "internal/client"},
+	"github.com/Khan/genqlient":     {"internal/client"},
 	"github.com/miekg/dns":          {"internal/proxy"},
 	"github.com/andybalholm/brotli": {"internal/site"},
 	"github.com/spf13/cobra":        {},

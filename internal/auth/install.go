@@ -63,11 +63,17 @@ func firstInstallation(ctx context.Context, tx *store.Tx, keyCheck string) (*ent
 	if err != nil {
 		return nil, err
 	}
-	if i.KeyCheck != keyCheck {
-		return nil, fault.New(fault.Invalid, "The secret key does not belong to this database: its secrets cannot be opened with it.").
-			WithHint("Restore the file secret-key of the data directory, or point --data at the directory this database was made with.")
+	return i, SameKey(i.KeyCheck, keyCheck)
+}
+
+// SameKey refuses a secret key by its check, where an installation was made with
+// another.
+func SameKey(made, keyCheck string) error {
+	if made == keyCheck {
+		return nil
 	}
-	return i, nil
+	return fault.New(fault.Invalid, "The secret key does not belong to this database: its secrets cannot be opened with it.").
+		WithHint("Restore the file secret-key of the data directory, or point --data at the directory this database was made with.")
 }
 
 func ensureOperator(ctx context.Context, tx *store.Tx) (*ent.User, error) {

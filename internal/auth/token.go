@@ -1,5 +1,6 @@
-// Package auth knows who somebody is: it makes and checks API tokens, and
-// prepares a new installation with its operator.
+// Package auth knows who somebody is: it makes and checks API tokens, sessions
+// and what they are claimed by, and prepares a new installation with its
+// operator.
 package auth
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/apitoken"
+	"github.com/davitdev/davit/ent/loginsession"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/store"
@@ -33,10 +35,12 @@ type Service struct {
 }
 
 // NewToken returns a fresh secret: 160 random bits.
-func NewToken() string {
+func NewToken() string { return newSecret(TokenPrefix) }
+
+func newSecret(prefix string) string {
 	b := make([]byte, 20)
 	_, _ = rand.Read(b) // never fails
-	return TokenPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(b))
+	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(b))
 }
 
 // Bounds of a token's length, in bytes.
@@ -54,15 +58,20 @@ func hash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// StillValid reports, as nil or an error, whether the token a principal came
-// with still speaks for it. Streams ask before every message.
+// StillValid reports, as nil or an error, whether the token or the session a
+// principal came with still speaks for it. Streams ask before every message.
 func (s *Service) StillValid(ctx context.Context, p principal.Principal) error {
+	ctx = principal.AsSystem(ctx)
+	if p.SessionID != "" {
+		_, err := s.seen(ctx, s.DB.LoginSession.Query().Where(loginsession.ID(p.SessionID)))
+		return err
+	}
 	if p.TokenID == "" {
 		return nil
 	}
 	ok, err := s.DB.APIToken.Query().
 		Where(apitoken.ID(p.TokenID), apitoken.Or(apitoken.ExpiresAtIsNil(), apitoken.ExpiresAtGT(time.Now().UTC()))).
-		Exist(principal.AsSystem(ctx))
+		Exist(ctx)
 	if err != nil {
 		return fmt.Errorf("find token: %w", err)
 	}
@@ -79,32 +88,47 @@ func refused() error {
 // Authenticate returns whom a token speaks for. An unknown, expired or
 // malformed token fails with UNAUTHENTICATED, always with the same words.
 func (s *Service) Authenticate(ctx context.Context, token string) (principal.Principal, error) {
-	if !wellFormed(token) {
-		return principal.Principal{}, refused()
-	}
 	ctx = principal.AsSystem(ctx)
-	t, err := s.DB.APIToken.Query().Where(apitoken.Hash(hash(token))).WithUser().Only(ctx)
-	if ent.IsNotFound(err) {
-		return principal.Principal{}, refused()
-	}
+	t, err := s.token(ctx, token)
 	if err != nil {
-		return principal.Principal{}, fmt.Errorf("find token: %w", err)
+		return principal.Principal{}, err
 	}
 	now := time.Now().UTC()
-	if t.ExpiresAt != nil && !now.Before(*t.ExpiresAt) {
-		return principal.Principal{}, refused()
-	}
 	if t.LastUsedAt == nil || now.Sub(*t.LastUsedAt) > usedEvery {
 		if err := s.DB.APIToken.Update().Where(apitoken.ID(t.ID)).SetLastUsedAt(now).Exec(ctx); err != nil {
 			return principal.Principal{}, fmt.Errorf("note use of token: %w", err)
 		}
 	}
-	p := principal.Principal{
-		Kind: principal.User, UserID: t.UserID, TokenID: t.ID,
-		Name: t.Edges.User.DisplayName, PlatformAdmin: t.Edges.User.IsPlatformAdmin,
+	return speaking(t, t.Edges.User), nil
+}
+
+// token finds a token that is valid, with its user.
+func (s *Service) token(ctx context.Context, token string) (*ent.APIToken, error) {
+	if !wellFormed(token) {
+		return nil, refused()
 	}
+	t, err := s.DB.APIToken.Query().Where(apitoken.Hash(hash(token))).WithUser().Only(ctx)
+	if ent.IsNotFound(err) {
+		return nil, refused()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find token: %w", err)
+	}
+	if expired(t, time.Now()) {
+		return nil, refused()
+	}
+	return t, nil
+}
+
+func expired(t *ent.APIToken, now time.Time) bool {
+	return t.ExpiresAt != nil && !now.Before(*t.ExpiresAt)
+}
+
+// speaking is u, for whom t speaks.
+func speaking(t *ent.APIToken, u *ent.User) principal.Principal {
+	p := principal.Principal{Kind: principal.User, UserID: u.ID, TokenID: t.ID, Name: u.DisplayName, PlatformAdmin: u.IsPlatformAdmin}
 	for _, scope := range t.Scopes {
 		p.Scopes = append(p.Scopes, principal.Scope(scope))
 	}
-	return p, nil
+	return p
 }

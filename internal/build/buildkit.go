@@ -90,10 +90,9 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	if exported != nil {
 		return Result{Platform: t.platform, CacheHit: out.cached()}, nil
 	}
-	image := answer.ExporterResponse[exptypes.ExporterImageConfigDigestKey]
-	if image == "" { // before engine 23
-		image = answer.ExporterResponse[exptypes.ExporterImageDigestKey]
-	}
+	// The ID: the digest of the configuration, or of the manifest in an engine
+	// that keeps images in containerd.
+	image := answer.ExporterResponse[exptypes.ExporterImageDigestKey]
 	if image == "" {
 		return Result{}, errors.New("build: the engine does not say which image it made")
 	}
@@ -104,7 +103,8 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	if d == 0 {
 		d = defaultTimeout
 	}
-	return context.WithTimeoutCause(ctx, d, fault.New(fault.BuildTimeout, "The build took longer than %s.", d))
+	return context.WithTimeoutCause(ctx, d, fault.New(fault.BuildTimeout, "The build took longer than %s.", d).
+		WithHint("Its last lines say what it was at. Make it end sooner, or build the image elsewhere and deploy that."))
 }
 
 // solve runs a translation and returns once everything about it is told.

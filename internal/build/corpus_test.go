@@ -82,7 +82,7 @@ func TestDockerfilesOfTheCorpusAreValid(t *testing.T) {
 		}
 		translated++
 		last := string(plan.Dockerfile[strings.LastIndex("\n"+string(plan.Dockerfile), "\nFROM "):])
-		if plan.DockerfilePath == "" && !plan.Static {
+		if plan.DockerfilePath == "" && plan.Builder != Static {
 			for _, want := range []string{"\nUSER 10001:10001\n", "HOME=", "\nEXPOSE "} {
 				if !strings.Contains(strings.ReplaceAll(last, "USER 65532:65532", "USER 10001:10001"), want) {
 					t.Errorf("%s: the final stage lacks %q:\n%s", file, strings.TrimSpace(want), last)

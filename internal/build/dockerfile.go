@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/distribution/reference"
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
@@ -26,6 +28,9 @@ const maxInstructions = 1000
 // parseDockerfile parses without looking at images, and fails with
 // DOCKERFILE_INVALID.
 func parseDockerfile(data []byte) (dockerfile, error) {
+	if err := checkSyntax(data); err != nil {
+		return dockerfile{}, err
+	}
 	ast, err := parser.Parse(bytes.NewReader(data))
 	if err != nil {
 		return dockerfile{}, invalidDockerfile(data, err)
@@ -41,6 +46,25 @@ func parseDockerfile(data []byte) (dockerfile, error) {
 		return dockerfile{}, invalidDockerfile(data, errors.New("it has no FROM"))
 	}
 	return dockerfile{stages, metaArgs}, nil
+}
+
+// checkSyntax refuses a Dockerfile whose "# syntax=" names a frontend that reads
+// another language. The ones of Docker, on whatever host a copy of them lies,
+// are not fetched but have their equal in this process.
+func checkSyntax(data []byte) error {
+	ref, _, at, ok := parser.DetectSyntax(data)
+	if !ok {
+		return nil
+	}
+	named, err := reference.ParseNormalizedNamed(ref)
+	if err == nil && slices.Contains([]string{"docker/dockerfile", "docker/dockerfile-upstream"}, reference.Path(named)) {
+		return nil
+	}
+	line := 0
+	if len(at) > 0 {
+		line = at[0].Start.Line
+	}
+	return atLine(data, line, fault.DockerfileInvalid, "it is written for another frontend than docker/dockerfile, and none is fetched.")
 }
 
 // port is the only TCP port that the last stage exposes in plain digits, 0 if
@@ -88,6 +112,9 @@ func atLine(data []byte, line int, code fault.Code, format string, args ...any) 
 	f := fault.New(code, where+format, args...)
 	if code == fault.DockerfileInvalid {
 		f = f.WithHint("Correct the Dockerfile, and deploy again.")
+	}
+	if code == fault.SourceForbidden {
+		f = f.WithHint("A build gets its source, its variables and what lies at public addresses: put what it needs there.")
 	}
 	e.Err = f
 	return e

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +61,7 @@ func explainEngine(err error) error {
 	case feature != nil:
 		return fault.Wrap(err, fault.DockerfileInvalid, "The Dockerfile needs %s, which this Docker engine is too old for.", feature[1])
 	case strings.HasSuffix(text, noSpace):
-		return fault.Wrap(err, fault.DiskFull, "There is no space left where images are built.")
+		return diskFull("There is no space left where images are built.").Because(err)
 	}
 	return fmt.Errorf("build: %w", err)
 }
@@ -70,12 +71,15 @@ func (t *translation) explainStep(s Step, last []Line) error {
 	e := &Error{Last: last}
 	what := t.where(s.ID, e)
 	switch code := exitCode.FindStringSubmatch(s.Error); {
+	case code != nil && slices.ContainsFunc(last, func(l Line) bool { return strings.HasSuffix(strings.ToLower(strings.TrimSpace(l.Text)), noSpace) }):
+		e.ExitCode, _ = strconv.Atoi(code[1])
+		e.Err = diskFull("%s found no space left where images are built.", what).Because(errors.New(s.Error))
 	case code != nil:
 		e.ExitCode, _ = strconv.Atoi(code[1])
 		e.Err = fault.New(fault.BuildFailed, "%s ended with exit code %d.", what, e.ExitCode).
 			WithHint("Its last lines say why. Run the same build on your machine to look into it.")
 	case strings.HasSuffix(s.Error, noSpace):
-		e.Err = fault.New(fault.DiskFull, "There is no space left where images are built.").Because(errors.New(s.Error))
+		e.Err = diskFull("There is no space left where images are built.").Because(errors.New(s.Error))
 	case t.image(s.ID) != "":
 		e.Err = explainImage(&imageError{t.image(s.ID), errors.New(s.Error)})
 	default:
@@ -134,13 +138,18 @@ func explainImage(e *imageError) error {
 		return fault.New(fault.ImageNotFound, "The base image %s does not exist, or may not be read without a login.", name).
 			WithHint("Check its name and tag in the Dockerfile.").Because(e)
 	case strings.HasSuffix(text, noSpace):
-		return fault.New(fault.DiskFull, "There is no space left for the base image %s.", name).Because(e)
+		return diskFull("There is no space left for the base image %s.", name).Because(e)
 	case has("unauthorized", "401", "403", "no basic auth credentials"):
 		return fault.New(fault.ImageUnauthorized, "The registry does not let the base image %s be read.", name).
 			WithHint("Use a public base image.").Because(e)
 	}
 	return fault.New(fault.RegistryAway, "The registry of the base image %s could not be reached.", name).
 		WithHint("Check the host in its name, and try again when it answers.").Because(e)
+}
+
+func diskFull(format string, args ...any) *fault.Error {
+	return fault.New(fault.DiskFull, format, args...).
+		WithHint("Make room on the engine's disk: docker system df says what images and build cache take, docker builder prune empties the cache. It is tried again.")
 }
 
 func engineAway(err error) error {

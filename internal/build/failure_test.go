@@ -39,20 +39,25 @@ func TestWhatAStepSaysIsClassified(t *testing.T) {
 		name, text string
 		code       fault.Code
 		exit       int
+		last       string
 	}{
-		{"a command, in the words of 20.10", "executor failed running [/bin/sh -c exit 7]: exit code: 7", fault.BuildFailed, 7},
-		{"a command, in the words of 28", `process "/bin/sh -c exit 7" did not complete successfully: exit code: 7`, fault.BuildFailed, 7},
-		{"a full disk", "failed to copy: write /x: no space left on device", fault.DiskFull, 0},
-		{"a command that speaks of a full disk", "executor failed running [echo no space left on device]: exit code: 1", fault.BuildFailed, 1},
-		{"a missing file", `failed to compute cache key: "/nope" not found: not found`, fault.BuildFailed, 0},
+		{"a command, in the words of 20.10", "executor failed running [/bin/sh -c exit 7]: exit code: 7", fault.BuildFailed, 7, "bye"},
+		{"a command, in the words of 28", `process "/bin/sh -c exit 7" did not complete successfully: exit code: 7`, fault.BuildFailed, 7, ""},
+		{"a full disk", "failed to copy: write /x: no space left on device", fault.DiskFull, 0, ""},
+		{"a command that finds a full disk", "executor failed running [cp a b]: exit code: 1", fault.DiskFull, 1, "cp: error writing 'b': No space left on device\r"},
+		{"a command that speaks of a full disk", "executor failed running [echo no space left on device]: exit code: 1", fault.BuildFailed, 1, "no space left on device is what it says"},
+		{"a missing file", `failed to compute cache key: "/nope" not found: not found`, fault.BuildFailed, 0, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := (&translation{}).explainStep(Step{ID: "1", Error: tt.text}, nil)
+			err := (&translation{}).explainStep(Step{ID: "1", Error: tt.text}, []Line{{Text: tt.last}})
 			e, ok := errors.AsType[*Error](err)
 			if !ok || fault.CodeOf(err) != tt.code || e.ExitCode != tt.exit {
 				t.Errorf("explainStep = %v (%s), exit code %d", err, fault.CodeOf(err), e.ExitCode)
+			}
+			if f, _ := errors.AsType[*fault.Error](err); f == nil || f.Hint == "" {
+				t.Errorf("explainStep = %#v, want a hint", f)
 			}
 		})
 	}

@@ -39,8 +39,13 @@ func (r *report) step(s Step) {
 	old, known := r.steps[s.ID]
 	if !known {
 		r.order = append(r.order, s.ID)
-	} else if same(old, s) {
-		return
+	} else {
+		if s.StartedAt.IsZero() { // told of again, which says nothing of how far it is
+			s.StartedAt, s.FinishedAt, s.Cached, s.Error = old.StartedAt, old.FinishedAt, old.Cached, old.Error
+		}
+		if same(old, s) {
+			return
+		}
 	}
 	if !s.FinishedAt.IsZero() {
 		r.flush(s.ID, s.FinishedAt)

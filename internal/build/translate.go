@@ -18,6 +18,7 @@ import (
 	dockerspec "github.com/moby/docker-image-spec/specs-go/v1"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // translation turns the Dockerfile of a request into BuildKit's own terms, in
@@ -118,7 +119,7 @@ func (t *translation) starts(c *dockerspec.DockerOCIImageConfig) {
 		return
 	}
 	for _, process := range p.Processes {
-		if process.Name == "web" {
+		if process.Name == spec.MainProcess {
 			c.Entrypoint, c.Cmd = process.Argv, nil
 		}
 	}

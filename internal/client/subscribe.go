@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -21,10 +20,6 @@ const (
 	// The server pings every 20 seconds; one that is silent for longer than
 	// this is gone.
 	silence = time.Minute
-	// patience is how long a server may be away before a stream is given up.
-	patience = 2 * time.Minute
-
-	firstWait, longestWait = 100 * time.Millisecond, 5 * time.Second
 )
 
 // ErrAgain is what the function given to Subscribe returns to have the
@@ -37,34 +32,26 @@ var ErrAgain = errors.New("subscribe again")
 //
 // When the connection drops it subscribes again, with what variables returns
 // then: state streams begin with the present state, and feeds resume where the
-// variables say. It gives up, with UNAVAILABLE, if the very first attempt
-// finds no server, and when one stays away for two minutes.
-func (c *Client) Subscribe(ctx context.Context, query string, variables func() Variables, each func(json.RawMessage) error) error {
-	wait, seen := firstWait, time.Time{}
+// variables say. It gives up as Client says, with UNAVAILABLE.
+func (c *Client) Subscribe(ctx context.Context, query string, variables func() any, each func(json.RawMessage) error) error {
+	again := c.backoff()
 	for {
-		err := c.stream(ctx, request{query, variables()}, func(data json.RawMessage) error {
-			wait, seen = firstWait, time.Now()
-			return each(data)
-		})
+		payload, err := encode(query, variables())
+		if err != nil {
+			return err
+		}
+		err = c.stream(ctx, payload, again.end, each)
 		if errors.Is(err, ErrAgain) {
 			err = &droppedError{err}
 		}
 		dropped, ok := errors.AsType[*droppedError](err)
 		if !ok {
+			again.end()
 			return err
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if seen.IsZero() || time.Since(seen) > patience {
+		if !again.wait(ctx) {
 			return c.away(ctx, dropped.err)
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-time.After(wait + rand.N(wait)):
-		}
-		wait = min(2*wait, longestWait)
 	}
 }
 
@@ -82,8 +69,9 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// stream runs a subscription on one connection.
-func (c *Client) stream(ctx context.Context, r request, each func(json.RawMessage) error) error {
+// stream runs the subscription of a payload on one connection, and calls
+// accepted once the server has taken that.
+func (c *Client) stream(ctx context.Context, payload json.RawMessage, accepted func(), each func(json.RawMessage) error) error {
 	conn, err := c.dial(ctx)
 	if err != nil {
 		return err
@@ -100,10 +88,8 @@ func (c *Client) stream(ctx context.Context, r request, each func(json.RawMessag
 		}
 		switch m.Type {
 		case "connection_ack":
-			var payload []byte
-			if payload, err = json.Marshal(r); err == nil {
-				err = send(ctx, conn, message{Type: "subscribe", ID: "1", Payload: payload})
-			}
+			accepted()
+			err = send(ctx, conn, message{Type: "subscribe", ID: "1", Payload: payload})
 		case "ping":
 			err = send(ctx, conn, message{Type: "pong"})
 		case "next":

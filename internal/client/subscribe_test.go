@@ -66,7 +66,7 @@ func TestADroppedStreamGoesOnWhereTheVariablesSay(t *testing.T) {
 	})
 	var got []int
 	last := 0
-	err := c.Subscribe(t.Context(), "subscription{n}", func() client.Variables { return client.Variables{"after": last} },
+	err := c.Subscribe(t.Context(), "subscription{n}", func() any { return map[string]any{"after": last, "filter": nil} },
 		func(data json.RawMessage) error {
 			var m struct{ N int }
 			err := json.Unmarshal(data, &m)
@@ -90,7 +90,7 @@ func TestWhatTheServerRefusesIsFinal(t *testing.T) {
 		}})
 		conn.Read(ctx)
 	})
-	none := func() client.Variables { return nil }
+	none := func() any { return nil }
 	never := func(json.RawMessage) error { t.Error("a refused stream has no message"); return nil }
 	if err := c.Subscribe(t.Context(), "subscription{n}", none, never); !fault.Is(err, fault.NotFound) {
 		t.Errorf("got %v, want NOT_FOUND", err)
@@ -99,7 +99,10 @@ func TestWhatTheServerRefusesIsFinal(t *testing.T) {
 	if err := c.Subscribe(t.Context(), "subscription{n}", none, never); !fault.Is(err, fault.Unauthenticated) {
 		t.Errorf("got %v, want UNAUTHENTICATED", err)
 	}
-	c.Server = "http://127.0.0.1:1"
+	c, err := client.New("http://127.0.0.1:1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := c.Subscribe(t.Context(), "subscription{n}", none, never); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("got %v, want UNAVAILABLE", err)
 	}

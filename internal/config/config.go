@@ -3,16 +3,18 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // Config is everything an operator can set of a server.
@@ -26,6 +28,11 @@ type Config struct {
 	AdminToken     string   // the operator's token; "" makes one
 	Kept           int      // successful deployments of a service to be rolled back to
 	MaxBuilds      int      // that run at a time
+	DatabaseURL    string   // of the PostgreSQL that has the rows; "" keeps them in the data directory
+	RedisURL       string   // of the Redis that has the queue; "" keeps it in the process
+	MaxLogs        int      // GiB of logs in the data directory
+	LokiURL        string   // of the Loki that logs are kept in; "" keeps them in the data directory
+	LokiTenant     string   // whose the logs are where that Loki serves many; "" is the only one
 	// AllowPrivateNetworks lets users name hosts of this machine and its
 	// network as sources.
 	AllowPrivateNetworks bool
@@ -35,11 +42,14 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Data: "./davit-data", Listen: "127.0.0.1:7070", ProxyListen: "127.0.0.1:8080",
-		BaseDomain: "localhost", Runner: "auto", Kept: 5, MaxBuilds: 2,
+		BaseDomain: "localhost", Runner: "auto", Kept: 5, MaxBuilds: 2, MaxLogs: 10,
 	}
 }
 
-var domain = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+var domain = lazy.Regexp(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// tenant is what Loki takes as one: dskit's tenant.ValidTenantID.
+var tenant = lazy.Regexp(`^[a-zA-Z0-9!_.*'()-]{1,150}$`)
 
 // Validate reports everything that is wrong, each with the flag's name.
 func (c Config) Validate() error {
@@ -60,7 +70,7 @@ func (c Config) Validate() error {
 	if c.Listen == c.ProxyListen {
 		bad("proxy-listen", "the API listens on %s already.", c.Listen)
 	}
-	if !domain.MatchString(c.BaseDomain) || len(c.BaseDomain) > 180 {
+	if !domain().MatchString(c.BaseDomain) || len(c.BaseDomain) > 180 {
 		bad("base-domain", "%q is not a domain such as apps.example.com.", c.BaseDomain)
 	}
 	for _, o := range c.AllowedOrigins {
@@ -74,6 +84,25 @@ func (c Config) Validate() error {
 	if c.MaxBuilds < 1 || c.MaxBuilds > 100 {
 		bad("max-builds", "run between 1 and 100 at a time.")
 	}
+	if c.MaxLogs < 1 || c.MaxLogs > 1_000_000 {
+		bad("max-logs", "keep between 1 and 1000000 GiB.")
+	}
+	// Of these it is not said what they are: they may hold a password.
+	if !isDatabase(c.DatabaseURL) {
+		bad("database-url", "it is not an address such as postgres://davit:password@db.example.com:5432/davit; other signs than letters and digits of a password are written as %%23.")
+	}
+	if !isRedis(c.RedisURL) {
+		bad("redis-url", "it is not an address such as redis://:password@redis.example.com:6379/0; other signs than letters and digits of a password are written as %%23.")
+	}
+	if u, err := url.Parse(c.LokiURL); err != nil || c.LokiURL != "" && (u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "") {
+		bad("loki-url", "it is not an address such as http://loki.example.com:3100.")
+	}
+	if c.LokiTenant != "" && (!tenant().MatchString(c.LokiTenant) || c.LokiTenant == "." || c.LokiTenant == "..") {
+		bad("loki-tenant", "%q is not a tenant of Loki: letters, digits and !-_.*'(), at most 150.", c.LokiTenant)
+	}
+	if c.LokiTenant != "" && c.LokiURL == "" {
+		bad("loki-tenant", "say with --loki-url where Loki is.")
+	}
 	switch c.Runner {
 	case "auto", "docker", "process", "none":
 	default:
@@ -82,11 +111,75 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+// isDatabase reports whether text is nothing or the URL of a database in
+// PostgreSQL, which a socket in a directory may lead to: ?host=/directory.
+func isDatabase(text string) bool {
+	u, err := url.Parse(text)
+	if text == "" || err != nil {
+		return err == nil
+	}
+	there := u.Host != "" || strings.HasPrefix(u.Query().Get("host"), "/")
+	name := strings.TrimPrefix(u.Path, "/")
+	if spilled(u) {
+		return false
+	}
+	return (u.Scheme == "postgres" || u.Scheme == "postgresql") && there && name != "" && !strings.Contains(name, "/") && u.Fragment == ""
+}
+
+// spilled reports whether a part of a password is where an address or a setting
+// should be, because a sign in it was not written as in %23.
+func spilled(u *url.URL) bool { return strings.Contains(u.Path+u.RawQuery+u.Fragment, "@") }
+
+// isRedis reports whether text is nothing or the URL of a database in Redis.
+func isRedis(text string) bool {
+	u, err := url.Parse(text)
+	if text == "" || err != nil {
+		return err == nil
+	}
+	if spilled(u) {
+		return false
+	}
+	if u.Scheme == "unix" {
+		return u.Host == "" && len(u.Path) > 1
+	}
+	_, err = strconv.ParseUint(strings.TrimPrefix(u.Path, "/"), 10, 16)
+	return (u.Scheme == "redis" || u.Scheme == "rediss") && u.Host != "" && (u.Path == "" || u.Path == "/" || err == nil) && u.Fragment == ""
+}
+
+// DatabaseAddress says where the database of DatabaseURL is, and RedisAddress
+// where that of RedisURL is, to people: without user, password and settings. It
+// is "" without the URL.
+func (c Config) DatabaseAddress() string { return addressOf(c.DatabaseURL, "5432", "") }
+
+// RedisAddress is DatabaseAddress of RedisURL.
+func (c Config) RedisAddress() string { return addressOf(c.RedisURL, "6379", "0") }
+
+func addressOf(text, port, name string) string {
+	u, err := url.Parse(text)
+	if text == "" || err != nil {
+		return ""
+	}
+	if u.Scheme == "unix" {
+		return u.Path
+	}
+	host := u.Host
+	switch {
+	case host == "":
+		host = u.Query().Get("host")
+	case u.Port() == "" && !strings.Contains(host, ","): // several have theirs
+		host = net.JoinHostPort(u.Hostname(), port)
+	}
+	return host + "/" + cmp.Or(strings.TrimPrefix(u.Path, "/"), name)
+}
+
 // Files of the data directory.
 func (c Config) path(name string) string { return filepath.Join(c.Data, name) }
 
 // Database is the SQLite file.
 func (c Config) Database() string { return c.path("davit.db") }
+
+// DatabaseMark says which database has the rows, where that is not the file.
+func (c Config) DatabaseMark() string { return c.path("database") }
 
 // SecretKey holds the key that seals secrets. Losing it loses them.
 func (c Config) SecretKey() string { return c.path("secret-key") }

@@ -59,7 +59,8 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 
 // Rollback queues a deployment with the image or files, settings and variable
 // versions of id, and today's number of replicas. Nothing is built. It fails
-// with IMAGE_NOT_KEPT if those of id are no longer kept, and says whose are.
+// with IMAGE_NOT_KEPT if those of id are no longer kept, and says whose are, and
+// with CONFLICT if only its config files are not.
 func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, error) {
 	old, err := access.Deployment(ctx, s.DB.Client, access.Rollback, id)
 	if err != nil {
@@ -77,6 +78,9 @@ func (s *Service) Rollback(ctx context.Context, id string) (*ent.Deployment, err
 	}
 	return s.enqueue(ctx, i.ID, "rollback", id, func(tx *store.Tx, _ *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		if err := s.stillKept(ctx, tx, old); err != nil {
+			return nil, err
+		}
+		if err := filesKept(ctx, tx, old); err != nil {
 			return nil, err
 		}
 		c := tx.Deployment.Create().SetTrigger(lifecycle.Rollback).SetNillableMessage(old.Message).

@@ -3,15 +3,14 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-
-	"entgo.io/ent/dialect/sql"
-	"entgo.io/ent/dialect/sql/sqljson"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
@@ -90,26 +89,27 @@ func (s *Service) setBuild(ctx context.Context, c *Claim, set func(*ent.BuildUpd
 // BuiltImages lists the ids of the images that were built for instances and
 // that no other instance has run.
 func (s *Service) BuiltImages(ctx context.Context, instanceIDs []string) ([]string, error) {
-	rows, err := s.DB.Deployment.Query().
-		Where(deployment.InstanceIDIn(instanceIDs...), deployment.HasBuild(), deployment.ImageNotNil()).
-		Select(deployment.FieldImage).All(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list built images: %w", err)
+	built, err := s.imagesOf(ctx, deployment.InstanceIDIn(instanceIDs...), deployment.HasBuild())
+	if err != nil || len(built) == 0 {
+		return nil, err
 	}
-	var out []string
+	shared, err := s.imagesOf(ctx, deployment.InstanceIDNotIn(instanceIDs...))
+	if err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(built, func(id string, _ bool) bool { return shared[id] })
+	return slices.Sorted(maps.Keys(built)), nil
+}
+
+// imagesOf returns the ids of the images of some deployments.
+func (s *Service) imagesOf(ctx context.Context, which ...predicate.Deployment) (map[string]bool, error) {
+	rows, err := s.DB.Deployment.Query().Where(which...).Where(deployment.ImageNotNil()).Select(deployment.FieldImage).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	out := make(map[string]bool, len(rows))
 	for _, d := range rows {
-		if slices.Contains(out, d.Image.ID) {
-			continue
-		}
-		shared, err := s.DB.Deployment.Query().Where(deployment.InstanceIDNotIn(instanceIDs...), func(q *sql.Selector) {
-			q.Where(sqljson.ValueEQ(deployment.FieldImage, d.Image.ID, sqljson.Path("id")))
-		}).Exist(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("look who else runs an image: %w", err)
-		}
-		if !shared {
-			out = append(out, d.Image.ID)
-		}
+		out[d.Image.ID] = true
 	}
 	return out, nil
 }

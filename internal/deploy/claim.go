@@ -121,7 +121,7 @@ func (s *Service) Begin(ctx context.Context, c *Claim, limit time.Duration) erro
 		at = clock() // not before whoever had the turn let the instance go
 		phases = c.Row.Phases.End(lifecycle.PhaseQueue, lifecycle.PhaseSucceeded, at, "")
 		ahead, err := tx.Deployment.Query().
-			Where(deployment.InstanceID(c.Row.InstanceID), deployment.NumberLT(c.Row.Number),
+			Where(deployment.InstanceID(c.Row.InstanceID), deployment.NumberLT(c.Row.Number), Unfinished,
 				deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)).
 			Exist(ctx)
 		if err != nil {

@@ -225,3 +225,16 @@ func (s *Service) Commands(ctx context.Context, instanceIDs []string) ([]string,
 func (s *Service) OperationExists(ctx context.Context, id string) (bool, error) {
 	return s.DB.Operation.Query().Where(operation.ID(id)).Exist(ctx)
 }
+
+// OperationOver reports whether an operation has ended. One that is gone has
+// not.
+func (s *Service) OperationOver(ctx context.Context, id string) (bool, error) {
+	op, err := s.DB.Operation.Query().Where(operation.ID(id)).Only(ctx)
+	if ent.IsNotFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find operation: %w", err)
+	}
+	return op.Status.Final(), nil
+}

@@ -191,7 +191,7 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, i *ent.ServiceInstanc
 // prepares or builds to stop.
 func (s *Service) supersede(ctx context.Context, tx *store.Tx, newer *ent.Deployment) error {
 	older, err := tx.Deployment.Query().
-		Where(deployment.InstanceID(newer.InstanceID), deployment.StatusNEQ(lifecycle.Completed), deployment.NumberLT(newer.Number)).
+		Where(deployment.InstanceID(newer.InstanceID), Unfinished, deployment.NumberLT(newer.Number)).
 		Order(deployment.ByNumber()).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("find older deployments: %w", err)

@@ -10,7 +10,6 @@ import (
 	"github.com/davitdev/davit/ent/build"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/predicate"
-	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -185,7 +184,7 @@ func (s *Service) ringNext(ctx context.Context, tx *store.Tx, instanceID string)
 func over(id string) []predicate.Deployment {
 	return []predicate.Deployment{
 		deployment.ID(id), deployment.StatusEQ(lifecycle.Completed), deployment.IsActive(false),
-		deployment.Not(deployment.HasReplicasWith(replica.StatusNEQ(lifecycle.ReplicaRemoved))),
+		deployment.Not(deployment.HasReplicasWith(Existing)),
 	}
 }
 

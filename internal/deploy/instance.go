@@ -62,7 +62,7 @@ func factsOf(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) (f lifec
 		return f, nil, fmt.Errorf("find active deployment: %w", err)
 	}
 	if f.Deploying, err = tx.Deployment.Query().
-		Where(deployment.InstanceID(i.ID), deployment.StatusNotIn(lifecycle.Completed, lifecycle.Finalizing)).Exist(ctx); err != nil {
+		Where(deployment.InstanceID(i.ID), Unfinished, deployment.StatusNEQ(lifecycle.Finalizing)).Exist(ctx); err != nil {
 		return f, nil, fmt.Errorf("find running deployment: %w", err)
 	}
 	if active == nil {

@@ -25,6 +25,10 @@ const DefaultKept = 5
 // may be about to deploy it.
 const UploadGrace = time.Hour
 
+// SiteGrace is how long the files of a static site stay that no row names yet:
+// longer than a deployment may take to write them and then its row.
+const SiteGrace = 2 * time.Hour
+
 // keptIDs selects the ids of the deployments whose image and source are kept: of
 // each instance the last successful ones, what serves, and what is under way.
 const keptIDs = `SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY instance_id ORDER BY number DESC) AS nth
@@ -50,7 +54,7 @@ type Needed struct {
 // that is older: look at the world first, then call this.
 func (s *Service) Needed(ctx context.Context) (Needed, error) {
 	out := Needed{Images: map[string]bool{}, Bundles: map[string]bool{}, UnderWay: map[string]bool{}}
-	err := s.eachKept(ctx, func(d *ent.Deployment) {
+	err := s.EachKept(ctx, func(d *ent.Deployment) {
 		if d.Image != nil {
 			out.Images[d.Image.ID] = true
 		}
@@ -65,8 +69,9 @@ func (s *Service) Needed(ctx context.Context) (Needed, error) {
 	return out, err
 }
 
-// eachKept calls do for every deployment that is kept.
-func (s *Service) eachKept(ctx context.Context, do func(*ent.Deployment)) error {
+// EachKept calls do for every deployment whose image and source are kept: of
+// each instance the last successful ones, what serves, and what is under way.
+func (s *Service) EachKept(ctx context.Context, do func(*ent.Deployment)) error {
 	ids, err := s.DB.Strings(ctx, keptIDs, s.keeps())
 	if err != nil {
 		return fmt.Errorf("find kept deployments: %w", err)
@@ -100,7 +105,7 @@ func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
 		return 0, nil
 	}
 	needed := map[string]bool{}
-	err = s.eachKept(ctx, func(d *ent.Deployment) {
+	err = s.EachKept(ctx, func(d *ent.Deployment) {
 		if d.Source.Upload != nil {
 			needed[d.Source.Upload.ArtifactID] = true
 		}
@@ -165,11 +170,11 @@ func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment
 	if d.Source.Image != nil {
 		return nil
 	}
-	ids, err := tx.Strings(ctx, keptIDs, s.keeps())
+	needed, err := tx.Deployment.Query().Where(deployment.ID(d.ID), deployment.Or(deployment.IsActive(true), Unfinished)).Exist(ctx)
 	if err != nil {
-		return fmt.Errorf("find kept deployments: %w", err)
+		return fmt.Errorf("find deployment: %w", err)
 	}
-	if slices.Contains(ids, d.ID) {
+	if needed {
 		return nil
 	}
 	rows, err := tx.Deployment.Query().
@@ -180,6 +185,9 @@ func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment
 	}
 	var numbers []string
 	for _, r := range rows {
+		if r.ID == d.ID {
+			return nil
+		}
 		numbers = append(numbers, fmt.Sprintf("#%d", r.Number))
 	}
 	gone := notKept(d)

@@ -6,16 +6,20 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/predicate"
+	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
 
 // Switch makes a deployment whose replicas are healthy the active one of its
 // instance: the point of no return. It fails with CANCELED or SUPERSEDED if it
-// was asked to stop before, with CANCELED if the service is being deleted, and
-// with ErrOvertaken if the claim is lost.
+// was asked to stop before, with CANCELED if the service is being deleted, with
+// UNAVAILABLE if a replica is not healthy any more, and with ErrOvertaken if the
+// claim is lost.
 func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	at := clock()
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
@@ -53,6 +57,9 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 		if n == 0 {
 			return s.whyNot(ctx, tx, c)
 		}
+		if err := stillWell(ctx, tx, c.Row); err != nil {
+			return err
+		}
 		// A person who deploys wants it to run.
 		if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStopped(false).Exec(ctx); err != nil {
 			return fmt.Errorf("start instance: %w", err)
@@ -73,6 +80,25 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 		return err
 	}
 	c.Row.Status, c.Row.IsActive, c.Row.TrafficSwitchedAt, c.Row.Attempt = lifecycle.Finalizing, true, &at, 0
+	return nil
+}
+
+// stillWell fails with UNAVAILABLE if a replica of a deployment has ended since
+// it was healthy, or lost its address to another one (see evict): requests would
+// find nobody until what runs is compared with what should. Another attempt
+// starts it again.
+func stillWell(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
+	well := []predicate.Replica{replica.StatusEQ(lifecycle.ReplicaRunning), replica.HealthEQ(lifecycle.HealthHealthy)}
+	if d.Edges.Service.Kind == spec.Web {
+		well = append(well, replica.Or(replica.ProcessNEQ(""), replica.AddrNotNil()))
+	}
+	unwell, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), Existing, replica.Not(replica.And(well...))).Exist(ctx)
+	if err != nil {
+		return fmt.Errorf("look at replicas: %w", err)
+	}
+	if unwell {
+		return fault.New(fault.Unavailable, "A replica that was healthy is not any more.")
+	}
 	return nil
 }
 

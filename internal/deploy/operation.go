@@ -44,6 +44,20 @@ func (s *Service) ClaimOperation(ctx context.Context, id, owner string) (*Job, e
 	return &Job{ID: id, Epoch: epoch, Row: op}, nil
 }
 
+// RenewOperation prolongs the lease of an operation that was not given back. It
+// fails with ErrOvertaken if the claim is lost.
+func (s *Service) RenewOperation(ctx context.Context, j *Job) error {
+	n, err := s.DB.Exec(ctx, `UPDATE operations SET lease_until = {now} + ? WHERE id = ? AND epoch = ? AND status = 'RUNNING' AND lease_until > 0`,
+		Lease.Milliseconds(), j.ID, j.Epoch)
+	if err != nil {
+		return fmt.Errorf("renew lease: %w", err)
+	}
+	if n == 0 {
+		return ErrOvertaken
+	}
+	return nil
+}
+
 // Limit is how long the operation may take.
 func (j *Job) Limit() time.Duration {
 	return OperationLimit + time.Duration(j.Row.LimitMs)*time.Millisecond

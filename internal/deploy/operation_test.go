@@ -133,7 +133,14 @@ func TestOperations(t *testing.T) {
 			if shares := work.Shares(); shares != nil {
 				t.Errorf("%v are wanted", shares)
 			}
+			serving := must(w.Routes(w.ctx))(t)
+			if len(serving.List) != 1 || len(serving.List[0].Targets) != 1 {
+				t.Errorf("while its replica serves: %+v", serving)
+			}
 			w.must(w.SetReplica(w.ctx, work.Fence(), replicas[0], func(u *ent.ReplicaUpdate) { u.SetStatus(lifecycle.ReplicaDraining) }))
+			if left := must(w.Routes(w.ctx))(t); len(left.List)+len(left.Names) != 0 || left.Version <= serving.Version {
+				t.Errorf("once nothing serves: %+v", left)
+			}
 			w.must(w.EndReplica(w.ctx, replicas[0], func(*ent.ReplicaUpdate) {}))
 			if c = must(w.Condemn(w.ctx, w.instance.ServiceID))(t); c.Open+c.Replicas != 0 {
 				t.Errorf("left: %+v", c)
@@ -166,14 +173,17 @@ func TestDerive(t *testing.T) {
 		is("at first", lifecycle.NotDeployed, lifecycle.HealthUnknown)
 		c := w.at(lifecycle.Deploying)
 		is("while deployed", lifecycle.InstanceDeploying, lifecycle.HealthStarting)
-		r := must(w.AddReplica(w.ctx, c.Fence(), c.Row, "", 0))(t)
+		w.carry(c, lifecycle.Completed)
+		first := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(t)
+		r := must(w.AddReplica(w.ctx, first.Fence(), first.Active, "", 0))(t)
+		w.must(w.ReleaseInstance(w.ctx, first))
 		set := func(s lifecycle.ReplicaStatus, h lifecycle.Health) {
 			t.Helper()
 			work := must(w.ClaimInstance(w.ctx, w.instance.ID, "worker"))(t)
 			w.must(w.SetReplica(w.ctx, work.Fence(), r, func(u *ent.ReplicaUpdate) { u.SetStatus(s).SetHealth(h).SetAddr("127.0.0.1:9000").SetLastExitCode(3) }))
 			w.must(w.ReleaseInstance(w.ctx, work))
 		}
-		w.carry(c, lifecycle.Completed)
+		set(lifecycle.ReplicaCreated, lifecycle.HealthStarting)
 		is("with a replica that was made", lifecycle.InstanceDegraded, lifecycle.HealthStarting)
 		version := must(w.Routes(w.ctx))(t).Version
 		set(lifecycle.ReplicaRunning, lifecycle.HealthHealthy)

@@ -23,7 +23,7 @@ func (f Fence) Epoch() int64 { return f.epoch }
 // container, by process, slot and generation.
 func (s *Service) ReplicasOf(ctx context.Context, deploymentID string) ([]*ent.Replica, error) {
 	out, err := s.DB.Replica.Query().
-		Where(replica.DeploymentID(deploymentID), replica.StatusNEQ(lifecycle.ReplicaRemoved)).
+		Where(replica.DeploymentID(deploymentID), Existing).
 		WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration()).All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list replicas: %w", err)
@@ -35,7 +35,7 @@ func (s *Service) ReplicasOf(ctx context.Context, deploymentID string) ([]*ent.R
 // longer serve and that no worker is at work on.
 func (s *Service) ReplacedBy(ctx context.Context, d *ent.Deployment) ([]*ent.Replica, error) {
 	out, err := s.DB.Replica.Query().
-		Where(replica.InstanceID(d.InstanceID), replica.DeploymentIDNEQ(d.ID), replica.StatusNEQ(lifecycle.ReplicaRemoved),
+		Where(replica.InstanceID(d.InstanceID), replica.DeploymentIDNEQ(d.ID), Existing,
 			replica.HasDeploymentWith(deployment.IsActive(false), deployment.StatusIn(lifecycle.Completed, lifecycle.Finalizing))).
 		WithDeployment().All(ctx)
 	if err != nil {
@@ -124,7 +124,7 @@ func (s *Service) Settling(ctx context.Context, instanceID string) (Settling, er
 	var out Settling
 	i, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ID(instanceID)).
 		WithReplicas(func(q *ent.ReplicaQuery) {
-			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved), replica.HasDeploymentWith(deployment.StatusIn(lifecycle.Completed, lifecycle.Finalizing)))
+			q.Where(Existing, replica.HasDeploymentWith(deployment.StatusIn(lifecycle.Completed, lifecycle.Finalizing)))
 		}).
 		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).Only(ctx)
 	if ent.IsNotFound(err) {

@@ -61,11 +61,11 @@ func (s *Service) Condemn(ctx context.Context, targetID string) (Condemned, erro
 		}
 	}
 	if out.Open, err = s.DB.Deployment.Query().
-		Where(deployment.InstanceIDIn(out.InstanceIDs...), deployment.StatusNEQ(lifecycle.Completed)).Count(ctx); err != nil {
+		Where(deployment.InstanceIDIn(out.InstanceIDs...), Unfinished).Count(ctx); err != nil {
 		return out, fmt.Errorf("count deployments: %w", err)
 	}
 	if out.Replicas, err = s.DB.Replica.Query().
-		Where(replica.InstanceIDIn(out.InstanceIDs...), replica.StatusNEQ(lifecycle.ReplicaRemoved)).Count(ctx); err != nil {
+		Where(replica.InstanceIDIn(out.InstanceIDs...), Existing).Count(ctx); err != nil {
 		return out, fmt.Errorf("count replicas: %w", err)
 	}
 	if out.Commands, err = s.DB.Operation.Query().Where(operation.Kind(OpRun), operation.TargetIDIn(out.InstanceIDs...),
@@ -80,7 +80,7 @@ func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) 
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}
-	open, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.StatusNEQ(lifecycle.Completed)).Order(deployment.ByNumber()).IDs(ctx)
+	open, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), Unfinished).Order(deployment.ByNumber()).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("list deployments: %w", err)
 	}
@@ -108,27 +108,38 @@ func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) 
 }
 
 // Remove deletes the rows of a target and everything below it. It is called in
-// the transaction that ends the operation.
+// the transaction that ends the operation. Who follows the target or an instance
+// below it learns that it is gone.
 func (s *Service) Remove(ctx context.Context, tx *store.Tx, targetID string) error {
-	var err error
+	var below predicate.ServiceInstance
+	var remove func() (int, error)
 	switch kind, _ := ident.KindOf(targetID); kind {
 	case ident.Project:
-		_, err = tx.Project.Delete().Where(entproject.ID(targetID)).Exec(ctx)
+		below, remove = serviceinstance.ProjectID(targetID), func() (int, error) {
+			return tx.Project.Delete().Where(entproject.ID(targetID)).Exec(ctx)
+		}
 	case ident.Environment:
-		if err = removeDomains(ctx, tx, serviceinstance.EnvironmentID(targetID)); err == nil {
-			_, err = tx.Environment.Delete().Where(environment.ID(targetID)).Exec(ctx)
+		below, remove = serviceinstance.EnvironmentID(targetID), func() (int, error) {
+			return tx.Environment.Delete().Where(environment.ID(targetID)).Exec(ctx)
 		}
 	case ident.Service:
-		if err = removeDomains(ctx, tx, serviceinstance.ServiceID(targetID)); err == nil {
-			_, err = tx.Service.Delete().Where(service.ID(targetID)).Exec(ctx)
+		below, remove = serviceinstance.ServiceID(targetID), func() (int, error) {
+			return tx.Service.Delete().Where(service.ID(targetID)).Exec(ctx)
 		}
 	default:
-		err = fmt.Errorf("deploy: %s cannot be removed", targetID)
+		return fmt.Errorf("deploy: %s cannot be removed", targetID)
 	}
+	instances, err := tx.ServiceInstance.Query().Where(below).IDs(ctx)
 	if err != nil {
+		return fmt.Errorf("list instances: %w", err)
+	}
+	if err := removeDomains(ctx, tx, below); err != nil {
+		return fmt.Errorf("remove domains: %w", err)
+	}
+	if _, err := remove(); err != nil {
 		return fmt.Errorf("remove rows: %w", err)
 	}
-	tx.Wake(targetID)
+	tx.Wake(append(instances, targetID)...)
 	tx.ChangeRoutes()
 	return nil
 }

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/davitdev/davit/ent"
@@ -75,10 +76,13 @@ func (s *Service) mayAdd(ctx context.Context, tx *store.Tx, f Fence, d *ent.Depl
 // or what runs a command.
 func ContainerName(id string) string { return "davit-" + strings.ReplaceAll(id, "_", "-") }
 
+// NetworkName is the name of an environment's network in the engine.
+func NetworkName(environmentID string) string { return ContainerName(environmentID) }
+
 // SetReplica writes what set says of a replica and everything that follows
 // from it: the state of the instance and, for a replica that serves, the table
-// of routes. It fails with ErrOvertaken if the claim is lost. A replica that
-// drains only ends, and one that was removed stays removed: writing anything
+// of routes. An address that it gets is taken from whoever had it. It fails
+// with ErrOvertaken if the claim is lost. A replica that drains only ends, and one that was removed stays removed: writing anything
 // else touches nothing and is no error. r becomes what the row is now.
 func (s *Service) SetReplica(ctx context.Context, f Fence, r *ent.Replica, set func(*ent.ReplicaUpdate)) error {
 	var now *ent.Replica
@@ -108,6 +112,11 @@ func (s *Service) SetReplica(ctx context.Context, f Fence, r *ent.Replica, set f
 		if now.Edges.Deployment.IsActive && routed(before) != routed(now) {
 			tx.ChangeRoutes()
 		}
+		if addr, ok := u.Mutation().Addr(); ok {
+			if err := evict(ctx, tx, now, addr); err != nil {
+				return err
+			}
+		}
 		tx.Wake(r.DeploymentID)
 		return s.derive(ctx, tx, r.InstanceID)
 	})
@@ -115,6 +124,26 @@ func (s *Service) SetReplica(ctx context.Context, f Fence, r *ent.Replica, set f
 		return err
 	}
 	*r = *now
+	return nil
+}
+
+// evict takes the address of a replica from others that had it before,
+// whatever the port: names lead to addresses without one. An engine gives it to
+// one container at a time: theirs ended, perhaps with the engine, which nobody
+// has noticed yet, and requests for them must not come here. A loopback address
+// is shared, and only its port is taken.
+func evict(ctx context.Context, tx *store.Tx, r *ent.Replica, addr string) error {
+	same := replica.Addr(addr)
+	if parsed, err := netip.ParseAddrPort(addr); err == nil && !parsed.Addr().IsLoopback() {
+		same = replica.AddrHasPrefix(addr[:strings.LastIndexByte(addr, ':')+1])
+	}
+	n, err := tx.Replica.Update().Where(same, replica.IDNEQ(r.ID), Existing).ClearAddr().Save(ctx)
+	if err != nil {
+		return fmt.Errorf("take the address: %w", err)
+	}
+	if n > 0 {
+		tx.ChangeRoutes()
+	}
 	return nil
 }
 

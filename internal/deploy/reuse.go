@@ -40,7 +40,7 @@ func (s *Service) BuildKey(ctx context.Context, d *ent.Deployment) (string, erro
 	// What only matters once an image runs. What is not named here counts.
 	r.Settings.HealthCheck, r.Settings.Resources, r.Settings.DrainTimeout = nil, spec.Resources{}, 0
 	r.Settings.RestartPolicy, r.Settings.RestartMaxRetries = "", 0
-	r.Settings.PreDeployCommand, r.Settings.Processes = nil, nil
+	r.Settings.PreDeployCommand, r.Settings.Processes, r.Settings.ConfigFiles = nil, nil, nil
 	r.Settings.Cron, r.Settings.TimeZone, r.Settings.CronOverlap = "", "", ""
 	for _, v := range d.Variables {
 		if v.Build {
@@ -59,8 +59,10 @@ func (s *Service) BuildKey(ctx context.Context, d *ent.Deployment) (string, erro
 // static site was built of what key names and is kept, nil if there is none.
 func (s *Service) SameBuild(ctx context.Context, c *Claim, key string) (*ent.Deployment, error) {
 	ids, err := s.DB.Strings(ctx, `SELECT d.id FROM builds b JOIN deployments d ON d.id = b.deployment_id
-		WHERE b.recipe = ? AND b.status = 'SUCCEEDED' AND d.service_id = ? AND d.id <> ? AND d.id IN (`+keptIDs+`) ORDER BY d.id DESC LIMIT 1`,
-		key, c.Row.ServiceID, c.ID, s.keeps())
+		WHERE b.recipe = ? AND b.status = 'SUCCEEDED' AND d.service_id = ? AND d.id <> ? AND (d.is_active OR d.status <> 'COMPLETED' OR d.conclusion = 'SUCCEEDED'
+			AND (SELECT COUNT(*) FROM (SELECT 1 FROM deployments n WHERE n.instance_id = d.instance_id AND n.number > d.number
+				AND n.conclusion = 'SUCCEEDED' LIMIT ?) AS newer) < ?) ORDER BY d.id DESC LIMIT 1`,
+		key, c.Row.ServiceID, c.ID, s.keeps(), s.keeps())
 	if err != nil {
 		return nil, fmt.Errorf("find the same build: %w", err)
 	}

@@ -47,14 +47,11 @@ type Name struct {
 // Routes reads the table. Its version is read first: the content is at least
 // as new.
 func (s *Service) Routes(ctx context.Context) (Routes, error) {
-	version, err := s.DB.Int64s(ctx, "SELECT route_version FROM installations")
-	if err == nil && len(version) == 0 {
-		err = errors.New("nothing is installed")
-	}
+	version, err := s.RoutesVersion(ctx)
 	if err != nil {
-		return Routes{}, fmt.Errorf("read version of routes: %w", err)
+		return Routes{}, err
 	}
-	out := Routes{Version: version[0]}
+	out := Routes{Version: version}
 	instances, err := s.DB.ServiceInstance.Query().
 		WithService().
 		WithRoutes(func(q *ent.RouteQuery) { q.WithDomain() }).
@@ -85,6 +82,9 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 				name.Addrs = append(name.Addrs, *r.Addr)
 			}
 		}
+		if i.Deleting && len(targets) == 0 { // nothing answers there any more
+			continue
+		}
 		out.Names = append(out.Names, name)
 		for _, r := range i.Edges.Routes {
 			if r.Edges.Domain == nil { // as above
@@ -98,10 +98,40 @@ func (s *Service) Routes(ctx context.Context) (Routes, error) {
 	return out, nil
 }
 
+// RoutesVersion is that of the table now.
+func (s *Service) RoutesVersion(ctx context.Context) (int64, error) {
+	version, err := s.DB.Int64s(ctx, "SELECT route_version FROM installations")
+	if err == nil && len(version) == 0 {
+		err = errors.New("nothing is installed")
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read version of routes: %w", err)
+	}
+	return version[0], nil
+}
+
 // ChangeRoutes gives the table a new version though no row of it changed.
 func (s *Service) ChangeRoutes(ctx context.Context) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {
 		tx.ChangeRoutes()
 		return nil
 	})
+}
+
+// OvertakeRoutes gives the table a version above one that it is said to have
+// had, if it has not: the rows were put back. It reports whether it did. Who
+// pushed that version read it here before, so rows that were not put back are
+// never behind it.
+func (s *Service) OvertakeRoutes(ctx context.Context, version int64) (raised bool, err error) {
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		n, err := tx.Exec(ctx, "UPDATE installations SET route_version = ? WHERE route_version < ?", version, version)
+		if err != nil {
+			return fmt.Errorf("overtake routes: %w", err)
+		}
+		if raised = n > 0; raised {
+			tx.ChangeRoutes()
+		}
+		return nil
+	})
+	return raised, err
 }

@@ -113,7 +113,7 @@ func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Opera
 		if err := hasReplicas(ctx, tx, i); err != nil {
 			return err
 		}
-		u := tx.Replica.Update().Where(replica.InstanceID(i.ID), replica.StatusNotIn(lifecycle.ReplicaRemoved, lifecycle.ReplicaDraining),
+		u := tx.Replica.Update().Where(replica.InstanceID(i.ID), Existing, replica.StatusNEQ(lifecycle.ReplicaDraining),
 			replica.HasDeploymentWith(deployment.IsActive(true)))
 		if replicaID != "" {
 			if !ident.Is(replicaID, ident.Replica) {

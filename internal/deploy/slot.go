@@ -16,8 +16,8 @@ import (
 const slotWait = 5 * time.Second
 
 // TakeSlot lets the build of a deployment begin, or go on, if its owner has
-// fewer than most others under way and none that waits longer would come too
-// short. Its deadline starts anew, because waiting was not its fault. Otherwise
+// fewer than most others under way and, unless it has begun before, none that
+// waits longer would come too short. Its deadline starts anew, because waiting was not its fault. Otherwise
 // it fails with ErrNotNow, for the caller to give the claim back, and says how
 // many builds wait before it.
 func (s *Service) TakeSlot(ctx context.Context, c *Claim, most int, limit time.Duration) (ahead int, err error) {
@@ -33,21 +33,22 @@ func (s *Service) TakeSlot(ctx context.Context, c *Claim, most int, limit time.D
 		if err != nil {
 			return fmt.Errorf("load build: %w", err)
 		}
-		if mine.Status == lifecycle.BuildRunning { // its worker died, or its step failed
-			taken = true
-			return nil
-		}
 		counts, err := tx.Int64s(ctx, `SELECT COUNT(*) FROM builds b JOIN deployments d ON d.id = b.deployment_id
 			WHERE b.status = 'RUNNING' AND d.id <> ? AND d.status = 'BUILDING' AND d.lease_until > {now}
 				AND d.owner = (SELECT owner FROM deployments WHERE id = ?)`, c.ID, c.ID)
 		if err != nil {
 			return fmt.Errorf("count builds: %w", err)
 		}
+		if mine.Status == lifecycle.BuildRunning && int(counts[0]) < most { // its worker died, or its step failed
+			taken = true
+			return nil
+		}
 		if ahead, err = tx.Build.Query().Where(build.StatusEQ(lifecycle.BuildQueued), build.IDLT(mine.ID),
 			build.HasDeploymentWith(deployment.StatusEQ(lifecycle.Building))).Count(ctx); err != nil {
 			return fmt.Errorf("count waiting builds: %w", err)
 		}
-		wait, u := slotWait, tx.Build.Update().Where(build.ID(mine.ID))
+		// One that has begun and has to wait now goes before those that came later.
+		wait, u := slotWait, tx.Build.Update().Where(build.ID(mine.ID)).SetStatus(lifecycle.BuildQueued)
 		if taken = int(counts[0])+ahead < most; taken {
 			wait = 0
 			u.SetStatus(lifecycle.BuildRunning).SetStartedAt(clock())

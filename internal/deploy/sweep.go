@@ -9,7 +9,6 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/idempotencykey"
-	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -31,7 +30,7 @@ func (s *Service) Waiting(ctx context.Context) ([]Doorbell, error) {
 		// Of those queued only the head of each queue can do anything.
 		{TaskRun, `SELECT d.id FROM deployments d WHERE d.status <> 'COMPLETED' AND d.due_at <= {now} AND d.lease_until <= {now}
 			AND (d.status <> 'QUEUED' OR NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = d.instance_id
-				AND o.number < d.number AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING')))`},
+				AND o.number < d.number AND o.status <> 'COMPLETED' AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING')))`},
 		// A lease that ran out instead of being released is of a worker that died
 		// in the middle.
 		{TaskConverge, `SELECT id FROM service_instances WHERE due_at <= {now} AND lease_until <= {now} AND (dirty OR lease_until > 0
@@ -49,13 +48,26 @@ func (s *Service) Waiting(ctx context.Context) ([]Doorbell, error) {
 	return out, nil
 }
 
+// Quiet reports whether Waiting, EndOverdue and RunDue have nothing to find. It
+// is one statement, for who asks every second.
+func (s *Service) Quiet(ctx context.Context) (bool, error) {
+	work, err := s.DB.Int64s(ctx, `SELECT CASE WHEN EXISTS (SELECT 1 FROM deployments WHERE status <> 'COMPLETED')
+		OR EXISTS (SELECT 1 FROM operations WHERE status IN ('QUEUED', 'RUNNING'))
+		OR EXISTS (SELECT 1 FROM service_instances WHERE dirty OR lease_until > 0 OR next_run_at > 0 AND next_run_at <= {now})
+		OR EXISTS (SELECT 1 FROM replicas WHERE due_at > 0 AND due_at <= {now} AND status <> 'REMOVED') THEN 1 ELSE 0 END`)
+	if err != nil {
+		return false, fmt.Errorf("look for work: %w", err)
+	}
+	return work[0] == 0, nil
+}
+
 // EndOverdue ends every deployment whose deadline has passed, whoever holds it,
 // and starts the deadline of those that came to the head of their queue. It
 // returns how many it ended.
 func (s *Service) EndOverdue(ctx context.Context) (int, error) {
-	_, err := s.DB.Exec(ctx, `UPDATE deployments SET deadline_at = {now} + ? WHERE status = 'QUEUED' AND deadline_at = 0
+	_, err := s.DB.Exec(ctx, `UPDATE deployments SET deadline_at = {now} + ? WHERE status <> 'COMPLETED' AND status = 'QUEUED' AND deadline_at = 0
 		AND NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = deployments.instance_id
-			AND o.number < deployments.number AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING'))`, QueueLimit.Milliseconds())
+			AND o.number < deployments.number AND o.status <> 'COMPLETED' AND o.status IN ('QUEUED', 'PREPARING', 'BUILDING', 'DEPLOYING'))`, QueueLimit.Milliseconds())
 	if err != nil {
 		return 0, fmt.Errorf("start deadlines: %w", err)
 	}
@@ -113,7 +125,7 @@ func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error
 // LiveReplicas returns the replicas that have or should have a container, each
 // with its deployment.
 func (s *Service) LiveReplicas(ctx context.Context) ([]*ent.Replica, error) {
-	out, err := s.DB.Replica.Query().Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().All(ctx)
+	out, err := s.DB.Replica.Query().Where(Existing).WithDeployment().All(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list replicas: %w", err)
 	}
@@ -123,7 +135,7 @@ func (s *Service) LiveReplicas(ctx context.Context) ([]*ent.Replica, error) {
 // WithCommand lists the rows that may have a container of their own, which runs
 // a command: deployments that are about to go live, and operations.
 func (s *Service) WithCommand(ctx context.Context) (map[string]bool, error) {
-	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status = 'DEPLOYING'
+	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status <> 'COMPLETED' AND status = 'DEPLOYING'
 		UNION ALL SELECT id FROM operations WHERE kind = ? AND status IN ('QUEUED', 'RUNNING')`, OpRun)
 	if err != nil {
 		return nil, fmt.Errorf("list commands: %w", err)
@@ -155,13 +167,18 @@ func (s *Service) Forget(ctx context.Context) error {
 	return nil
 }
 
+// Reconciler is what the process leads that cares for whatever is left undone.
+const Reconciler = "reconciler"
+
 // Lead makes owner the one process that does something for all, or prolongs
-// that, for the length of a Lease. It reports whether owner leads.
+// that, for the length of a Lease. It reports whether owner leads. A lease that
+// lasts longer than leases do is of a clock that was set back since.
 func (s *Service) Lead(ctx context.Context, name, owner string) (bool, error) {
 	n, err := s.DB.Exec(ctx, `INSERT INTO leases (id, owner, epoch, lease_until) VALUES (?, ?, 1, {now} + ?)
 		ON CONFLICT (id) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until,
 			epoch = leases.epoch + CASE WHEN leases.owner = excluded.owner THEN 0 ELSE 1 END
-		WHERE leases.owner = excluded.owner OR leases.lease_until <= {now}`, name, owner, Lease.Milliseconds())
+		WHERE leases.owner = excluded.owner OR leases.lease_until <= {now} OR leases.lease_until > {now} + ?`,
+		name, owner, Lease.Milliseconds(), 2*Lease.Milliseconds())
 	if err != nil {
 		return false, fmt.Errorf("lead %s: %w", name, err)
 	}
@@ -179,8 +196,10 @@ func (s *Service) Resign(ctx context.Context, name, owner string) error {
 // EndLeases lets all leases run out, so that nobody waits for them. It is for a
 // process that knows to be the only one on its database.
 func (s *Service) EndLeases(ctx context.Context) error {
-	for _, table := range []string{"deployments", "service_instances", "operations", "leases"} {
-		if _, err := s.DB.Exec(ctx, `UPDATE `+table+` SET lease_until = 1 WHERE lease_until > 1`); err != nil {
+	for _, of := range []struct{ table, open string }{
+		{"deployments", "status <> 'COMPLETED'"}, {"operations", "status IN ('QUEUED', 'RUNNING')"}, {"service_instances", "1 = 1"}, {"leases", "1 = 1"},
+	} {
+		if _, err := s.DB.Exec(ctx, `UPDATE `+of.table+` SET lease_until = 1 WHERE `+of.open+` AND lease_until > 1`); err != nil {
 			return fmt.Errorf("end leases: %w", err)
 		}
 	}

@@ -19,7 +19,11 @@ import (
 // waits reports whether the net would ring for a row.
 func (w *world) waits(task, id string) bool {
 	w.t.Helper()
-	return slices.Contains(must(w.Waiting(w.ctx))(w.t), Doorbell{task, id})
+	all := must(w.Waiting(w.ctx))(w.t)
+	if len(all) > 0 && must(w.Quiet(w.ctx))(w.t) {
+		w.t.Errorf("it is quiet though %v wait", all)
+	}
+	return slices.Contains(all, Doorbell{task, id})
 }
 
 // P7, as far as rows go: what waits is found without any doorbell.
@@ -66,6 +70,18 @@ func TestWaiting(t *testing.T) {
 			id := w.instance.ID
 			if w.waits(TaskConverge, id) {
 				t.Error("it waits though nothing changed")
+			}
+			w.must(w.ReleaseInstance(w.ctx, must(w.ClaimInstance(w.ctx, id, "worker"))(t)))
+			if !must(w.Quiet(w.ctx))(t) {
+				t.Error("it is not quiet though nothing changed")
+			}
+			w.exec("UPDATE service_instances SET next_run_at = {now} WHERE id = ?", id)
+			if must(w.Quiet(w.ctx))(t) {
+				t.Error("it is quiet though a run is due")
+			}
+			w.exec("UPDATE service_instances SET next_run_at = {now} + 60000 WHERE id = ?", id)
+			if !must(w.Quiet(w.ctx))(t) {
+				t.Error("it is not quiet though no run is due yet")
 			}
 			must(w.Scale(w.ctx, id, "", 2))(t)
 			if !w.waits(TaskConverge, id) {

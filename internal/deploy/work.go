@@ -8,7 +8,6 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
-	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/store"
 )
 
@@ -40,7 +39,7 @@ func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, e
 		WithProject().WithEnvironment().WithService().
 		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).
 		WithReplicas(func(q *ent.ReplicaQuery) {
-			q.Where(replica.StatusNEQ(lifecycle.ReplicaRemoved)).WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration())
+			q.Where(Existing).WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration())
 		}).
 		Only(ctx)
 	if ent.IsNotFound(err) || err == nil && i.Epoch != epoch {

@@ -22,7 +22,7 @@ type sign struct {
 // signs are looked for in this order.
 var signs = []sign{
 	{"file too large", fault.RequestTooLarge, "The repository %s has more than 2 GiB.", "Keep large files elsewhere."},
-	{"no space left on device", fault.DiskFull, "There is no space left to fetch the repository %s.", ""},
+	{"no space left on device", fault.DiskFull, "There is no space left to fetch the repository %s.", "Whoever runs this installation can make room in its data directory."},
 	{"couldn't find remote ref", fault.RefNotFound, "The repository %s has no such branch, tag or commit.", "Look at its branches, or push first."},
 	{"not our ref", fault.RefNotFound, "The repository %s has no such commit.", "A force push may have removed it."},
 	{"url base from redirection", fault.RepositoryNotFound, "The repository %s has moved.", "Open it in a browser and use the address it leads to."},
@@ -53,7 +53,8 @@ func explain(err error, r *Remote, said string) error {
 	}
 	cause := fmt.Errorf("git: %w: %s", err, clean(lastLines(said)))
 	if errors.Is(err, errTooLong) {
-		return fault.New(fault.RequestTooLarge, "The repository %s has more branches and tags than are read.", where).Because(cause)
+		return fault.New(fault.RequestTooLarge, "The repository %s has more branches and tags than are read.", where).
+			WithHint("Name a whole commit hash instead, or delete branches that nobody needs.").Because(cause)
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGXFSZ {
@@ -61,6 +62,9 @@ func explain(err error, r *Remote, said string) error {
 		}
 	}
 	lower := strings.ToLower(said)
+	if r != nil && r.Credential.Token != "" { // git would ask for another
+		lower = strings.ReplaceAll(lower, "could not read username", "authentication failed")
+	}
 	for _, s := range signs {
 		if strings.Contains(lower, s.text) {
 			return fault.New(s.code, s.say, where).WithHint("%s", s.hint).Because(cause)
@@ -69,7 +73,8 @@ func explain(err error, r *Remote, said string) error {
 	if r == nil {
 		return cause
 	}
-	return fault.New(fault.RepositoryAway, "The repository %s cannot be read now: %s", where, sentence(said)).Because(cause)
+	return fault.New(fault.RepositoryAway, "The repository %s cannot be read now: %s", where, sentence(said)).
+		WithHint("Check the host in its address, and try again when it answers.").Because(cause)
 }
 
 // lastLines is the end of what git said, on one line.

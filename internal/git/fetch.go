@@ -38,8 +38,8 @@ const fetched = "refs/davit/source"
 // Fetch gets one commit, without history, submodules or what is kept in Git
 // LFS: all of it, because what is in f.Root may need what lies beside it. The
 // caller closes the tree. It fails like List, and with REF_NOT_FOUND,
-// NOT_BUILDABLE for a directory that is not there or files of it in Git LFS, and
-// SOURCE_INVALID for what is no source. When it fails, f.Dir does not exist.
+// NOT_BUILDABLE for a directory that is not there, or has files in Git LFS or a
+// submodule, and SOURCE_INVALID for what is no source. When it fails, f.Dir does not exist.
 func (g *Git) Fetch(ctx context.Context, r Remote, f Fetch) (*source.Tree, spec.Commit, error) {
 	repo, err := os.MkdirTemp(g.Scratch, "git-")
 	if err != nil {
@@ -69,7 +69,7 @@ func (g *Git) Fetch(ctx context.Context, r Remote, f Fetch) (*source.Tree, spec.
 	if err != nil {
 		return nil, spec.Commit{}, err
 	}
-	if err := refuseLFS(tree.FS(), cmp.Or(f.Root, ".")); err != nil {
+	if err := refuseParts(tree.FS(), cmp.Or(f.Root, ".")); err != nil {
 		return nil, spec.Commit{}, errors.Join(err, tree.Close(), os.RemoveAll(f.Dir))
 	}
 	return tree, commit, nil
@@ -182,32 +182,56 @@ func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, e
 	cancel()
 	<-done
 	if e, ok := errors.AsType[*fault.Error](err); ok && e.Code == fault.UploadInvalid {
-		return nil, fault.New(fault.SourceInvalid, "%s", strings.Replace(e.Message, "The archive", "The repository", 1)).Because(err)
+		return nil, fault.New(fault.SourceInvalid, "%s", strings.Replace(e.Message, "The archive", "The repository", 1)).
+			WithHint("Change that, push, and deploy again.").Because(err)
 	}
 	return tree, err
 }
 
 const lfsPointer = "version https://git-lfs.github.com/spec/v1\n"
 
-// refuseLFS fails with NOT_BUILDABLE if a file below root is a pointer into Git LFS: a
-// build would take the pointer for the file.
-func refuseLFS(fsys fs.FS, root string) error {
+// refuseParts fails with NOT_BUILDABLE if something below root is kept elsewhere
+// and was not fetched: a build would take the pointer into Git LFS for the file,
+// and the empty directory for the submodule.
+func refuseParts(fsys fs.FS, root string) error {
 	return fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		switch {
+		case err != nil:
 			return err
-		}
-		info, err := d.Info()
-		if err != nil || info.Size() < int64(len(lfsPointer)) || info.Size() > 1024 {
-			return err
-		}
-		data, err := fs.ReadFile(fsys, name)
-		if err != nil {
-			return err
-		}
-		if bytes.HasPrefix(data, []byte(lfsPointer)) {
-			return fault.New(fault.NotBuildable, "%q is kept in Git LFS, which is not fetched.", name).
-				WithHint("Commit the file itself, or let the build download it.")
+		case d.IsDir():
+			return refuseSubmodule(fsys, name)
+		case d.Type().IsRegular():
+			return refuseLFS(fsys, name, d)
 		}
 		return nil
 	})
+}
+
+// refuseSubmodule refuses an empty directory, of which git keeps none of its own.
+func refuseSubmodule(fsys fs.FS, name string) error {
+	if name == "." {
+		return nil
+	}
+	entries, err := fs.ReadDir(fsys, name)
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	return fault.New(fault.NotBuildable, "%q is a git submodule, which is not fetched.", name).
+		WithHint("Commit its files to the repository itself, or set a root directory without it.")
+}
+
+func refuseLFS(fsys fs.FS, name string, d fs.DirEntry) error {
+	info, err := d.Info()
+	if err != nil || info.Size() < int64(len(lfsPointer)) || info.Size() > 1024 {
+		return err
+	}
+	data, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(data, []byte(lfsPointer)) {
+		return fault.New(fault.NotBuildable, "%q is kept in Git LFS, which is not fetched.", name).
+			WithHint("Commit the file itself, or set a root directory without it and let the build download it.")
+	}
+	return nil
 }

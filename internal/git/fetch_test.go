@@ -155,45 +155,40 @@ func TestAttributesHaveNoEffect(t *testing.T) {
 	}
 }
 
+// What is kept elsewhere does not matter outside of what is built.
+func TestOnlyTheRootDirectoryHasToBeWhole(t *testing.T) {
+	t.Parallel()
+	w, g := repository.New(t, ""), newGit(t)
+	w.Commit("one", map[string]string{"app/a": "1", "big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
+	w.Submodule("s")
+	if files, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{Root: "app"}); err != nil || files["app/a"] != "1" {
+		t.Errorf("%q, %v", files, err)
+	}
+}
+
 func TestHostileCommitsAreRefused(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		make func(*testing.T, *repository.Repository)
+		make func(*repository.Repository)
 		code fault.Code
 		say  string
 	}{
-		"a link out of the tree": {func(t *testing.T, w *repository.Repository) {
-			if err := os.Symlink("/etc/passwd", filepath.Join(w.Dir, "passwd")); err != nil {
-				t.Fatal(err)
-			}
-			w.Commit("link", nil)
-		}, fault.SourceInvalid, "leads out"},
-		"a file in Git LFS": {func(_ *testing.T, w *repository.Repository) {
+		"a link out of the tree": {func(w *repository.Repository) { w.Link("passwd", "/etc/passwd") }, fault.SourceInvalid, "leads out"},
+		"a file in Git LFS": {func(w *repository.Repository) {
 			w.Commit("lfs", map[string]string{"big.bin": lfsPointer + "oid sha256:" + strings.Repeat("a", 64) + "\nsize 12345\n"})
 		}, fault.NotBuildable, "Git LFS"},
-		"nothing at all": {func(*testing.T, *repository.Repository) {}, fault.RefNotFound, "no default branch"},
+		"a submodule":    {func(w *repository.Repository) { w.Submodule("themes/sea") }, fault.NotBuildable, "\"themes/sea\" is a git submodule"},
+		"nothing at all": {func(*repository.Repository) {}, fault.RefNotFound, "no default branch"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w, g := repository.New(t, ""), newGit(t)
-			tt.make(t, w)
+			tt.make(w)
 			if _, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{}); !fault.Is(err, tt.code) || !strings.Contains(err.Error(), tt.say) {
 				t.Errorf("%v (%s), want %s", err, fault.CodeOf(err), tt.code)
 			}
 		})
 	}
-	t.Run("a submodule is an empty directory", func(t *testing.T) {
-		t.Parallel()
-		w, g := repository.New(t, ""), newGit(t)
-		sha := w.Commit("one", map[string]string{"a": "1", ".gitmodules": "[submodule \"s\"]\n\tpath = s\n\turl = ext::touch /tmp/davit-pwned\n"})
-		w.Git("update-index", "--add", "--cacheinfo", "160000,"+sha+",s")
-		w.Git("commit", "--quiet", "--message", "submodule")
-		w.Git("push", "--quiet", "origin", "HEAD")
-		files, _, err := get(t, g, remote(t, w.URL, Credential{}), Fetch{})
-		if err != nil || files["a"] != "1" || len(files) != 2 {
-			t.Errorf("%q, %v", files, err)
-		}
-	})
 }
 
 func TestWhatCannotBeReached(t *testing.T) {

@@ -1,14 +1,10 @@
 package git
 
 import (
+	"bytes"
 	"context"
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/binary"
-	"encoding/pem"
 	"io"
 	"net"
-	"os/exec"
 	"path"
 	"strings"
 	"testing"
@@ -17,100 +13,23 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/test/gitssh"
 	"github.com/davitdev/davit/test/repository"
 )
 
-// newKey makes a key and its PEM.
-func newKey(t *testing.T) (ssh.Signer, string) {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(private, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return signer, string(pem.EncodeToMemory(block))
-}
-
-// sshServer serves repositories below root to whoever has a key, and returns
-// its address.
-func sshServer(t *testing.T, addr, root string, host ssh.Signer, allowed ssh.PublicKey) (string, func()) {
-	t.Helper()
-	config := &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-		if string(key.Marshal()) == string(allowed.Marshal()) {
-			return &ssh.Permissions{}, nil
-		}
-		return nil, io.EOF
-	}}
-	config.AddHostKey(host)
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serveSSH(conn, config, root)
-		}
-	}()
-	return l.Addr().String(), func() { l.Close() }
-}
-
-func serveSSH(conn net.Conn, config *ssh.ServerConfig, root string) {
-	defer conn.Close()
-	_, channels, requests, err := ssh.NewServerConn(conn, config)
-	if err != nil {
-		return
-	}
-	go ssh.DiscardRequests(requests)
-	for c := range channels {
-		channel, requests, err := c.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			for r := range requests {
-				if r.Type != "exec" {
-					r.Reply(false, nil)
-					continue
-				}
-				r.Reply(true, nil)
-				name := strings.Trim(strings.TrimPrefix(string(r.Payload[4:]), "git-upload-pack "), "'")
-				cmd := exec.Command("git", "upload-pack", path.Join(root, path.Base(name)))
-				cmd.Stdout, cmd.Stderr = channel, channel.Stderr()
-				in, err := cmd.StdinPipe() // a client that waits for an answer does not end its input
-				if err != nil {
-					return
-				}
-				go io.Copy(in, channel)
-				var status [4]byte
-				if err := cmd.Run(); err != nil {
-					binary.BigEndian.PutUint32(status[:], 128)
-				}
-				channel.SendRequest("exit-status", false, status[:])
-				channel.Close()
-			}
-		}()
-	}
+// only allows one key.
+func only(allowed ssh.Signer) func(ssh.PublicKey) bool {
+	return func(key ssh.PublicKey) bool { return bytes.Equal(key.Marshal(), allowed.PublicKey().Marshal()) }
 }
 
 func TestADeployKeyOpensARepository(t *testing.T) {
 	t.Parallel()
 	w, g := repository.New(t, ""), newGit(t)
 	sha := w.Commit("one", map[string]string{"a": "1"})
-	host, _ := newKey(t)
-	key, private := newKey(t)
-	_, other := newKey(t)
-	addr, stop := sshServer(t, "127.0.0.1:0", path.Dir(w.Bare), host, key.PublicKey())
+	host, _ := gitssh.NewKey(t)
+	key, private := gitssh.NewKey(t)
+	_, other := gitssh.NewKey(t)
+	addr, stop := gitssh.Serve(t, "127.0.0.1:0", path.Dir(w.Bare), host, only(key))
 	address := "ssh://git@" + addr + "/team/" + path.Base(w.Bare)
 
 	for range 2 { // the first time its host is unknown, the second time it is known
@@ -138,8 +57,8 @@ func TestADeployKeyOpensARepository(t *testing.T) {
 	}
 	// Somebody else answers at its address.
 	stop()
-	impostor, _ := newKey(t)
-	_, stop = sshServer(t, addr, path.Dir(w.Bare), impostor, key.PublicKey())
+	impostor, _ := gitssh.NewKey(t)
+	_, stop = gitssh.Serve(t, addr, path.Dir(w.Bare), impostor, only(key))
 	defer stop()
 	if _, err := g.List(t.Context(), remote(t, address, Credential{PrivateKey: private})); !fault.Is(err, fault.RepositoryUnauthorized) || !strings.Contains(err.Error(), "another key") {
 		t.Errorf("an impostor: %v", err)
@@ -151,9 +70,9 @@ func TestASilentHostHoldsNobodyElseUp(t *testing.T) {
 	t.Parallel()
 	w, g := repository.New(t, ""), newGit(t)
 	w.Commit("one", map[string]string{"a": "1"})
-	host, _ := newKey(t)
-	key, private := newKey(t)
-	addr, stop := sshServer(t, "127.0.0.1:0", path.Dir(w.Bare), host, key.PublicKey())
+	host, _ := gitssh.NewKey(t)
+	key, private := gitssh.NewKey(t)
+	addr, stop := gitssh.Serve(t, "127.0.0.1:0", path.Dir(w.Bare), host, only(key))
 	defer stop()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,7 +7,10 @@ package ident
 
 import (
 	"encoding/base32"
+	"encoding/binary"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -27,6 +30,7 @@ const (
 	Instance           Kind = "ins"
 	Variable           Kind = "var"
 	VariableVersion    Kind = "vrv"
+	FileVersion        Kind = "flv"
 	Deployment         Kind = "dep"
 	Build              Kind = "bld"
 	Replica            Kind = "rep"
@@ -40,6 +44,8 @@ const (
 	Installation       Kind = "dvt"
 	Outbox             Kind = "obx"
 	IdempotencyKey     Kind = "idk"
+	LoginSession       Kind = "ses"
+	ClaimLink          Kind = "clm"
 )
 
 const (
@@ -49,11 +55,43 @@ const (
 
 var encoding = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
 
+// made is the time in the last id of this process: milliseconds and, in the 12
+// lowest bits, what of the millisecond had passed.
+var made struct {
+	sync.Mutex
+	at int64
+}
+
 // New returns a fresh id of kind k. Ids made one after the other by one
-// process sort in that order.
+// process sort in that order, whatever the clock does.
 func New(k Kind) string {
-	u := uuid.Must(uuid.NewV7()) // fails only without an entropy source
+	u := uuid.New() // panics only without an entropy source
+	now := time.Now().UnixNano()
+	at := now/1e6<<12 | now%1e6>>8
+	made.Lock()
+	at = max(at, made.at+1)
+	made.at = at
+	made.Unlock()
+	binary.BigEndian.PutUint64(u[:], uint64(at)>>12<<16|7<<12|uint64(at)&0xfff) //nolint:gosec // positive
 	return string(k) + "_" + encoding.EncodeToString(u[:])
+}
+
+// After lets the ids that this process makes from now on sort behind one that
+// was made before, perhaps by a clock that was set back since. What is no id is
+// ignored.
+func After(id string) {
+	if _, ok := KindOf(id); !ok {
+		return
+	}
+	u, err := encoding.DecodeString(id[prefixLen+1:])
+	if err != nil {
+		return
+	}
+	bits := binary.BigEndian.Uint64(u)
+	at := int64(bits>>16<<12 | bits&0xfff) //nolint:gosec // 60 bits
+	made.Lock()
+	defer made.Unlock()
+	made.at = max(made.at, at)
 }
 
 // Maker returns a function that makes ids of kind k, as a column default.

@@ -68,7 +68,7 @@ func BenchmarkDisk(b *testing.B) {
 func diskUse(tb testing.TB, dir string) (bytes int64) {
 	tb.Helper()
 	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".seg") {
+		if err != nil || !strings.HasSuffix(path, ".seg") && !strings.HasSuffix(path, ".sig") {
 			return err
 		}
 		info, err := d.Info()

@@ -11,22 +11,39 @@ import (
 
 // Read implements Store.
 func (e *embedded) Read(ctx context.Context, s *Stream, r Range, f *Filter, reverse bool) ([]Line, Range, error) {
-	blocks, err := e.blocks(s)
+	x, err := e.extent(s)
 	if err != nil {
 		return nil, r, err
 	}
-	for !r.empty() {
+	signs := signs{extent: x, of: -1, needle: f.needle}
+	for work := 0; !r.empty() && work < e.readBytes; {
 		if err := ctx.Err(); err != nil {
 			return nil, r, err
 		}
-		b, missing := locate(blocks, r, reverse)
+		rest, looked := signs.skip(r, reverse)
+		work += looked
+		if rest != r {
+			r = rest
+			continue
+		}
+		b, missing, err := x.locate(r, reverse)
+		if err != nil {
+			return nil, r, err
+		}
 		var lines []Line
 		if b == nil {
-			lines = []Line{gone(s, blocks, missing)}
+			l, err := x.gone(s, missing)
+			if err != nil {
+				return nil, r, err
+			}
+			lines = []Line{l}
 		} else {
 			missing = Range{max(r.From, b.first), min(r.To, b.last())}
-			if lines, err = e.read(s, b, f); err != nil {
-				lines = []Line{e.lost(ctx, s, b, missing, err)}
+			if !signs.exclude(b) {
+				if lines, looked, err = e.read(s, b, f); err != nil {
+					lines = []Line{e.lost(ctx, s, b, missing, err)}
+				}
+				work += looked
 			}
 			lines = f.choose(lines, missing)
 		}
@@ -42,18 +59,6 @@ func (e *embedded) Read(ctx context.Context, s *Stream, r Range, f *Filter, reve
 	return nil, r, nil
 }
 
-// gone is the gap for lines that are in no block.
-func gone(s *Stream, blocks []blockRef, r Range) Line {
-	i := sort.Search(len(blocks), func(i int) bool { return blocks[i].first > r.To })
-	switch {
-	case len(blocks) == 0:
-		return hole(s, r, 0, RetentionPassed)
-	case i == 0:
-		return hole(s, r, blocks[0].minNano, RetentionPassed)
-	}
-	return hole(s, r, blocks[i-1].maxNano, StoreUnavailable)
-}
-
 // lost is the gap for a block that cannot be read, because retention was
 // faster or because its file is damaged.
 func (e *embedded) lost(ctx context.Context, s *Stream, b *blockRef, r Range, err error) Line {
@@ -65,20 +70,22 @@ func (e *embedded) lost(ctx context.Context, s *Stream, b *blockRef, r Range, er
 	return hole(s, r, b.minNano, StoreUnavailable)
 }
 
-// read returns the lines of a block, or none if no line of it can pass f.
-func (e *embedded) read(s *Stream, b *blockRef, f *Filter) ([]Line, error) {
+// read returns the lines of a block, or none if no line of it can pass f, and
+// how many bytes that was decided by.
+func (e *embedded) read(s *Stream, b *blockRef, f *Filter) (lines []Line, looked int, err error) {
+	looked = frameHeader
 	if !f.mayPass(&b.frame) {
-		return nil, nil
+		return nil, looked, nil
 	}
 	key := blockKey{b.path, b.at}
 	if d, ok := e.cache.get(key); ok {
-		return d.lines, nil
+		return d.lines, looked + int(b.rawText), nil
 	}
 	gaps := b.severities&(1<<gapsBit) != 0 // pass any search
-	var lines []Line
-	err := e.files.use(b.path, func(h *os.File) error {
+	err = e.files.use(b.path, func(h *os.File) error {
 		if f.Search != "" && !gaps {
 			filter, err := readFilter(h, b.at, &b.frame)
+			looked += int(b.filter)
 			if err == nil && !f.needle.mayBeIn(filter) {
 				return nil
 			}
@@ -86,6 +93,7 @@ func (e *embedded) read(s *Stream, b *blockRef, f *Filter) ([]Line, error) {
 				return err
 			}
 		}
+		looked += int(b.rawText)
 		body, err := readBody(h, b.at, &b.frame)
 		if err != nil {
 			return err
@@ -98,27 +106,26 @@ func (e *embedded) read(s *Stream, b *blockRef, f *Filter) ([]Line, error) {
 		return err
 	})
 	if err != nil || lines == nil {
-		return nil, err
+		return nil, looked, err
 	}
 	e.cache.put(key, &decoded{lines: lines})
-	return lines, nil
+	return lines, looked, nil
 }
 
 // Before implements Store.
 func (e *embedded) Before(_ context.Context, s *Stream, unixNano int64) (uint64, error) {
-	blocks, err := e.blocks(s)
+	x, err := e.extent(s)
 	if err != nil {
 		return 0, err
 	}
-	i := sort.Search(len(blocks), func(i int) bool { return blocks[i].minNano >= unixNano }) - 1
-	if i < 0 {
-		return 0, nil
+	b, err := x.before(unixNano)
+	if b == nil || err != nil {
+		return 0, err
 	}
-	b := &blocks[i]
 	if b.maxNano < unixNano {
 		return b.last(), nil
 	}
-	lines, err := e.read(s, b, &Filter{})
+	lines, _, err := e.read(s, b, &Filter{})
 	if errors.Is(err, errDamaged) || errors.Is(err, fs.ErrNotExist) {
 		return b.last(), nil // reading it gives a gap
 	}
@@ -133,12 +140,4 @@ func (e *embedded) Before(_ context.Context, s *Stream, unixNano int64) (uint64,
 func before(lines []Line, first uint64, unixNano int64) uint64 {
 	n := sort.Search(len(lines), func(i int) bool { return lines[i].UnixNano >= unixNano })
 	return first + uint64(n) - 1
-}
-
-func (e *embedded) blocks(s *Stream) (blocks []blockRef, err error) {
-	err = e.indexes.use(s.Source, func(x *index) error {
-		blocks = x.blocks(s.Number)
-		return nil
-	})
-	return blocks, err
 }

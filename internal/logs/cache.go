@@ -6,7 +6,7 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// blockCache keeps decoded blocks within a budget of bytes. It is safe for
+// blockCache keeps what was read last within a budget of bytes. It is safe for
 // concurrent use.
 type blockCache struct {
 	budget int
@@ -22,12 +22,20 @@ type blockKey struct {
 	at   int64
 }
 
-// decoded is the lines of a block, or of a spool file as far as it was then.
+// wholeSegment is the place of what is known of all of a segment.
+const wholeSegment = -1
+
+// decoded is the lines of a block, or of a spool file as far as it was then, or
+// where the blocks of a segment lie.
 type decoded struct {
-	lines []Line
-	size  int64 // of the spool file
-	bytes int
+	lines   []Line
+	size    int64 // of the spool file
+	damaged bool  // behind the lines
+	blocks  []blockRef
+	bytes   int
 }
+
+const blockCost = 160 // bytes of memory that knowing of a block takes
 
 func newBlockCache(budget int) *blockCache {
 	c := &blockCache{budget: budget}
@@ -46,6 +54,7 @@ func (c *blockCache) put(k blockKey, d *decoded) {
 	for i := range d.lines {
 		d.bytes += len(d.lines[i].Message) + lineCost
 	}
+	d.bytes += len(d.blocks) * blockCost
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lru.Remove(k)

@@ -115,6 +115,11 @@ func (l *Line) flags() byte {
 	return f
 }
 
+func (l *Line) setFlags(flags byte) {
+	l.Severity = Severity(flags & lineSeverity)
+	l.Truncated, l.Continued, l.gap = flags&lineTruncated != 0, flags&lineContinued != 0, flags&lineGap != 0
+}
+
 // body checks the body of f, which is what follows the filter, and reads the
 // messages out of it, each ended by a newline. Whatever is wrong is errDamaged.
 func (c *codec) body(f *frame, body []byte) (text string, err error) {
@@ -159,9 +164,7 @@ func (c *codec) lines(f *frame, s *Stream, text string, body []byte) (lines []Li
 		return nil, errDamaged
 	}
 	for i, flags := range meta {
-		l := &lines[i]
-		l.Severity = Severity(flags & lineSeverity)
-		l.Truncated, l.Continued, l.gap = flags&lineTruncated != 0, flags&lineContinued != 0, flags&lineGap != 0
+		lines[i].setFlags(flags)
 	}
 	return lines, nil
 }

@@ -31,8 +31,12 @@ func (p *position) encode(scope Source) string {
 		p = &position{}
 	}
 	group := scope.ID == ""
+	next := p.next
+	if !group && p.last < scope.ID { // it comes before the source, of which it knows no stream then
+		next = 0
+	}
 	b := make([]byte, cursorHeader, 64)
-	b = binary.AppendUvarint(b, p.next)
+	b = binary.AppendUvarint(b, next)
 	b = binary.AppendUvarint(b, p.own)
 	if group {
 		b = appendID(b, p.last)

@@ -6,11 +6,15 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/davitdev/davit/internal/fault"
 )
+
+// freshID returns the id of a source that no other test has, nor an earlier run.
+func freshID() string { return testID("dep", int(time.Now().UnixNano())) }
 
 func testID(kind string, n int) string { return fmt.Sprintf("%s_%026d", kind, n) }
 

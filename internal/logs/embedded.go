@@ -5,26 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 )
 
-// maxIndexes bounds how many sources the embedded store remembers the blocks
+// maxCatalogs bounds how many sources the embedded store remembers the segments
 // of.
-const maxIndexes = 256
+const maxCatalogs = 256
+
+// readBytes is what an embedded store's is unless it is told otherwise.
+const readBytes = 1 << 20
 
 // embedded is the Store in the data directory: per stream a few files of
-// compressed blocks. It keeps in memory where blocks are, for the sources in
-// use, and the blocks read last.
+// compressed blocks. It keeps in memory which files there are, for the sources
+// in use, and the blocks read last.
 type embedded struct {
 	root         string
 	segmentBytes int64 // when a segment is full
+	readBytes    int   // that a call of Read looks at, and at most a block more
 	codec        *codec
 	files        *openFiles
 	cache        *blockCache
 	log          *slog.Logger
-	indexes      *pool[Source, *index]
+	catalogs     *pool[Source, *catalog]
 
 	mu    sync.Mutex
 	dirty map[string]bool // paths to sync
@@ -33,21 +39,17 @@ type embedded struct {
 var _ Store = (*embedded)(nil)
 
 func newEmbedded(root string, segmentBytes int64, c *codec, files *openFiles, cache *blockCache, log *slog.Logger) *embedded {
-	e := &embedded{root: root, segmentBytes: segmentBytes, codec: c, files: files, cache: cache, log: log, dirty: map[string]bool{}}
-	e.indexes = newPool(maxIndexes, e.loadIndex, func(*index) {})
+	e := &embedded{root: root, segmentBytes: segmentBytes, readBytes: readBytes, codec: c, files: files, cache: cache, log: log, dirty: map[string]bool{}}
+	e.catalogs = newPool(maxCatalogs, e.loadCatalog, func(*catalog) {})
 	return e
 }
 
 // Append implements Store.
 func (e *embedded) Append(_ context.Context, s *Stream, b Block) error {
-	return e.indexes.use(s.Source, func(x *index) error {
+	return e.catalogs.use(s.Source, func(x *catalog) error {
 		x.mu.Lock()
-		st := x.stream(s)
-		next, after := st.next, st.after
-		var current *segmentFile
-		if n := len(st.files); n > 0 {
-			current = st.files[n-1]
-		}
+		c := x.chain(s)
+		next, after, path, size := c.next, c.after, c.open, c.size
 		x.mu.Unlock()
 
 		if b.last()+1 < next || b.last()+1 == next && b.After == after {
@@ -56,34 +58,33 @@ func (e *embedded) Append(_ context.Context, s *Stream, b Block) error {
 		if b.First < next {
 			b.First, b.Lines = next, b.Lines[next-b.First:]
 		}
-		if current == nil || current.size >= e.segmentBytes {
-			current = &segmentFile{path: segmentPath(e.root, s, b.First), first: b.First}
-			if err := create(current.path); err != nil {
+		if path == "" || size >= e.segmentBytes {
+			if path != "" {
+				e.sign(path)
+			}
+			path, size = segmentPath(e.root, s, b.First), 0
+			if err := create(path); err != nil {
 				return fmt.Errorf("create a segment: %w", err)
 			}
-			e.touch(filepath.Dir(current.path))
+			e.touch(filepath.Dir(path))
 		}
 		buf := e.codec.append(nil, b, true)
 		fr, ok := parseFrame(buf)
 		if !ok {
 			return fmt.Errorf("append a block of %d lines: %w", len(b.Lines), errDamaged)
 		}
-		err := e.files.use(current.path, func(f *os.File) error {
-			_, err := f.WriteAt(buf, current.size)
+		err := e.files.use(path, func(f *os.File) error {
+			_, err := f.WriteAt(buf, size)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("append to a segment: %w", err)
 		}
-		e.touch(current.path)
+		e.touch(path)
 
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		st.add(blockRef{frame: fr, path: current.path, at: current.size})
-		current.size += int64(len(buf))
-		if n := len(st.files); n == 0 || st.files[n-1] != current {
-			st.files = append(st.files, current)
-		}
+		c.add(blockRef{frame: fr, path: path, at: size}, int64(len(buf)))
 		return nil
 	})
 }
@@ -112,15 +113,31 @@ func (e *embedded) Sync(context.Context) error {
 
 // Streams implements Store.
 func (e *embedded) Streams(_ context.Context, src Source) (states []StreamState, err error) {
-	err = e.indexes.use(src, func(x *index) error {
-		states = x.states()
+	var extents []*extent
+	err = e.catalogs.use(src, func(x *catalog) error {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		for _, number := range slices.Sorted(maps.Keys(x.chains)) {
+			c := x.chains[number]
+			states = append(states, StreamState{Stream: *c.stream, First: c.next, Last: c.next - 1, NewestNano: c.newest, After: c.after})
+			extents = append(extents, e.extentOf(c))
+		}
 		return nil
 	})
+	for i, x := range extents {
+		b, err := x.head(0)
+		if err != nil {
+			return nil, err
+		}
+		if b != nil {
+			states[i].First, states[i].OldestNano = b.first, b.minNano
+		}
+	}
 	return states, err
 }
 
 // Close implements Store.
 func (e *embedded) Close() error {
-	e.indexes.forgetAll()
+	e.catalogs.forgetAll()
 	return nil
 }

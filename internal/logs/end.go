@@ -49,16 +49,21 @@ func (l *Log) end(g *group, s *source, reason EndReason) (writing []*stream, err
 	if ended {
 		return nil, nil
 	}
-	for _, st := range streams {
-		if err := l.endStream(st); err != nil {
-			return nil, err
+	for _, said := range []bool{false, true} { // Davit may have something to say until the others have ended
+		for _, st := range streams {
+			if (st.Kind == System) != said {
+				continue
+			}
+			if err := l.endStream(st); err != nil {
+				return nil, err
+			}
+			if st.queue.drained() != nil {
+				writing = append(writing, st)
+			}
 		}
-		if st.queue.drained() != nil {
-			writing = append(writing, st)
+		if len(writing) > 0 {
+			return writing, nil
 		}
-	}
-	if len(writing) > 0 {
-		return writing, nil
 	}
 	end := &ending{Reason: reason, UnixNano: time.Now().UnixNano(), Streams: l.numbers.peek()}
 	if err := l.writeEnding(s.Source, end); err != nil {
@@ -166,7 +171,7 @@ func (l *Log) discard(s *stream) {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
 	s.queue.close(ErrClosed)
-	l.queued.Add(-int64(s.queue.drop()))
+	l.count(&s.queue, -s.queue.drop())
 	s.group.mu.Lock()
 	spool := s.spool
 	s.spool = nil

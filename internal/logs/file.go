@@ -85,7 +85,37 @@ func listFiles(root string, src Source, ext string) ([]file, error) {
 }
 
 // Groups returns the ids of the groups of which something is on disk, in order.
-func (l *Log) Groups() ([]string, error) { return listDir(l.root) }
+func (l *Log) Groups() ([]string, error) { return Groups(l.root) }
+
+// Groups returns the same of the log in dir, which another process may have
+// open.
+func Groups(dir string) ([]string, error) { return listDir(dir) }
+
+// OpenSources returns the sources of which something is on disk and that have
+// not ended.
+func (l *Log) OpenSources() (open []Source, err error) {
+	groups, err := l.Groups()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		ids, err := listDir(filepath.Join(l.root, g))
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			src := Source{g, id}
+			_, err := os.Stat(filepath.Join(sourceDir(l.root, src), endingFile))
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				open = append(open, src)
+			case err != nil:
+				return nil, fmt.Errorf("list logs: %w", err)
+			}
+		}
+	}
+	return open, nil
+}
 
 // listDir returns the names of the directories in dir that are ids, in order.
 func listDir(dir string) ([]string, error) {

@@ -4,12 +4,23 @@ package logs
 // one's turn.
 const flushTurn = 16
 
-// flush writes what is queued of s to the spool and then shows it to who
-// follows: nothing is shown that a crash could take back.
-func (l *Log) flush(s *stream) error {
+// flush writes what is queued of s, while the store keeps up with what the
+// stream prints. When it does not, what is queued waits: the sealer asks for it
+// again.
+func (l *Log) flush(s *stream) error { return l.write(s, l.opts.streamSpoolBytes) }
+
+// write writes what is queued of s to the spool, up to about most bytes there,
+// and then shows it to who follows: nothing is shown that a crash could take
+// back.
+func (l *Log) write(s *stream, most int64) error {
 	s.spooling.Lock()
 	defer s.spooling.Unlock()
 	for range flushTurn {
+		full := s.spooled() > most
+		l.wait(&s.queue, full)
+		if full {
+			return nil
+		}
 		p := s.queue.take()
 		if p == nil {
 			return nil
@@ -26,10 +37,32 @@ func (l *Log) flush(s *stream) error {
 		if _, ok := s.full(); ok {
 			l.seals.add(s)
 		}
-		l.queued.Add(-int64(s.queue.done()))
+		l.count(&s.queue, -s.queue.done())
 	}
 	l.dirty.add(s)
 	return nil
+}
+
+// count notes that q has so many bytes more. What waits because the store is
+// behind with the stream itself is bounded by its own queue, and leaves the
+// others their room. The caller holds the queue's lock or the stream's spooling.
+func (l *Log) count(q *queue, bytes int) {
+	if !q.waits {
+		l.queued.Add(int64(bytes))
+	}
+}
+
+// wait says whether what is queued waits until the spool takes more of its
+// stream. The caller holds the stream's spooling.
+func (l *Log) wait(q *queue, waits bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waits == waits {
+		return
+	}
+	l.count(q, -q.size)
+	q.waits = waits
+	l.count(q, q.size)
 }
 
 // ringOrder remembers in which order chunks went into rings.

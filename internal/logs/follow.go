@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/davitdev/davit/internal/fault"
 )
@@ -15,9 +16,11 @@ type FollowOptions struct {
 
 	// After is the cursor to go on from: the feed shows the lines after it and
 	// no other. Without it, it begins with the last Tail lines, at most
-	// MaxPage.
+	// MaxPage; where a search finds fewer within a step, with a Gap before them.
 	After string
 	Tail  int
+
+	Owner string // see Query
 }
 
 // Feed shows lines as they come. It has no goroutine and holds no lines: it
@@ -27,6 +30,7 @@ type Feed struct {
 	group  *group
 	scope  Source
 	filter *Filter
+	owner  string
 	shares bool // takes all lines, so it can be given shared batches
 
 	pos   *position // after what was given
@@ -56,7 +60,7 @@ func (l *Log) Follow(ctx context.Context, o FollowOptions) (*Feed, error) {
 		return nil, fault.At("tail", fault.Invalid, "Ask for no less than 0 lines.")
 	}
 	f := &Feed{
-		log: l, group: l.group(o.Source.Group), scope: o.Source, filter: filter, pos: pos,
+		log: l, group: l.group(o.Source.Group), scope: o.Source, filter: filter, owner: o.Owner, pos: pos,
 		shares: filter.all() && len(filter.Streams) == 0 && filter.Replica == "",
 	}
 	f.group.mu.Lock()
@@ -97,10 +101,13 @@ func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
 			f.goLive()
 			return nil
 		}
-		r := reading{snapshot: f.snap, filter: f.filter, reverse: true, limit: tail, bytes: pageBytes}
+		r := reading{snapshot: f.snap, filter: f.filter, owner: f.owner, reverse: true, limit: tail, bytes: pageBytes}
 		r.anyTime()
 		var found *found
 		if found, err = r.read(ctx); err == nil {
+			if found.spent {
+				f.items = append(f.items, f.unsearched(found.start))
+			}
 			f.items = append(f.items, found.items(f.snap)...)
 			f.goLive()
 			return nil
@@ -112,14 +119,36 @@ func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
 	return err
 }
 
+// unsearched is the gap before the first lines of a feed that would have had to
+// look for more of them for too long.
+func (f *Feed) unsearched(to *position) *Gap {
+	var beginning *position
+	return &Gap{Reason: SlowConsumer, From: beginning.encode(f.scope), To: to.encode(f.scope)}
+}
+
 // goLive goes on in the ring, behind the snapshot.
 func (f *Feed) goLive() {
 	f.pos, f.next, f.snap = f.snap.end, f.snap.place, nil
 }
 
+// ErrNothing means that nothing came in time.
+var ErrNothing = errors.New("logs: nothing came in time")
+
 // Next returns what comes next, waiting for it. After the End it is io.EOF. It
-// fails with ctx's error, and then goes on with the next call.
-func (f *Feed) Next(ctx context.Context) (Item, error) {
+// fails with ctx's error, and then goes on with the next call, where this one came
+// to.
+func (f *Feed) Next(ctx context.Context) (Item, error) { return f.NextUntil(ctx, time.Time{}) }
+
+// NextUntil is Next, but waits until then at most, for ever if that is zero, and
+// fails with ErrNothing. What it asks the store is answered first, however long
+// that takes: a slow store would else be asked the same for ever.
+func (f *Feed) NextUntil(ctx context.Context, until time.Time) (Item, error) {
+	var late <-chan time.Time
+	if !until.IsZero() {
+		t := time.NewTimer(time.Until(until))
+		defer t.Stop()
+		late = t.C
+	}
 	for len(f.items) == 0 {
 		if f.done {
 			return nil, io.EOF
@@ -138,10 +167,15 @@ func (f *Feed) Next(ctx context.Context) (Item, error) {
 			return nil, err
 		}
 		if wait == nil {
+			if len(f.items) == 0 && !until.IsZero() && !time.Now().Before(until) {
+				return nil, ErrNothing
+			}
 			continue
 		}
 		select {
 		case <-wait:
+		case <-late:
+			return nil, ErrNothing
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -171,7 +205,7 @@ func (f *Feed) end(why EndReason) {
 
 // replay reads the next lines of the snapshot.
 func (f *Feed) replay(ctx context.Context) error {
-	r := reading{snapshot: f.snap, filter: f.filter, lo: f.pos, limit: chunkLines, bytes: chunkBytes}
+	r := reading{snapshot: f.snap, filter: f.filter, owner: f.owner, lo: f.pos, limit: chunkLines, bytes: chunkBytes, keep: true}
 	r.anyTime()
 	found, err := r.read(ctx)
 	if errors.Is(err, errStale) {

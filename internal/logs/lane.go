@@ -16,6 +16,7 @@ type lane struct {
 
 // next returns the lane whose head comes next, nil if all are at their end.
 // Lanes that cannot be next, because all their lines are later, are not read.
+// It fails with errSpent once the step is over.
 func (r *reading) next(ctx context.Context, lanes []*lane) (*lane, error) {
 	for {
 		var best *lane
@@ -27,21 +28,29 @@ func (r *reading) next(ctx context.Context, lanes []*lane) (*lane, error) {
 		if best == nil || len(best.lines) > 0 {
 			return best, nil
 		}
+		if r.step.over() {
+			return nil, errSpent
+		}
 		if err := best.fill(ctx, r); err != nil {
 			return nil, err
 		}
+		r.step.read(len(best.lines) > 0)
 	}
 }
 
 func (ln *lane) empty() bool { return len(ln.lines) == 0 && ln.left.empty() }
 
 // fill reads lines, or at least leaves less to read.
-func (ln *lane) fill(ctx context.Context, r *reading) (err error) {
+func (ln *lane) fill(ctx context.Context, r *reading) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ln.lines, ln.left, err = ln.view.lines(ctx, r.log, ln.left, r.filter, r.reverse)
-	return err
+	lines, left, err := ln.view.lines(ctx, r.log, ln.left, r.filter, r.reverse)
+	if err != nil {
+		return err
+	}
+	ln.lines, ln.left = lines, left
+	return nil
 }
 
 // precedes reports whether ln comes before o in the order of the walk, as far

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/davitdev/davit/internal/fault"
 )
@@ -23,7 +25,14 @@ type Options struct {
 	Store  Store  // nil: the embedded one, in Dir
 	Logger *slog.Logger
 
-	QueueBytes       int64 // taken in and not yet in the spool, in all; default 8 MiB
+	// Loki, if set, takes all lines; the embedded store is before it then, and
+	// keeps HotBytes: what is newest, and what Loki has not taken yet.
+	Loki     *LokiOptions
+	HotBytes int64 // on disk, compressed; default 1 GiB
+
+	// QueueBytes is taken in and not yet in the spool, in all; default 8 MiB.
+	// Streams that wait until the spool takes more of them do not count.
+	QueueBytes       int64
 	StreamQueueBytes int64 // the same for one stream; default 1 MiB
 	RingBytes        int64 // shown last, for feeds that follow; default 8 MiB
 	CacheBytes       int64 // blocks read last; default 16 MiB
@@ -35,8 +44,16 @@ type Options struct {
 
 	Retention Retention
 
-	spoolBytes   int64 // when a spool file is full; it becomes a block of the store
-	segmentBytes int64 // when a segment is full, which is what retention drops at a time
+	sealAfter  time.Duration // how old a spool file with Loki gets; default 10 s
+	shipRetry  time.Duration // see tiered.retry; 0: its default
+	trimEvery  time.Duration // see tiered.trimEvery; 0: its default
+	spoolBytes int64         // when a spool file is full; it becomes a block of the store
+	// streamSpoolBytes is what the spool may have of one stream and the store
+	// not yet; default 32 MiB. It is disk that Retention does not know of.
+	streamSpoolBytes int64
+	segmentBytes     int64 // when a segment is full, which is what retention drops at a time
+	searchReads      int   // see step; default searchReads
+	readBytes        int   // see embedded; default readBytes
 }
 
 func (o Options) withDefaults() Options {
@@ -48,12 +65,23 @@ func (o Options) withDefaults() Options {
 		{&o.StreamQueueBytes, 1 << 20},
 		{&o.RingBytes, 8 << 20},
 		{&o.CacheBytes, 16 << 20},
+		{&o.HotBytes, 1 << 30},
 		{&o.spoolBytes, 256 << 10},
 		{&o.segmentBytes, 8 << 20},
+		{&o.streamSpoolBytes, 32 << 20},
 	} {
 		if *d.field <= 0 {
 			*d.field = d.value
 		}
+	}
+	if o.searchReads <= 0 {
+		o.searchReads = searchReads
+	}
+	if o.readBytes <= 0 {
+		o.readBytes = readBytes
+	}
+	if o.sealAfter <= 0 {
+		o.sealAfter = 10 * time.Second
 	}
 	return o
 }
@@ -69,10 +97,16 @@ type Log struct {
 	files   *openFiles
 	cache   *blockCache
 	store   Store
+	cold    *tiered // the store, if Loki is behind it; else nil
 	numbers *numbers
+	opened  time.Time
 
-	queued    atomic.Int64 // bytes in all queues
+	searches *turns
+
+	queued    atomic.Int64 // bytes in all queues but those that wait
 	ringBytes atomic.Int64
+	grown     atomic.Int64 // see grow
+	retainNow chan struct{}
 
 	mu     sync.Mutex
 	groups map[string]*group
@@ -103,13 +137,14 @@ func Open(ctx context.Context, o Options) (_ *Log, err error) {
 	}
 	defer func() {
 		if err != nil {
-			lock.Close()
+			err = errors.Join(err, unlockDir(lock))
 		}
 	}()
 	l := &Log{
 		opts: o, root: o.Dir, log: o.Logger, lock: lock,
 		files: newOpenFiles(), cache: newBlockCache(int(o.CacheBytes)), groups: map[string]*group{},
-		dirty: newWorklist(), seals: newWorklist(), disk: newDisk(),
+		dirty: newWorklist(), seals: newWorklist(), disk: newDisk(), searches: newTurns(searchesAtOnce()),
+		retainNow: make(chan struct{}, 1), opened: time.Now(),
 	}
 	if l.codec, err = newCodec(); err != nil {
 		return nil, err
@@ -118,13 +153,37 @@ func Open(ctx context.Context, o Options) (_ *Log, err error) {
 		return nil, err
 	}
 	if l.store = o.Store; l.store == nil {
-		l.store = newEmbedded(o.Dir, o.segmentBytes, l.codec, l.files, l.cache, o.Logger)
+		hot := newEmbedded(o.Dir, o.segmentBytes, l.codec, l.files, l.cache, o.Logger)
+		hot.readBytes = o.readBytes
+		l.store = hot
+		_, had := os.Stat(filepath.Join(o.Dir, hadLokiFile))
+		switch {
+		case o.Loki == nil && had == nil:
+			if l.store, err = newTiered(hot, nil, o.HotBytes); err != nil {
+				return nil, err
+			}
+		case o.Loki != nil:
+			if l.cold, err = newTiered(hot, o.Loki, o.HotBytes); err != nil {
+				return nil, err
+			}
+			if o.shipRetry > 0 {
+				l.cold.retry = o.shipRetry
+			}
+			if o.trimEvery > 0 {
+				l.cold.trimEvery = o.trimEvery
+			}
+			l.store = l.cold
+		}
 	}
 	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
 	l.start(func() { l.work(ctx, &l.dirty, flushRetry, l.flush) })
 	l.start(func() { l.work(ctx, &l.seals, sealRetry, func(s *stream) error { return l.seal(ctx, s) }) })
 	l.start(func() { l.syncLoop(ctx) })
 	l.start(func() { l.retainLoop(ctx) })
+	if l.cold != nil {
+		l.start(func() { l.ageLoop(ctx) })
+		l.start(func() { l.cold.shipLoop(ctx) })
+	}
 	return l, nil
 }
 
@@ -143,6 +202,12 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("lock logs: %w", err)
 	}
 	return lock, nil
+}
+
+// unlockDir gives the directory back, also when a program that is just being
+// started has a copy of the descriptor, which would keep it after a close.
+func unlockDir(lock *os.File) error {
+	return errors.Join(syscall.Flock(int(lock.Fd()), syscall.LOCK_UN), lock.Close())
 }
 
 // start runs fn in a goroutine that Close waits for.
@@ -185,7 +250,7 @@ func (l *Log) Close(ctx context.Context) error {
 	l.settleStore(ctx)
 	errs = append(errs, l.syncSpool(), l.store.Close())
 	l.files.forgetAll()
-	errs = append(errs, l.lock.Close())
+	errs = append(errs, unlockDir(l.lock))
 	return errors.Join(errs...)
 }
 
@@ -206,7 +271,7 @@ func (g *group) shut() (streams []*stream) {
 // drain writes all that is queued of s.
 func (l *Log) drain(s *stream) error {
 	for s.queue.drained() != nil {
-		if err := l.flush(s); err != nil {
+		if err := l.write(s, math.MaxInt64); err != nil {
 			return fmt.Errorf("lines of %s are lost: %w", s.Source.ID, err)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -24,6 +25,11 @@ func TestOneProcessOpensADirectory(t *testing.T) {
 	if _, err := logs.Open(t.Context(), o); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a second time: %v", err)
 	}
+	forked, err := l.CopyLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(forked)
 	closeLog(t, l)
 	openLog(t, o)
 }
@@ -254,6 +260,54 @@ func TestASpoolFileThatIsGoneIsAGap(t *testing.T) {
 	if err != nil || len(back.Lines) != 4 || len(back.Gaps) != 1 {
 		t.Errorf("backwards: %+v, %v", back, err)
 	}
+}
+
+// A file that is damaged under a server that runs holds up neither readers nor
+// its stream: what comes before the damage is shown, and moves on.
+func TestASpoolFileThatIsDamagedMeanwhileIsAGap(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	src, replica := newSource(), newReplica()
+	l := openLog(t, logs.Options{Dir: dir})
+	w := writer(t, l, src, logs.Stdout, replica)
+	for _, line := range []string{"one", "two", "six", "ten"} {
+		write(t, w, []byte(line+"\n"))
+		if _, err := w.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paths, err := filepath.Glob(filepath.Join(dir, src.Group, src.ID, "*.spool"))
+	if err != nil || len(paths) != 1 {
+		t.Fatalf("%v, %v", paths, err)
+	}
+	raw, err := os.ReadFile(paths[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[len(raw)*3/4-2] ^= 1 // in the third frame of four
+	if err := os.WriteFile(paths[0], raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check := func(when string) {
+		t.Helper()
+		lines, gaps := everything(t, l, src)
+		if want := []string{"one", "two"}; !cmp.Equal(want, messages(lines)) || len(gaps) != 1 || gaps[0].Dropped != 2 || gaps[0].Reason != logs.StoreUnavailable {
+			t.Errorf("%s: lines %q, gaps %+v", when, messages(lines), gaps)
+		}
+		back, err := l.Query(t.Context(), logs.Query{Source: src})
+		if err != nil || !cmp.Equal(messages(lines), messages(back.Lines)) || len(back.Gaps) != 1 {
+			t.Errorf("%s, backwards: %+v, %v", when, back, err)
+		}
+	}
+	check("in the spool")
+	w.Close()
+	end(t, l, src)
+	settled(t, dir)
+	check("in the store")
+	closeLog(t, l)
+	l = openLog(t, logs.Options{Dir: dir})
+	check("after a restart")
 }
 
 // A store that is away: lines stay in the spool, are read from it, and move on

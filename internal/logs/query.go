@@ -22,6 +22,8 @@ type Query struct {
 	After, Before string
 
 	Limit int // 1 to MaxPage; 0 means DefaultPage, more means MaxPage
+
+	Owner string // whose the source is: searches of different owners take turns
 }
 
 // The limits of a page. A page of long lines ends earlier, at pageBytes.
@@ -43,7 +45,9 @@ type Page struct {
 	StartCursor, EndCursor string
 
 	// In the direction of the page there are more lines that match; on the
-	// other side there are lines, whether they match or not.
+	// other side there are lines, whether they match or not. A search that took
+	// too long ends a page before it is full, also without a line: then there may
+	// be more, and the cursor on that side is where it came to.
 	HasMoreBefore, HasMoreAfter bool
 
 	// RetentionUntil is when retention takes the first line; zero if it may
@@ -63,8 +67,9 @@ func (p *Page) Cursors() []string { return p.listing.cursors() }
 const maxStale = 8
 
 // Query returns a page. It fails with fault.CursorInvalid for a cursor that is
-// not one of the source, and fault.NotFound if the source was removed. A source
-// that never was is empty.
+// not one of the source, fault.NotFound if the source was removed, and
+// fault.TooManyRequests if too many search at once. A source that never was is
+// empty.
 func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 	if err := q.Source.check(true); err != nil {
 		return nil, err
@@ -74,7 +79,7 @@ func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 		return nil, err
 	}
 	r := reading{
-		filter: filter, limit: q.Limit, bytes: pageBytes,
+		filter: filter, limit: q.Limit, bytes: pageBytes, wait: searchWait, owner: q.Owner,
 		reverse: q.After == "" && (q.Before != "" || q.From.IsZero()),
 	}
 	switch {
@@ -143,6 +148,12 @@ func (l *Log) page(r *reading, f *found) *Page {
 			w = walkFrom(f.end, r.streams)
 			w.to(&p.Lines[n-1])
 			p.EndCursor = w.encode(r.scope)
+		}
+		switch {
+		case f.spent && r.reverse:
+			p.StartCursor = f.start.encode(r.scope)
+		case f.spent:
+			p.EndCursor = f.end.encode(r.scope)
 		}
 		if age := l.opts.Retention.MaxAge; age > 0 {
 			p.RetentionUntil = time.Unix(0, p.Lines[0].UnixNano).Add(age)

@@ -59,6 +59,7 @@ type queue struct {
 	batches []*pending
 	taken   bool // batches[0] is with the flusher and takes no more
 	size    int  // bytes of all batches
+	waits   bool // the spool takes no more of the stream; see Log.count
 	next    uint64
 	nano    int64 // of the last line
 	after   Checkpoint
@@ -176,10 +177,10 @@ func (q *queue) wait(ctx context.Context) error {
 	}
 }
 
-// end marks the stream as ended. The caller holds mu.
-func (q *queue) end() {
+// end marks the stream as ended after so many raw lines. The caller holds mu.
+func (q *queue) end(raw int64) {
 	after := q.after
-	after.Ended = true
+	after.Raw, after.Ended = raw, true
 	q.checkpoint(after)
 	q.closed = errStreamEnded
 }

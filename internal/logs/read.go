@@ -2,8 +2,10 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
+	"time"
 )
 
 // reading is a walk through a snapshot: source after source, and within one
@@ -18,6 +20,11 @@ type reading struct {
 	reverse  bool      // from the end
 	limit    int       // lines
 	bytes    int       // of messages, but at least one line
+
+	owner string        // whose search it is
+	wait  time.Duration // for the turn of a search; 0: any
+	step  *step         // of a search
+	keep  bool          // how far a search came when ctx ends, instead of failing
 }
 
 // found is what a reading gave.
@@ -26,11 +33,20 @@ type found struct {
 	start, end *position
 	more       bool // there are more in the direction of the reading
 	others     bool // there are lines on the other side, whether they match or not
+	spent      bool // it is not known whether there are more that match
 }
 
 // read walks.
 func (r *reading) read(ctx context.Context) (*found, error) {
 	f := &found{}
+	done, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if r.step != nil {
+		ctx = context.WithValue(ctx, turnKey{}, r.log.searches)
+	}
 	if err := r.settleIn(ctx); err != nil {
 		return nil, err
 	}
@@ -58,6 +74,11 @@ walk:
 		}
 		for {
 			ln, err := r.next(ctx, lanes)
+			if errors.Is(err, errSpent) || err != nil && r.keep && ctx.Err() != nil && r.step.came() {
+				f.more, f.spent = true, true
+				settle(lanes, r.reverse)
+				break walk
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -73,6 +94,7 @@ walk:
 			size += len(l.Message)
 			f.lines = append(f.lines, l)
 			ln.take(r.reverse)
+			r.step.took()
 		}
 		settle(lanes, r.reverse)
 	}

@@ -1,9 +1,11 @@
 package logs_test
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +196,70 @@ func TestRetentionBySize(t *testing.T) {
 	lines, gaps := everything(t, l, live)
 	if len(gaps) != 1 || gaps[0].Reason != logs.RetentionPassed || int(gaps[0].Dropped)+len(lines) != 500 {
 		t.Errorf("the live source has %d lines, gaps %+v", len(lines), gaps)
+	}
+}
+
+// Whatever is printed, the disk has no more than it may, without anybody asking,
+// and whoever prints little loses nothing for it.
+func TestWhatGoesOnStaysWithinItsRoom(t *testing.T) {
+	t.Parallel()
+
+	const room = 64 << 10
+	dir := t.TempDir()
+	l := openLog(t, logs.Options{Dir: dir, Retention: logs.Retention{MaxBytes: room}}.WithFiles(2<<10, 2<<10))
+	modest, greedy := newSource(), newSource()
+	fill(t, l, modest, 100)
+	fill(t, l, greedy, 20_000)
+	sealed(t, dir, greedy)
+	most := int64(room + room/16 + 3*2<<10) // what may come in before it looks, and segments that are written to
+	eventually(t, func() bool { return diskUse(t, dir) <= most })
+	if n := diskUse(t, dir); n < room/2 {
+		t.Errorf("%d bytes are left of %d", n, room)
+	}
+	if lines, gaps := everything(t, l, modest); len(lines) != 100 || len(gaps) != 0 {
+		t.Errorf("the source that printed little has %d lines and %d gaps", len(lines), len(gaps))
+	}
+	page, err := l.Query(t.Context(), logs.Query{Source: greedy, From: time.Unix(0, 1)})
+	if err != nil || len(page.Gaps) != 1 || page.Gaps[0].Reason != logs.RetentionPassed {
+		t.Errorf("the one that printed much begins with %+v, %v", page, err)
+	}
+}
+
+// What was written while the clock was ahead goes before what came later.
+func TestRetentionAfterAClockWasAhead(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	o := logs.Options{Dir: dir}.WithFiles(2<<10, 2<<10)
+	l := openLog(t, o)
+	src := newSource()
+	fill(t, l, src, 3000)
+	sealed(t, dir, src)
+	closeLog(t, l)
+	paths := segments(t, dir, src)
+	slices.SortFunc(paths, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // by the number in their names
+	for i, path := range paths {
+		at := time.Now().Add(time.Duration(i) * time.Second)
+		if i < len(paths)/2 {
+			at = at.Add(24 * time.Hour)
+		}
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	o.Retention.MaxSourceBytes = diskUse(t, filepath.Join(dir, src.Group, src.ID)) * 2 / 3
+	l = openLog(t, o)
+	retain(t, l)
+	lines, gaps := everything(t, l, src)
+	if len(gaps) != 1 || gaps[0].Reason != logs.RetentionPassed || int(gaps[0].Dropped)+len(lines) != 3000 {
+		t.Errorf("%d lines are left, gaps %+v", len(lines), gaps)
+	}
+	if first := lines[0].Seq; first == 1 {
+		t.Error("the first line is left, later ones are not")
+	}
+	closeLog(t, l)
+	if _, flaws, err := logs.Verify(t.Context(), dir); err != nil || len(flaws) > 0 {
+		t.Errorf("what is left counts as damaged: %+v, %v", flaws, err)
 	}
 }

@@ -15,13 +15,21 @@ func (e *embedded) Remove(_ context.Context, src Source) error {
 	if err != nil {
 		return err
 	}
-	e.indexes.forget(src)
+	e.catalogs.forget(src)
 	for _, f := range files {
-		if err := e.remove(f.path); err != nil {
+		if err := e.removeSegment(f.path); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// removeSegment removes a segment, and before it its signature.
+func (e *embedded) removeSegment(path string) error {
+	if err := e.remove(signaturePath(path)); err != nil {
+		return err
+	}
+	return e.remove(path)
 }
 
 func (e *embedded) remove(path string) error {
@@ -60,8 +68,12 @@ func (e *embedded) Segments(ctx context.Context) ([]Segment, error) {
 				if err != nil {
 					return nil, fmt.Errorf("look at a segment: %w", err)
 				}
+				size := info.Size()
+				if info, err := os.Stat(signaturePath(f.path)); err == nil {
+					size += info.Size()
+				}
 				newest := i+1 == len(files) || files[i+1].stream.Number != f.stream.Number
-				out = append(out, Segment{Stream: f.stream, First: f.first, Bytes: info.Size(), Written: info.ModTime(), Newest: newest})
+				out = append(out, Segment{Stream: f.stream, First: f.first, Bytes: size, Written: info.ModTime(), Newest: newest})
 			}
 		}
 	}
@@ -71,8 +83,12 @@ func (e *embedded) Segments(ctx context.Context) ([]Segment, error) {
 // Drop implements Store.
 func (e *embedded) Drop(_ context.Context, s Segment) error {
 	path := segmentPath(e.root, &s.Stream, s.First)
-	return e.indexes.use(s.Stream.Source, func(x *index) error {
+	return e.catalogs.use(s.Stream.Source, func(x *catalog) error {
 		x.drop(s.Stream.Number, path)
-		return e.remove(path)
+		return e.removeSegment(path)
 	})
+}
+
+func segmentPath(root string, s *Stream, first uint64) string {
+	return filepath.Join(sourceDir(root, s.Source), fileName(s, first, segmentExt))
 }

@@ -2,12 +2,14 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 )
 
 // spoolFile is a file of frames that were not compressed yet. Only the newest
@@ -17,6 +19,8 @@ type spoolFile struct {
 	first, last      uint64 // seqs; last is first-1 while it has no line
 	minNano, maxNano int64
 	size             int64
+	closed           bool      // the next line begins another one
+	begun            time.Time // zero: by an earlier process
 }
 
 func (t *spoolFile) add(f *frame) {
@@ -59,9 +63,9 @@ func (l *Log) spool(s *stream, b Block) error {
 	}
 	s.group.mu.Unlock()
 
-	full := t.path == "" || t.size >= l.opts.spoolBytes
+	full := t.path == "" || t.size >= l.opts.spoolBytes || t.closed
 	if full {
-		t = spoolFile{path: filepath.Join(sourceDir(l.root, s.Source), fileName(&s.Stream, b.First, spoolExt)), first: b.First, last: b.First - 1}
+		t = spoolFile{path: filepath.Join(sourceDir(l.root, s.Source), fileName(&s.Stream, b.First, spoolExt)), first: b.First, last: b.First - 1, begun: time.Now()}
 		if err := create(t.path); err != nil {
 			return fmt.Errorf("create a spool file: %w", err)
 		}
@@ -94,30 +98,75 @@ func (l *Log) spool(s *stream, b Block) error {
 	return nil
 }
 
+// spooled is how much of s is in the spool and not in the store, about.
+func (s *stream) spooled() (bytes int64) {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	for i := range s.spool {
+		bytes += s.spool[i].size
+	}
+	return bytes
+}
+
+// sealTurn is how many spool files of a stream move before it is the next one's
+// turn.
+const sealTurn = 16
+
 // seal moves the full spool files of s into the store, all of them once s has
 // ended.
 func (l *Log) seal(ctx context.Context, s *stream) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
-	for {
+	for turn := 0; ; turn++ {
 		t, ok := s.full()
 		if !ok {
 			break
 		}
-		lines, after, err := l.readSpool(&s.Stream, t.path, 0, t.size)
-		if err != nil {
-			return fmt.Errorf("read the spool: %w", err)
+		if turn == sealTurn {
+			l.seals.add(s)
+			return nil
 		}
-		if err := l.store.Append(ctx, &s.Stream, Block{First: t.first, Lines: lines, After: after}); err != nil {
-			return fmt.Errorf("store %d lines: %w", len(lines), err)
+		if err := l.move(ctx, s, &t); err != nil {
+			return err
 		}
+		l.grow(t.size)
 		s.group.mu.Lock()
 		s.stored = max(s.stored, t.last)
 		s.spool = slices.Clone(s.spool[1:])
 		s.group.mu.Unlock()
 		l.unlinkLater(t.path)
+		l.dirty.add(s) // what was queued may have waited for this
 	}
 	s.group.settle(s.Source.ID)
+	return nil
+}
+
+// move stores what is in a spool file. Of one that was damaged since it was
+// written that is what comes before, and the rest is a hole.
+func (l *Log) move(ctx context.Context, s *stream, t *spoolFile) error {
+	lines, after, err := l.readSpool(&s.Stream, t.path, 0, t.size)
+	damaged := errors.Is(err, errDamaged)
+	if err != nil && !damaged {
+		return fmt.Errorf("read the spool: %w", err)
+	}
+	if !damaged || len(lines) > 0 {
+		if err := l.store.Append(ctx, &s.Stream, Block{First: t.first, Lines: lines, After: after}); err != nil {
+			return fmt.Errorf("store %d lines: %w", len(lines), err)
+		}
+	}
+	if !damaged {
+		return nil
+	}
+	l.log.ErrorContext(ctx, "log lines are lost in a damaged spool file", slog.Int("left", len(lines)), slog.Any("err", err))
+	s.group.mu.Lock()
+	end, only := Block{First: t.last + 1, After: s.after}, len(s.spool) == 1
+	s.group.mu.Unlock()
+	if !only { // the next one says how far the stream came
+		return nil
+	}
+	if err := l.store.Append(ctx, &s.Stream, end); err != nil {
+		return fmt.Errorf("store the end of a stream: %w", err)
+	}
 	return nil
 }
 
@@ -125,14 +174,15 @@ func (l *Log) seal(ctx context.Context, s *stream) error {
 func (s *stream) full() (t spoolFile, ok bool) {
 	s.group.mu.Lock()
 	defer s.group.mu.Unlock()
-	if n := len(s.spool); n > 1 || n == 1 && s.after.Ended {
+	if n := len(s.spool); n > 1 || n == 1 && (s.after.Ended || s.spool[0].closed) {
 		return s.spool[0], true
 	}
 	return t, false
 }
 
 // readSpool reads the lines of a spool file from one offset to another, and
-// what the last frame there says about its stream.
+// what the last frame there says about its stream. It fails with errDamaged, and
+// what comes before the damage.
 func (l *Log) readSpool(s *Stream, path string, from, to int64) (lines []Line, after Checkpoint, err error) {
 	buf := make([]byte, to-from)
 	err = l.files.use(path, func(h *os.File) error {
@@ -145,11 +195,11 @@ func (l *Log) readSpool(s *Stream, path string, from, to int64) (lines []Line, a
 	for len(buf) > 0 {
 		f, ok := parseFrame(buf)
 		if !ok || f.size() > int64(len(buf)) {
-			return nil, after, fmt.Errorf("%s: %w", path, errDamaged)
+			return lines, after, fmt.Errorf("%s: %w", path, errDamaged)
 		}
 		more, err := l.codec.decode(&f, s, buf[frameHeader:f.size()])
 		if err != nil {
-			return nil, after, fmt.Errorf("%s: %w", path, err)
+			return lines, after, fmt.Errorf("%s: %w", path, err)
 		}
 		if lines == nil {
 			lines = more
@@ -162,19 +212,21 @@ func (l *Log) readSpool(s *Stream, path string, from, to int64) (lines []Line, a
 	return lines, after, nil
 }
 
-// spooled returns the lines of a spool file as far as t says.
+// spooled returns the lines of a spool file as far as t says, or up to where it
+// is damaged.
 func (l *Log) spooled(s *Stream, t *spoolFile) ([]Line, error) {
 	key := blockKey{path: t.path}
 	have, ok := l.cache.get(key)
 	if !ok {
 		have = &decoded{}
 	}
-	if have.size < t.size {
+	if have.size < t.size && !have.damaged {
 		more, _, err := l.readSpool(s, t.path, have.size, t.size)
-		if err != nil {
+		damaged := errors.Is(err, errDamaged)
+		if err != nil && !damaged {
 			return nil, err
 		}
-		have = &decoded{lines: slices.Concat(have.lines, more), size: t.size}
+		have = &decoded{lines: slices.Concat(have.lines, more), size: t.size, damaged: damaged}
 		l.cache.put(key, have)
 	}
 	return have.lines, nil // those after t.last are newer than the reader's view; its range leaves them out

@@ -23,8 +23,8 @@ type Store interface {
 
 	// Read returns lines of s in r that match f, ascending, and the part of r
 	// that is left to read; reverse reads from the end of r. One call reads
-	// about as much as is cheap to read at once, so it may return no line with
-	// something left. Lines in r that are gone come as one gap, which matches
+	// about as much as is cheap to read at once, whatever the filter leaves out,
+	// so it may return no line with something left. Lines in r that are gone come as one gap, which matches
 	// every filter.
 	Read(ctx context.Context, s *Stream, r Range, f *Filter, reverse bool) (lines []Line, left Range, err error)
 

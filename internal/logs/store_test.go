@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -33,11 +34,22 @@ func openEmbedded(t *testing.T, dir string) *embedded {
 
 // conform tests that a Store keeps the promises written on Store. open opens
 // the store of a name, again with what it had.
-func conform(t *testing.T, open func(t *testing.T, name string) Store) {
-	src := Source{testID("ins", 1), testID("dep", 1)}
-	stdout := &Stream{Source: src, Number: 7, Kind: Stdout, Replica: testID("rep", 1)}
-	stderr := &Stream{Source: src, Number: 8, Kind: Stderr, Replica: testID("rep", 1)}
+func conform(t *testing.T, openStore func(t *testing.T, name string) Store) {
+	var src Source
+	var stdout, stderr *Stream
+	opened := map[string]bool{}
+	open := func(t *testing.T, name string) Store {
+		t.Helper()
+		if !opened[name] { // what is behind a store may be shared with other tests
+			opened[name] = true
+			src = Source{testID("ins", 1), freshID()}
+			stdout = &Stream{Source: src, Number: 7, Kind: Stdout, Replica: testID("rep", 1)}
+			stderr = &Stream{Source: src, Number: 8, Kind: Stderr, Replica: testID("rep", 1)}
+		}
+		return openStore(t, name)
+	}
 	all := &Filter{}
+	base := time.Now().Add(-time.Minute).UnixNano() // some stores refuse old lines
 
 	appendTo := func(t *testing.T, s Store, st *Stream, first uint64, n int) Block {
 		t.Helper()
@@ -45,7 +57,7 @@ func conform(t *testing.T, open func(t *testing.T, name string) Store) {
 		for i := range n {
 			seq := first + uint64(i)
 			b.Lines = append(b.Lines, Line{
-				Stream: st, Seq: seq, UnixNano: int64(seq) * 10, Severity: Severity(seq % 7), Message: fmt.Sprintf("line %d of %d", seq, st.Number),
+				Stream: st, Seq: seq, UnixNano: base + int64(seq)*10, Severity: Severity(seq % 7), Message: fmt.Sprintf("line %d of %d", seq, st.Number),
 			})
 		}
 		if err := s.Append(t.Context(), st, b); err != nil {
@@ -136,7 +148,7 @@ func conform(t *testing.T, open func(t *testing.T, name string) Store) {
 		defer s.Close()
 		states, err := s.Streams(t.Context(), src)
 		want := []StreamState{
-			{Stream: *stdout, First: 1, Last: 3, OldestNano: 10, NewestNano: 30, After: end},
+			{Stream: *stdout, First: 1, Last: 3, OldestNano: base + 10, NewestNano: base + 30, After: end},
 			{Stream: *stderr, First: 1, After: end},
 		}
 		if d := cmp.Diff(want, states); d != "" || err != nil {
@@ -180,8 +192,8 @@ func conform(t *testing.T, open func(t *testing.T, name string) Store) {
 		for first := uint64(1); first < 300; first += 100 {
 			appendTo(t, s, stdout, first, 100)
 		}
-		for nano, want := range map[int64]uint64{math.MinInt64: 0, 10: 0, 11: 1, 1000: 99, 1001: 100, 1010: 100, 2555: 255, math.MaxInt64: 300} {
-			if got, err := s.Before(t.Context(), stdout, nano); got != want || err != nil {
+		for nano, want := range map[int64]uint64{math.MinInt64 / 2: 0, 10: 0, 11: 1, 1000: 99, 1001: 100, 1010: 100, 2555: 255, math.MaxInt64 / 4: 300} {
+			if got, err := s.Before(t.Context(), stdout, base+nano); got != want || err != nil {
 				t.Errorf("before %d is %d, %v, want %d", nano, got, err, want)
 			}
 		}
@@ -228,8 +240,8 @@ func conform(t *testing.T, open func(t *testing.T, name string) Store) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(segments) < 2 {
-			t.Skip("this store looks after its space itself")
+		if segments == nil {
+			return // this store looks after its space itself
 		}
 		if !segments[len(segments)-1].Newest || segments[0].Newest || segments[0].Bytes == 0 {
 			t.Errorf("segments %+v", segments)

@@ -11,10 +11,9 @@ func (w *Writer) write(nano int64, p []byte, eol bool) (n int, err error) {
 	had := q.size
 	w.nano = nano
 	n, err = w.takeAll(p, eol)
-	added := q.size - had
+	w.log.count(q, q.size-had)
 	queued := len(q.batches) > 0
 	q.mu.Unlock()
-	w.log.queued.Add(int64(added))
 	if queued {
 		w.log.dirty.add(w.stream)
 	}
@@ -75,7 +74,11 @@ func cutLine(p []byte) (line, rest []byte, found bool) {
 // room reports whether a line can be taken. A writer that is behind stays so
 // until Resume, or, if lossy, until it can say what it left out.
 func (w *Writer) room() bool {
-	size, queued := int64(w.stream.queue.size), w.log.queued.Load()
+	q := &w.stream.queue
+	size, queued := int64(q.size), w.log.queued.Load()
+	if q.waits { // for itself alone
+		queued = 0
+	}
 	o := &w.log.opts
 	if !w.behind {
 		return size < o.StreamQueueBytes && queued < o.QueueBytes
@@ -145,9 +148,8 @@ func (w *Writer) locked(fn func()) error {
 	w.nano = time.Now().UnixNano()
 	w.begin()
 	fn()
-	added := q.size - had
+	w.log.count(q, q.size-had)
 	q.mu.Unlock()
-	w.log.queued.Add(int64(added))
 	w.log.dirty.add(w.stream)
 	return nil
 }
@@ -158,5 +160,13 @@ func (w *Writer) finish() {
 	if w.lossy && w.dropped > 0 {
 		w.addGap(w.dropped, StoreUnavailable)
 	}
-	w.stream.queue.end()
+	w.stream.queue.end(w.stream.queue.after.Raw)
+}
+
+// renew is finish for the last stream of a program. The caller holds the queue's
+// lock.
+func (w *Writer) renew() {
+	w.split.flush()
+	w.stream.queue.after.Shown = 0
+	w.stream.queue.end(0)
 }

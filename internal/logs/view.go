@@ -58,10 +58,19 @@ func (v *view) lines(ctx context.Context, l *Log, r Range, f *Filter, reverse bo
 		return nil, r, fmt.Errorf("read the spool: %w", err)
 	}
 	part := Range{max(r.From, t.first), min(r.To, t.last)}
-	if reverse {
-		return f.choose(lines, part), Range{r.From, part.From - 1}, nil
+	read := func(part Range) []Line { return f.choose(lines, part) }
+	if end := t.first + uint64(len(lines)) - 1; end < part.To { // the rest is damaged
+		if part.From > end || reverse {
+			part.From = max(part.From, end+1)
+			read = func(part Range) []Line { return []Line{hole(v.stream, part, v.newest, StoreUnavailable)} }
+		} else {
+			part.To = end
+		}
 	}
-	return f.choose(lines, part), Range{part.To + 1, r.To}, nil
+	if reverse {
+		return read(part), Range{r.From, part.From - 1}, nil
+	}
+	return read(part), Range{part.To + 1, r.To}, nil
 }
 
 // spoolFile returns the spool file with the first line of r, or with the last

@@ -60,7 +60,7 @@ type Position struct {
 // Writer opens a stream of src, Build, Stdout or Stderr; replica is empty for
 // those without one. It goes on with the stream there is, unless that has
 // ended; then it begins a new one, with the raw lines of the old one counted
-// as taken. It fails with fault.Conflict if src has ended or the stream has a
+// as taken, unless that was renewed. It fails with fault.Conflict if src has ended or the stream has a
 // writer, and with fault.NotFound if src was removed. The caller calls Close or
 // End.
 func (l *Log) Writer(ctx context.Context, src Source, kind Kind, replica string, o WriterOptions) (*Writer, error) {
@@ -167,8 +167,14 @@ func (w *Writer) Close() {
 // End says that nothing more will come, shows the unfinished raw line and
 // returns once everything is in the spool, so that the raw output can be
 // removed. A Build stream's feeds end with it.
-func (w *Writer) End(ctx context.Context) error {
-	if err := w.locked(w.finish); err != nil && !errors.Is(err, errStreamEnded) {
+func (w *Writer) End(ctx context.Context) error { return w.endBy(ctx, w.finish) }
+
+// Renew is End after which the raw lines of the stream that follows count from
+// the first again: they come from another program.
+func (w *Writer) Renew(ctx context.Context) error { return w.endBy(ctx, w.renew) }
+
+func (w *Writer) endBy(ctx context.Context, end func()) error {
+	if err := w.locked(end); err != nil && !errors.Is(err, errStreamEnded) {
 		return err
 	}
 	w.Close()

@@ -134,6 +134,56 @@ func TestResumeSaysWhereToGoOn(t *testing.T) {
 	}
 }
 
+// Another program's output follows in the same stream, and is counted from its
+// own first line, whether or not the log was closed in between.
+func TestLinesOfARenewedStreamCountFromTheFirst(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	src := newSource()
+	l := openLog(t, logs.Options{Dir: dir})
+	position := func(w *logs.Writer, want int64) {
+		t.Helper()
+		if p, err := w.Resume(t.Context()); err != nil || p.Lines != want {
+			t.Fatalf("Resume: %+v, %v, want line %d", p, err, want)
+		}
+	}
+	renew := func(w *logs.Writer) {
+		t.Helper()
+		if err := w.Renew(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := writer(t, l, src, logs.Stdout, "")
+	if _, err := w.Write([]byte("one\ntwo\nunfinished")); err != nil {
+		t.Fatal(err)
+	}
+	renew(w)
+	w = writer(t, l, src, logs.Stdout, "")
+	position(w, 0)
+	if _, err := w.Write([]byte("three\nfour\n")); err != nil {
+		t.Fatal(err)
+	}
+	position(w, 2)
+	if err := w.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w = writer(t, l, src, logs.Stdout, "")
+	position(w, 2)
+	renew(w)
+	closeLog(t, l)
+
+	l = openLog(t, logs.Options{Dir: dir})
+	w = writer(t, l, src, logs.Stdout, "")
+	position(w, 0)
+	write(t, w, []byte("five\n"))
+	position(w, 1)
+	lines, gaps := everything(t, l, src)
+	if d := cmp.Diff([]string{"one", "two", "unfinished", "three", "four", "five"}, messages(lines)); d != "" || len(gaps) > 0 {
+		t.Errorf("gaps %v, lines (-want +got)\n%s", gaps, d)
+	}
+}
+
 // What was handed in without asking where to go on begins a new line.
 func TestOutputWithoutResumeBeginsALine(t *testing.T) {
 	t.Parallel()

@@ -14,16 +14,23 @@ const (
 	// restful is the most CPU that a process at rest uses in a window: 1 % of a
 	// core.
 	restful = window / 100
+	// again is after how many windows of rest the program is let go once more:
+	// the little that is done meanwhile touches pages too.
+	again = 3
 )
 
 // Tend calls Release whenever this process has come to rest after work, of
-// which its start is the first. It returns when ctx ends.
-func Tend(ctx context.Context) { tend(ctx, used, Release) }
+// which its start is the first, and drops the pages of the program now and then
+// while it rests. It returns when ctx ends.
+func Tend(ctx context.Context) {
+	var program []mapping
+	tend(ctx, used, func() { program = release() }, func() { drop(program) })
+}
 
-func tend(ctx context.Context, used func() time.Duration, release func()) {
+func tend(ctx context.Context, used func() time.Duration, release, drop func()) {
 	tick := time.NewTicker(window)
 	defer tick.Stop()
-	worked := true
+	worked, rested := true, 0
 	for {
 		before := used()
 		select {
@@ -33,10 +40,14 @@ func tend(ctx context.Context, used func() time.Duration, release func()) {
 		}
 		switch busy := used()-before > restful; {
 		case busy:
-			worked = true
+			worked, rested = true, 0
 		case worked:
 			worked = false
 			release()
+		default:
+			if rested++; rested%again == 0 {
+				drop()
+			}
 		}
 	}
 }

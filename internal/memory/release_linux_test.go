@@ -55,6 +55,27 @@ func resident(t *testing.T, path string) string {
 	return strings.Fields(of)[0]
 }
 
+// What is dropped again without looking is the program alone: anything else may
+// lie there by then.
+func TestReleaseSaysWhereTheProgramIs(t *testing.T) {
+	t.Parallel()
+
+	program := release()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(program) == 0 {
+		t.Error("it says of nothing that it is the program")
+	}
+	for _, m := range program {
+		if m.path != self {
+			t.Errorf("%s is no part of %s", m.path, self)
+		}
+	}
+	drop(program) // and it runs on
+}
+
 func TestFileMappingsLeavesOutWhatIsMoreThanTheFile(t *testing.T) {
 	t.Parallel()
 
@@ -74,7 +95,7 @@ Anonymous:             0 kB
 Anonymous:             0 kB
 `
 	got := fileMappings(bufio.NewScanner(strings.NewReader(smaps)))
-	if want := []mapping{{0x400000, 0x500000}, {0x500000, 0x600000}}; !slices.Equal(got, want) {
-		t.Errorf("%x, want %x", got, want)
+	if want := []mapping{{0x400000, 0x500000, "/usr/bin/davit"}, {0x500000, 0x600000, "/usr/bin/davit"}}; !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }

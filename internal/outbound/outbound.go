@@ -41,7 +41,8 @@ func (p Policy) Resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 		return nil, fault.Wrap(err, fault.Unavailable, "The name of the host %q could not be looked up.", host)
 	}
 	if err != nil {
-		return nil, fault.Wrap(err, fault.SourceForbidden, "The host %q has no address.", host)
+		return nil, fault.New(fault.SourceForbidden, "The host %q has no address.", host).
+			WithHint("Check how it is written.").Because(err)
 	}
 	for i, a := range addrs {
 		addrs[i] = a.Unmap()

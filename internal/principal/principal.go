@@ -33,10 +33,11 @@ const (
 
 // Principal is who asks. The zero value is nobody.
 type Principal struct {
-	Kind    Kind
-	UserID  string // "usr_…" of a User
-	TokenID string // "tok_…" if an API token speaks for the user
-	Name    string // display name
+	Kind      Kind
+	UserID    string // "usr_…" of a User
+	TokenID   string // "tok_…" if an API token speaks for the user, also by a session
+	SessionID string // "ses_…" if the user came with a session
+	Name      string // display name
 	// PlatformAdmin may see and do everything on this installation.
 	PlatformAdmin bool
 	Scopes        []Scope

@@ -3,7 +3,6 @@ package project
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -13,12 +12,13 @@ import (
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/lazy"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/store"
 )
 
 // registryHost is a host name or address with an optional port.
-var registryHost = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$`)
+var registryHost = lazy.Regexp(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$`)
 
 // CredentialPlace is where a registry password belongs.
 func CredentialPlace(id string) secret.Place {
@@ -41,7 +41,7 @@ func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, 
 	}
 	host = strings.ToLower(host)
 	switch {
-	case !registryHost.MatchString(host) || !hasPort(host):
+	case !registryHost().MatchString(host) || !hasPort(host):
 		return nil, fault.At("host", fault.Invalid, "The host of a registry looks like ghcr.io or registry.example.com:5000.")
 	case username == "" || len(username) > 255 || strings.Contains(username, ":") || strings.ContainsFunc(username, unicode.IsControl):
 		return nil, fault.At("username", fault.Invalid, "The user name is empty, too long, or has a colon or a control character.")

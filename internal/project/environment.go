@@ -64,7 +64,7 @@ func (s *Service) createEnvironment(ctx context.Context, tx *store.Tx, p *ent.Pr
 		return "", fmt.Errorf("list services: %w", err)
 	}
 	for _, svc := range services {
-		if _, err := addInstance(ctx, tx, p, svc, e, spec.Settings{}, 1); err != nil {
+		if _, err := s.addInstance(ctx, tx, p, svc, e, spec.Settings{}, 1); err != nil {
 			return "", err
 		}
 	}

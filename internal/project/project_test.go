@@ -268,6 +268,7 @@ func TestEnvironmentsGetInstances(t *testing.T) {
 		p := w.project("Shop")
 		web := w.service(p, "Web")
 		worker := must(w.CreateService(w.owner, project.NewService{ProjectID: p.ID, Name: "Jobs", Kind: spec.Worker, Source: image("jobs")}))(t)
+		nightly := must(w.CreateService(w.owner, project.NewService{ProjectID: p.ID, Name: "Nightly", Kind: spec.Cron, Source: image("jobs")}))(t)
 		gone := w.service(p, "Gone")
 		must(w.DeleteService(w.owner, gone.ID))(t)
 		before := w.routes()
@@ -284,11 +285,11 @@ func TestEnvironmentsGetInstances(t *testing.T) {
 			for _, r := range i.Edges.Routes {
 				hosts[i.ServiceID] = append(hosts[i.ServiceID], r.Edges.Domain.Hostname)
 			}
-			if i.Status != lifecycle.NotDeployed || i.ReplicaCount != 1 {
+			if i.Status != lifecycle.NotDeployed || (i.ReplicaCount == 1) == (i.ServiceID == nightly.ID) {
 				t.Errorf("got %+v", i)
 			}
 		}
-		if len(instances) != 2 || len(hosts[web.ID]) != 1 || hosts[web.ID][0] != "web-shop-staging-2" || len(hosts[worker.ID]) != 0 {
+		if len(instances) != 3 || len(hosts[web.ID]) != 1 || hosts[web.ID][0] != "web-shop-staging-2" || len(hosts[worker.ID])+len(hosts[nightly.ID]) != 0 {
 			t.Errorf("%d instances with hosts %v", len(instances), hosts)
 		}
 		if w.routes() == before {

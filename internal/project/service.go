@@ -14,7 +14,6 @@ import (
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
-	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -78,19 +77,6 @@ func (s *Service) CreateService(ctx context.Context, in NewService) (*ent.Servic
 	return access.Service(ctx, s.DB.Client, access.Write, id)
 }
 
-// withoutValues is in with keyed hashes for its token and the values of its variables: a
-// plain hash of a short secret could be guessed.
-func (s *Service) withoutValues(in NewService) NewService {
-	in.Variables = slices.Clone(in.Variables)
-	for i, v := range in.Variables {
-		in.Variables[i].Value = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: v.Name}, v.Value)
-	}
-	if in.Access.Token != "" {
-		in.Access.Token = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: "source.git.token"}, in.Access.Token)
-	}
-	return in
-}
-
 func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Project, in NewService) (string, error) {
 	slug, err := freeSlug(in.Slug, in.Name, func(slug string) (bool, error) {
 		return tx.Service.Query().Where(service.ProjectID(p.ID), service.Slug(slug)).Exist(ctx)
@@ -120,7 +106,7 @@ func (s *Service) createService(ctx context.Context, tx *store.Tx, p *ent.Projec
 		return "", noEnvironment()
 	}
 	for _, e := range envs {
-		i, err := addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1))
+		i, err := s.addInstance(ctx, tx, p, svc, e, in.Settings, max(in.Replicas, 1))
 		if err != nil {
 			return "", err
 		}
@@ -142,17 +128,27 @@ func noEnvironment() error {
 
 // addInstance makes the instance of svc in e, with a host name if it answers
 // requests.
-func addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
+func (s *Service) addInstance(ctx context.Context, tx *store.Tx, p *ent.Project, svc *ent.Service, e *ent.Environment, settings spec.Settings, replicas int) (*ent.ServiceInstance, error) {
 	if svc.Kind == spec.Cron {
 		replicas = 0 // it runs when it is due
 	}
+	files := settings.ConfigFiles
+	settings.ConfigFiles = nil
 	i, err := tx.ServiceInstance.Create().SetProjectID(p.ID).SetServiceID(svc.ID).SetEnvironmentID(e.ID).
 		SetSettings(settings).SetReplicaCount(replicas).Save(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("create instance: %w", err)
 	}
+	if len(files) > 0 { // which are rows below it
+		if settings.ConfigFiles, err = s.sealFiles(ctx, tx, p.ID, i.ID, files, nil); err != nil {
+			return nil, err
+		}
+		if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetSettings(settings).Exec(ctx); err != nil {
+			return nil, fmt.Errorf("write settings: %w", err)
+		}
+	}
 	tx.ChangeRoutes() // its name, and its host name
-	if svc.Kind == spec.Worker {
+	if !svc.Kind.HasHost() {
 		return i, nil
 	}
 	label, err := freeLabel(ctx, tx, hostLabel(svc.Slug, p.Slug, e))
@@ -280,7 +276,15 @@ func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.S
 	if err := settings.Validate("settings"); err != nil {
 		return nil, err
 	}
-	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+	err = s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
+		message := fmt.Sprintf("The settings of %s in %s were changed.", i.Edges.Service.Name, i.Edges.Environment.Name)
+		settings := settings
+		if settings.ConfigFiles, err = s.sealFiles(ctx, tx, i.ProjectID, i.ID, settings.ConfigFiles, i.Settings.ConfigFiles); err != nil {
+			return err
+		}
+		if paths := changedFiles(i.Settings.ConfigFiles, settings.ConfigFiles); len(paths) > 0 {
+			message += " Config files that are others now: " + strings.Join(paths, ", ") + "."
+		}
 		u := tx.ServiceInstance.Update().
 			Where(serviceinstance.ID(i.ID), serviceinstance.Version(i.Version), serviceinstance.Deleting(false)).
 			SetSettings(settings).AddVersion(1)
@@ -295,8 +299,7 @@ func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.S
 			return stale(i.Deleting)
 		}
 		return tx.Record(ctx, store.Event{
-			Scope: instanceScope(i), Type: "service.settings_changed", SubjectID: i.ID,
-			Message: fmt.Sprintf("The settings of %s in %s were changed.", i.Edges.Service.Name, i.Edges.Environment.Name),
+			Scope: instanceScope(i), Type: "service.settings_changed", SubjectID: i.ID, Message: message,
 		})
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -17,6 +16,7 @@ import (
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -30,7 +30,7 @@ const (
 	maxFilename = 255 // bytes
 )
 
-var hexSum = regexp.MustCompile(`^[0-9a-f]{64}$`)
+var hexSum = lazy.Regexp(`^[0-9a-f]{64}$`)
 
 // NewUpload announces an archive.
 type NewUpload struct {
@@ -192,7 +192,7 @@ func checkUpload(in NewUpload) error {
 		return fault.At("sizeBytes", fault.Invalid, "The size of an upload is at least one byte.")
 	case in.SizeBytes > MaxUpload:
 		return fault.At("sizeBytes", fault.RequestTooLarge, "An upload has at most %d MiB: name what is not needed in .gitignore or .dockerignore.", MaxUpload>>20)
-	case !hexSum.MatchString(in.SHA256):
+	case !hexSum().MatchString(in.SHA256):
 		return fault.At("sha256", fault.Invalid, "A SHA-256 has 64 lower-case hexadecimal digits.")
 	}
 	return nil

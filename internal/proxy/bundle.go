@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"time"
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/site"
@@ -35,6 +36,8 @@ func (b *Bundle) validate(r *Route) error {
 	return nil
 }
 
+func (b *Bundle) ref() *site.Ref { return &site.Ref{Dir: b.Dir, ID: b.ID} }
+
 // serveBundle answers with a file of the route's bundle, or with a page.
 func (s *server) serveBundle(w http.ResponseWriter, r *http.Request, rt *route) {
 	at, prefix := *r.URL, "/"
@@ -45,7 +48,7 @@ func (s *server) serveBundle(w http.ResponseWriter, r *http.Request, rt *route) 
 	if rt.deployment != nil {
 		w.Header()["X-Davit-Deployment"] = rt.deployment
 	}
-	err := s.library.Serve(w, r, site.Ref{Dir: rt.Bundle.Dir, ID: rt.Bundle.ID}, (&url.URL{Path: prefix}).EscapedPath(), at.Path)
+	err := s.library.Serve(w, r, *rt.Bundle.ref(), rt.earlier.ref(time.Now()), (&url.URL{Path: prefix}).EscapedPath(), at.Path)
 	switch {
 	case err == nil:
 	case errors.Is(err, site.ErrNotFound):

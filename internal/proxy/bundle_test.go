@@ -138,6 +138,59 @@ func TestSwitchesOfSitesDropNothing(t *testing.T) {
 	}
 }
 
+// A page of the deployment before finds the scripts it was loaded with, and
+// nothing else of that deployment is there.
+func TestPagesOfTheSiteBeforeFindTheirScripts(t *testing.T) {
+	t.Parallel()
+	store := sites(t)
+	const one, two, three = "assets/app-B4yq2Zc1.js", "assets/app-C5zr3Ad2.js", "assets/app-D6as4Be3.js"
+	b := []*proxy.Bundle{
+		bundle(t, store, "index.html", "1", one, "one", "old.html", "old", "old.txt", "old", "404.html", "none", "_redirects", "/latest.js /"+one+" 200"),
+		bundle(t, store, "index.html", "2", two, "two", "404.html", "none"),
+		bundle(t, store, "index.html", "3", three, "three", "_redirects", "/* /index.html 200"), // which hides no script
+	}
+	p := start(t, nil)
+	c := client(t, p.addr)
+	n := 0
+	deploy := func(b *proxy.Bundle) {
+		t.Helper()
+		n++
+		r := siteRoute(b)
+		r.Deployment = fmt.Sprint("dep_", n)
+		p.push(r)
+		p.push(r) // for another reason
+	}
+	check := func(when string, want map[string]int) {
+		t.Helper()
+		for path, status := range want {
+			got := get(t, c, "http://shop.localhost/"+path)
+			if got.status != status {
+				t.Errorf("%s: %s is %d %s, want %d", when, path, got.status, got.body, status)
+			}
+			if status == 200 && path != "" && got.header.Get("Cache-Control") != "public, max-age=31536000, immutable" {
+				t.Errorf("%s: %s has the headers %v", when, path, got.header)
+			}
+		}
+	}
+	deploy(b[0])
+	check("of the first", map[string]int{one: 200, two: 404})
+	deploy(b[1])
+	check("after the second", map[string]int{"": 200, one: 200, two: 200, three: 404, "old": 404, "old.txt": 404, "latest.js": 404})
+	deploy(b[2])
+	check("after the third", map[string]int{two: 200, three: 200})
+	deploy(b[1])
+	check("on the way back", map[string]int{one: 404, two: 200, three: 200})
+	deploy(b[1])
+	check("after the same again", map[string]int{two: 200, three: 200})
+
+	others := siteRoute(b[0])
+	others.Instance = "ins_2"
+	p.push(others)
+	check("when the host is another's", map[string]int{one: 200, two: 404})
+	deploy(b[1])
+	check("when it is back", map[string]int{one: 404, two: 200})
+}
+
 func TestSitesAreServedWithoutAControlPlane(t *testing.T) {
 	t.Parallel()
 	store := sites(t)

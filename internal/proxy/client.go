@@ -92,6 +92,13 @@ func (c *Client) Stats(ctx context.Context) (Stats, error) {
 	return call[Stats](ctx, c, http.MethodGet, "/v1/stats", nil)
 }
 
+// Saved returns the table that the proxy has on disk, with which it would begin
+// alone. It fails with fs.ErrNotExist if none was ever saved.
+func (c *Client) Saved() (Table, error) {
+	s := snapshot{path: filepath.Join(filepath.Dir(c.socket), snapshotName)}
+	return s.load()
+}
+
 // Quit asks the proxy to end and returns when it has: it accepts nothing more,
 // gives requests its grace, then exits. No proxy is no error.
 func (c *Client) Quit(ctx context.Context) error {

@@ -137,6 +137,7 @@ func (s *server) controlHandler() http.Handler {
 	})
 	mux.HandleFunc("POST /v1/quit", s.quit)
 	mux.HandleFunc("POST /v1/handover", s.handover)
+	mux.HandleFunc("POST "+guardPath, s.guard)
 	return mux
 }
 

@@ -54,6 +54,13 @@ func (s *server) drain(ctx context.Context, ids []Target, timeout time.Duration)
 	for _, t := range leaving {
 		left += t.inflight.Load()
 	}
+	if s.predecessor != nil {
+		select {
+		case <-s.predecessor.gone:
+		default:
+			left++ // nobody knows how many, or whether any is of these
+		}
+	}
 	return left, ctx.Err()
 }
 

@@ -213,3 +213,16 @@ func BenchmarkProxy(b *testing.B) {
 		}
 	}
 }
+
+func TestTheSiteBeforeIsThereForAWhile(t *testing.T) {
+	t.Parallel()
+
+	at := time.Now()
+	old := &route{Route: Route{Instance: "ins_1", Deployment: "dep_1", Bundle: &Bundle{Dir: "/s", ID: "1"}}}
+	e := old.replaced(&route{Route: Route{Instance: "ins_1", Deployment: "dep_2", Bundle: &Bundle{Dir: "/s", ID: "2"}}}, at)
+	for after, there := range map[time.Duration]bool{0: true, earlierFor - 1: true, earlierFor: false} {
+		if ref := e.ref(at.Add(after)); (ref != nil) != there || there && ref.ID != "1" {
+			t.Errorf("after %s it is %v", after, ref)
+		}
+	}
+}

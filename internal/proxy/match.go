@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
+
+	"github.com/davitdev/davit/internal/site"
 )
 
 // routing is a table made for looking up. It is never changed: a push makes a
@@ -24,6 +27,36 @@ type route struct {
 	deployment []string // header value, shared by all answers
 	next       atomic.Uint32
 	count      *counters
+	earlier    *earlier // nil: none
+}
+
+// earlier is the static site that a route served before.
+type earlier struct {
+	bundle Bundle
+	until  time.Time
+}
+
+// earlierFor is how long pages of the site before find their scripts.
+const earlierFor = 12 * time.Hour
+
+// ref is where e is at a time, nil if it is over or there is none.
+func (e *earlier) ref(at time.Time) *site.Ref {
+	if e == nil || !at.Before(e.until) {
+		return nil
+	}
+	return e.bundle.ref()
+}
+
+// replaced is what next has of r, which it takes the place of at a time: of the
+// same instance alone, since a host name may become another's.
+func (r *route) replaced(next *route, at time.Time) *earlier {
+	switch {
+	case r.Bundle == nil || next.Bundle == nil || r.Instance != next.Instance:
+		return nil
+	case r.Deployment == next.Deployment, *r.Bundle == *next.Bundle:
+		return r.earlier
+	}
+	return &earlier{*r.Bundle, at.Add(earlierFor)}
 }
 
 // counters outlive the routing they were made in.
@@ -46,7 +79,7 @@ func compile(t Table, sum [32]byte, prev *routing) *routing {
 			rt.deployment = []string{r.Deployment}
 		}
 		if old := prev.route(r.Host, r.Path); old != nil {
-			rt.count = old.count
+			rt.count, rt.earlier = old.count, old.replaced(rt, time.Now())
 		}
 		for _, id := range r.Targets {
 			tg := c.targets[id]

@@ -35,7 +35,9 @@ import (
 // Limits of clients' connections. Requests themselves have no time limit:
 // uploads, downloads and event streams may take for ever.
 const (
-	headerTime = 10 * time.Second
+	// headerTime is nginx's: a machine that stands still for some seconds, as one
+	// that is moved or snapshot does, must not cost the requests that were coming.
+	headerTime = time.Minute
 	clientIdle = 2 * time.Minute
 	maxHeader  = 64 << 10
 	// lameDuck is how long a proxy that handed over keeps silent connections
@@ -196,6 +198,7 @@ func (s *server) leave(ctx context.Context) {
 	s.socket.Close()
 	if successor {
 		s.zones.close(ctx) // they would answer with what is no longer pushed to us
+		s.sockets.tell(nil, 0, farewell)
 		duck, cancel := context.WithTimeout(ctx, lameDuck)
 		s.clients.wait(duck)
 		cancel()

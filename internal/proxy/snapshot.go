@@ -3,12 +3,12 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
+
+	"github.com/davitdev/davit/internal/durable"
 )
 
 // snapshot keeps the last table on disk, so that a proxy serves before, or
@@ -69,7 +69,7 @@ func (s *snapshot) flush() error {
 	if table == nil {
 		return nil
 	}
-	return replaceFile(s.path, table)
+	return durable.Replace(s.path, table)
 }
 
 // load returns the saved table. It fails with fs.ErrNotExist if none was ever
@@ -84,30 +84,4 @@ func (s *snapshot) load() (Table, error) {
 		return Table{}, fmt.Errorf("decode: %w", err)
 	}
 	return t, t.Validate()
-}
-
-// replaceFile puts b in place of path: after a crash there is the old or the
-// new content, never a part. It must not run twice at once for one path.
-func replaceFile(path string, b []byte) error {
-	temp := path + ".new"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write %s: %w", temp, err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	return dir.Sync()
 }

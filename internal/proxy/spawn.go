@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	helloTime = 2 * time.Second
 	startTime = 15 * time.Second // the handover to it may take most of that
+
+	meetEvery = 20 * time.Millisecond
 
 	// reportFD is where a started proxy finds its end of the report pipe.
 	reportFD = 3
@@ -40,16 +41,18 @@ type Spawn struct {
 // in o.Version, and whether it was there already. One of another version or
 // protocol, or on another address, hands over to the one that is started; it
 // needs no time without a proxy. Calling it again when all is well costs a
-// question, so it is what a supervisor repeats. It fails like Run.
+// question, so it is what a supervisor repeats. It fails like Run, and with
+// fault.Unavailable for one that does not answer in time: that one still serves.
 //
 // The process is started in a session of its own and outlives this one. While
 // this one lives, a goroutine waits for the end of it, so that no zombie is
 // left.
 func EnsureRunning(ctx context.Context, o Spawn) (c *Client, adopted bool, err error) {
 	c = NewClient(o.Data)
-	ask, cancel := context.WithTimeout(ctx, helloTime)
-	defer cancel()
-	h, err := c.Hello(ask)
+	h, err := c.meet(ctx)
+	if err != nil && !errors.Is(err, errNobody) {
+		return nil, false, err
+	}
 	if err == nil && h.Protocol == Protocol && h.Version == o.Version && h.Listen == o.Listen {
 		return c, true, nil
 	}
@@ -57,6 +60,32 @@ func EnsureRunning(ctx context.Context, o Spawn) (c *Client, adopted bool, err e
 		return nil, false, err
 	}
 	return c, false, nil
+}
+
+// meet returns the hello of whoever serves. It waits for a proxy that is slow:
+// one that cannot answer cannot hand over either, and what it would be replaced
+// for may be nothing but a busy machine. It fails with errNobody once it is
+// certain that there is none.
+func (c *Client) meet(ctx context.Context) (Hello, error) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	tick := time.NewTicker(meetEvery)
+	defer tick.Stop()
+	for {
+		h, err := c.Hello(ctx)
+		if err == nil || errors.Is(err, errNobody) {
+			return h, err
+		}
+		_, syntax := errors.AsType[*json.SyntaxError](err)
+		if _, otherwise := errors.AsType[*json.UnmarshalTypeError](err); syntax || otherwise {
+			return Hello{}, nil // of no version that we know, and no slower for it
+		}
+		select {
+		case <-tick.C: // it may be ending
+		case <-ctx.Done():
+			return h, err
+		}
+	}
 }
 
 // start runs the command and returns when it serves, or why it does not.

@@ -315,6 +315,8 @@ func TestTheEndOfAProxyIsNoticedAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the end of the proxy", gone)
+	// A connection ends before the socket it came through.
+	waitFor(t, "the process to end", func() bool { return dead(h.PID) })
 	if _, err := c.Gone(t.Context()); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("without a proxy: %v", err)
 	}

@@ -96,8 +96,8 @@ func (t *target) finished() bool {
 func (t *target) refuse() { t.refused.Store(time.Now().Add(refusalPenalty).UnixNano()) }
 
 func (t *target) refusing() bool {
-	until := t.refused.Load()
-	return until != 0 && time.Now().UnixNano() < until
+	left := time.Duration(t.refused.Load() - time.Now().UnixNano())
+	return left > 0 && left <= refusalPenalty // a clock that is set back makes it no longer
 }
 
 // pick acquires the target with the fewest requests, taking turns among equal

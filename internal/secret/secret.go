@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/davitdev/davit/internal/durable"
 	"github.com/davitdev/davit/internal/fault"
 )
 
@@ -131,6 +132,9 @@ func makeKey(path string) ([]byte, error) {
 	if err := os.Link(tmp.Name(), path); errors.Is(err, fs.ErrExist) {
 		return LoadKey(path) // somebody else was first
 	} else if err != nil {
+		return nil, fmt.Errorf("make secret key: %w", err)
+	}
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("make secret key: %w", err)
 	}
 	return key, nil

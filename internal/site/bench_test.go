@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// BenchmarkServe answers requests for a page without a network: whole, in its
-// best encoding, and with "not modified".
+// BenchmarkServe answers requests without a network: for a page, whole, in its
+// best encoding and with "not modified", and for a small script.
 func BenchmarkServe(b *testing.B) {
 	store, err := OpenStore(b.TempDir())
 	if err != nil {
@@ -27,6 +27,9 @@ func BenchmarkServe(b *testing.B) {
 	if err := w.Add("index.html", strings.NewReader(page)); err != nil {
 		b.Fatal(err)
 	}
+	if err := w.Add("assets/app-B4yq2Zc1.js", strings.NewReader("x")); err != nil {
+		b.Fatal(err)
+	}
 	bundle, err := w.Commit()
 	if err != nil {
 		b.Fatal(err)
@@ -34,22 +37,24 @@ func BenchmarkServe(b *testing.B) {
 	library := NewLibrary(1 << 20)
 	defer library.Close()
 	ref := Ref{store.Dir(), bundle.ID}
-	ask := func(headers ...string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest(http.MethodGet, "/", http.NoBody)
+	ask := func(path string, headers ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, http.NoBody)
 		for i := 0; i < len(headers); i += 2 {
 			r.Header.Set(headers[i], headers[i+1])
 		}
 		rec := httptest.NewRecorder()
-		if err := library.Serve(rec, r, ref, "/", "/"); err != nil {
+		if err := library.Serve(rec, r, ref, nil, "/", path); err != nil {
 			b.Fatal(err)
 		}
 		return rec
 	}
-	tag := ask().Header().Get("Etag")
-	for name, headers := range map[string][]string{"whole": nil, "brotli": {"Accept-Encoding", "gzip, br"}, "not modified": {"If-None-Match", tag}} {
+	tag := ask("/").Header().Get("Etag")
+	for name, in := range map[string][]string{
+		"whole": {"/"}, "brotli": {"/", "Accept-Encoding", "gzip, br"}, "not modified": {"/", "If-None-Match", tag}, "named by its content": {"/assets/app-B4yq2Zc1.js"},
+	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				ask(headers...)
+				ask(in[0], in[1:]...)
 			}
 		})
 	}

@@ -2,8 +2,9 @@ package site
 
 import (
 	"path"
-	"regexp"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // kind is what is known of files by their extension.
@@ -73,13 +74,13 @@ func cacheOf(name string) string {
 var (
 	// built are directories in which generators put nothing but files that are
 	// named by their content.
-	built = regexp.MustCompile(`(^|/)(_astro|_next/static|_app/immutable|_nuxt)/`)
+	built = lazy.Regexp(`(^|/)(_astro|_next/static|_app/immutable|_nuxt)/`)
 	// output are those in which most are.
-	output = regexp.MustCompile(`(^|/)(assets|static|chunks|bundles|dist|build|js|css|media)/`)
-	token  = regexp.MustCompile(`^.*[.\-_]([A-Za-z0-9_-]{8,64})$|^([0-9a-f]{16,64})$`)
-	words  = regexp.MustCompile(`^([A-Z]?[a-z]+|[A-Z]+)*[0-9]*$`)
-	pieces = regexp.MustCompile(`[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[_-]`)
-	hexSum = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+	output = lazy.Regexp(`(^|/)(assets|static|chunks|bundles|dist|build|js|css|media)/`)
+	token  = lazy.Regexp(`^.*[.\-_]([A-Za-z0-9_-]{8,64})$|^([0-9a-f]{16,64})$`)
+	words  = lazy.Regexp(`^([A-Z]?[a-z]+|[A-Z]+)*[0-9]*$`)
+	pieces = lazy.Regexp(`[A-Z]?[a-z]+|[A-Z]+|[0-9]+|[_-]`)
+	hexSum = lazy.Regexp(`^[0-9a-f]{8,64}$`)
 )
 
 // hashed reports whether the name of a file has a hash of its content of at
@@ -96,7 +97,7 @@ func hashed(name string) bool {
 			return true
 		}
 		// The alphabet of base64url has "-" and "_" too.
-		if m := token.FindStringSubmatch(base); m != nil {
+		if m := token().FindStringSubmatch(base); m != nil {
 			if len(base) > 8 && strings.ContainsAny(base[len(base)-9:len(base)-8], ".-") && looksHashed(name, base[len(base)-8:]) {
 				return true
 			}
@@ -109,18 +110,18 @@ func hashed(name string) bool {
 }
 
 func looksHashed(name, t string) bool {
-	if len(t) < 8 || len(t) > 64 || words.MatchString(t) && !built.MatchString(name) {
+	if len(t) < 8 || len(t) > 64 || words().MatchString(t) && !built().MatchString(name) {
 		return false
 	}
-	if hexSum.MatchString(t) {
-		return strings.ContainsAny(t, "0123456789") && strings.ContainsAny(t, "abcdef") && len(pieces.FindAllString(t, -1)) >= 3
+	if hexSum().MatchString(t) {
+		return strings.ContainsAny(t, "0123456789") && strings.ContainsAny(t, "abcdef") && len(pieces().FindAllString(t, -1)) >= 3
 	}
 	switch {
-	case built.MatchString(name):
+	case built().MatchString(name):
 		return true
-	case output.MatchString(name):
+	case output().MatchString(name):
 		return len(t) == 8
 	default:
-		return 2*len(pieces.FindAllString(t, -1)) >= len(t)
+		return 2*len(pieces().FindAllString(t, -1)) >= len(t)
 	}
 }

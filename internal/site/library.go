@@ -120,13 +120,14 @@ type Site struct {
 }
 
 // fileCost is about what a file takes in memory besides its path: the entry of
-// the map, three blobs, a string.
-const fileCost = 320
+// the map, three blobs, three strings.
+const fileCost = 352
 
 func newSite(root *os.Root, m *Manifest) *Site {
 	s := &Site{root: root, files: make(map[string]*File, len(m.Files))}
 	for i := range m.Files {
 		f := &m.Files[i]
+		f.mime, f.cache = mimeOf(f.Path), cacheOf(f.Path)
 		s.files[f.Path] = f
 		s.size += fileCost + int64(len(f.Path))
 	}

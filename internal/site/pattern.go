@@ -2,9 +2,10 @@ package site
 
 import (
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // pattern is the path of a rule: words that must be there, :names for one part
@@ -14,7 +15,7 @@ type pattern struct {
 	rest  bool
 }
 
-var placeholder = regexp.MustCompile(`^:[A-Za-z][A-Za-z0-9_]{0,63}$`)
+var placeholder = lazy.Regexp(`^:[A-Za-z][A-Za-z0-9_]{0,63}$`)
 
 // parsePattern reads the path of a rule, or says what is wrong with it.
 func parsePattern(raw string) (p pattern, problem string) {
@@ -35,7 +36,7 @@ func parsePattern(raw string) (p pattern, problem string) {
 		case part == "*":
 			p.rest = true
 			continue
-		case placeholder.MatchString(part):
+		case placeholder().MatchString(part):
 			if part == ":splat" || slices.Contains(p.parts, part) {
 				return p, part + " is there twice, or the name of *"
 			}
@@ -103,12 +104,12 @@ func (p pattern) value(name string, values []string, splat string) string {
 // template is text with placeholders.
 type template []string // every second one is a placeholder
 
-var inTemplate = regexp.MustCompile(`:[A-Za-z][A-Za-z0-9_]{0,63}`)
+var inTemplate = lazy.Regexp(`:[A-Za-z][A-Za-z0-9_]{0,63}`)
 
 func parseTemplate(text string) template {
 	var t template
 	at := 0
-	for _, m := range inTemplate.FindAllStringIndex(text, -1) {
+	for _, m := range inTemplate().FindAllStringIndex(text, -1) {
 		t = append(t, text[at:m[0]], text[m[0]:m[1]])
 		at = m[1]
 	}

@@ -5,9 +5,10 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // Files that say how a site answers, in a part of the format that Netlify and
@@ -146,7 +147,7 @@ type redirect struct {
 	keepQuery             bool // of the request
 }
 
-var hostPort = regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
+var hostPort = lazy.Regexp(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$`)
 
 // compile reads the parts of a redirect, or says what is wrong with them.
 func (r Redirect) compile() (redirect, string) {
@@ -183,7 +184,7 @@ func (r *redirect) parseTarget(to string) (problem string) {
 	rest, query, asked := strings.Cut(rest, "?")
 	if scheme, after, ok := strings.Cut(rest, "://"); ok && !strings.HasPrefix(rest, "/") {
 		host, p, _ := strings.Cut(after, "/")
-		if scheme != "http" && scheme != "https" || !hostPort.MatchString(host) {
+		if scheme != "http" && scheme != "https" || !hostPort().MatchString(host) {
 			return "it leads to " + show(to) + ", which is no path and no address such as https://example.com/"
 		}
 		r.scheme, r.host, rest = scheme, host, "/"+p

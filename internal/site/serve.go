@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // What Serve leaves to its caller to answer; nothing was written then.
@@ -20,10 +22,12 @@ var (
 const maxRanges = 16
 
 // Serve answers r with what the bundle has at path, a decoded path in which
-// prefix is left out. A redirect inside the site gets prefix in front. It fails
+// prefix is left out. A redirect inside the site gets prefix in front. Where it
+// has no file, the bundle earlier answers, unless it is nil, with a file that is
+// named by its content: a page that was loaded from it may ask for it. It fails
 // with ErrNotFound or ErrMethod where the caller is to answer, and with another
 // error if the bundle cannot be read: that is never the client's fault.
-func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, prefix, path string) error {
+func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, earlier *Ref, prefix, path string) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		return ErrMethod
@@ -33,6 +37,11 @@ func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, prefix,
 		return err
 	}
 	a := s.resolve(path, r.URL.RawQuery)
+	if earlier != nil && a.location == "" && a.file != s.at(path) {
+		if was, f := l.named(earlier, path); f != nil {
+			return was.send(w, r, answer{file: f, status: http.StatusOK}, path)
+		}
+	}
 	switch {
 	case a.location != "":
 		if strings.HasPrefix(a.location, "/") {
@@ -50,6 +59,26 @@ func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, prefix,
 	return s.send(w, r, a, path)
 }
 
+// named is the file at a path of a bundle that may be nil or gone, if it is
+// named by its content.
+func (l *Library) named(ref *Ref, path string) (*Site, *File) {
+	if ref == nil {
+		return nil, nil
+	}
+	s, err := l.site(*ref)
+	if err != nil { // it goes when its deployment is no longer kept
+		return nil, nil
+	}
+	f := s.at(path)
+	if f == nil || f.cache != cacheNamed {
+		return nil, nil
+	}
+	return s, f
+}
+
+// at is the file that lies at a path, nil if none does.
+func (s *Site) at(path string) *File { return s.files[norm.NFC.String(strings.TrimPrefix(path, "/"))] }
+
 // send answers with a file: in the encoding the client prefers, whole or in
 // parts, or not again if the client has it (RFC 9110).
 func (s *Site) send(w http.ResponseWriter, r *http.Request, a answer, path string) error {
@@ -61,11 +90,15 @@ func (s *Site) send(w http.ResponseWriter, r *http.Request, a answer, path strin
 	}
 	defer content.Close()
 	h := w.Header()
-	h.Set("Content-Type", mimeOf(f.Path))
+	h.Set("Content-Type", f.mime)
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", cacheOf(f.Path))
-	if a.status != http.StatusOK {
+	switch {
+	case a.status != http.StatusOK:
 		h.Set("Cache-Control", cachePage)
+	case f.cache == cacheNamed && path != "/"+f.Path: // by a rule, at an address that may get another file
+		h.Set("Cache-Control", cacheFile)
+	default:
+		h.Set("Cache-Control", f.cache)
 	}
 	s.addHeaders(h, path)
 	if f.Gzip != nil || f.Brotli != nil {

@@ -63,6 +63,19 @@ func TestConditionalRequests(t *testing.T) {
 	}
 }
 
+// A name that says what is in a file says it at its own address only: what a
+// rule leads to may be another file tomorrow.
+func TestOnlyAFilesOwnAddressIsImmutable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.bundle(map[string]string{"index.html": page, "assets/app-B4yq2Zc1.js": "x", "_redirects": "/app.js /assets/app-B4yq2Zc1.js 200\n"}, Options{})
+	for path, want := range map[string]string{"/assets/app-B4yq2Zc1.js": cacheNamed, "/app.js": cacheFile, "/": cachePage} {
+		if res := w.ask(b, "GET", path); res.StatusCode != 200 || res.Header.Get("Cache-Control") != want {
+			t.Errorf("%s: %d %s, want %s", path, res.StatusCode, res.Header.Get("Cache-Control"), want)
+		}
+	}
+}
+
 func TestEncodingsAreNegotiated(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -186,7 +199,7 @@ func TestSitesThatAreGoneAreNobodysFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.library.Serve(nil, r, ref, "/", "/"); err == nil || errors.Is(err, ErrNotFound) {
+		if err := w.library.Serve(nil, r, ref, nil, "/", "/"); err == nil || errors.Is(err, ErrNotFound) {
 			t.Errorf("%+v: %v", ref, err)
 		}
 	}

@@ -47,6 +47,8 @@ type File struct {
 	Blob
 	Gzip   *Blob `json:"gzip,omitempty"` // the same content, compressed
 	Brotli *Blob `json:"br,omitempty"`
+
+	mime, cache string // headers of its answers, once it is served
 }
 
 // Blob is content.

@@ -187,7 +187,7 @@ type Swept struct {
 // ends the sweep.
 func (s *Store) Sweep(young time.Time, needed func(ids []string) (map[string]bool, error)) (Swept, error) {
 	var out Swept
-	ids, err := s.list()
+	ids, err := s.List()
 	if err != nil {
 		return out, err
 	}
@@ -220,8 +220,8 @@ func (s *Store) Sweep(young time.Time, needed func(ids []string) (map[string]boo
 	return out, s.sweepFiles(young, marked, &out)
 }
 
-// list returns the ids of all bundles.
-func (s *Store) list() ([]string, error) {
+// List returns the ids of all bundles.
+func (s *Store) List() ([]string, error) {
 	entries, err := fs.ReadDir(s.root.FS(), bundleDir)
 	if err != nil {
 		return nil, fmt.Errorf("list bundles: %w", err)
@@ -233,6 +233,23 @@ func (s *Store) list() ([]string, error) {
 		}
 	}
 	return ids, nil
+}
+
+// Touched says when a bundle was written or counted on last; the zero time if
+// it is not there.
+func (s *Store) Touched(id string) (time.Time, error) {
+	sum, err := ParseSum(id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	info, err := s.root.Stat(manifestPath(sum))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("look at a bundle: %w", err)
+	}
+	return info.ModTime(), nil
 }
 
 // sweepFiles removes unmarked blobs and what was left half written.

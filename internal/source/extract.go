@@ -58,8 +58,11 @@ type extractor struct {
 	zr     *unzipper
 }
 
+// makeArchive says how to make one that can be used.
+const makeArchive = "Send the directory with davit deploy, or make the archive with tar -czf inside of it."
+
 func invalid(format string, args ...any) error {
-	return fault.New(fault.UploadInvalid, "The archive cannot be used: "+format, args...)
+	return fault.New(fault.UploadInvalid, "The archive cannot be used: "+format, args...).WithHint(makeArchive)
 }
 
 func (x *extractor) extract(ctx context.Context, r io.Reader) error {

@@ -90,7 +90,7 @@ func (u *unzipper) explain(err error) error {
 	case errors.Is(err, gzip.ErrHeader):
 		return invalid("it is not a gzipped tar.")
 	}
-	return fault.Wrap(err, fault.UploadInvalid, "The archive cannot be used: it is damaged.")
+	return fault.New(fault.UploadInvalid, "The archive cannot be used: it is damaged.").WithHint(makeArchive).Because(err)
 }
 
 // counter counts the bytes of the archive and holds it under its limit.

@@ -1,12 +1,12 @@
 package spec
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // Languages are the names that Settings.Language may have: those that can be
@@ -20,10 +20,13 @@ const (
 )
 
 var (
-	languageVersion = regexp.MustCompile(`^[A-Za-z0-9<>=~^*|.,/+ -]+$`)
-	debianPackage   = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{1,100}$`)
-	plainDirectory  = regexp.MustCompile(`^[A-Za-z0-9._@+][A-Za-z0-9._/@+-]*$`)
+	languageVersion = lazy.Regexp(`^[A-Za-z0-9<>=~^*|.,/+ -]+$`)
+	debianPackage   = lazy.Regexp(`^[a-z0-9][a-z0-9+.-]{1,100}$`)
+	plainDirectory  = lazy.Regexp(`^[A-Za-z0-9._@+][A-Za-z0-9._/@+-]*$`)
 )
+
+// IsDebianPackage reports whether a package of Debian may be called that.
+func IsDebianPackage(name string) bool { return debianPackage().MatchString(name) }
 
 // validateBuild refuses what can never be a part of a Dockerfile.
 func (s Settings) validateBuild(field string) error {
@@ -33,7 +36,7 @@ func (s Settings) validateBuild(field string) error {
 	if s.Language != "" && !slices.Contains(Languages, s.Language) {
 		return bad("language", "The language %s is not known: choose one of %s, or leave it out to have it detected.", quote(s.Language), strings.Join(Languages, ", "))
 	}
-	if v := s.LanguageVersion; v != "" && (len(v) > maxVersion || !languageVersion.MatchString(v)) {
+	if v := s.LanguageVersion; v != "" && (len(v) > maxVersion || !languageVersion().MatchString(v)) {
 		return bad("languageVersion", "A version looks like 22, 3.12 or >=20.")
 	}
 	if !isCommand(s.InstallCommand) {
@@ -42,14 +45,14 @@ func (s Settings) validateBuild(field string) error {
 	if !isCommand(s.BuildCommand) {
 		return bad("buildCommand", "The build command is text of at most %d bytes.", maxText)
 	}
-	if d := s.OutputDirectory; d != "" && (!LocalPath(d) || !plainDirectory.MatchString(d)) {
+	if d := s.OutputDirectory; d != "" && (!LocalPath(d) || !plainDirectory().MatchString(d)) {
 		return bad("outputDirectory", "The output directory is a plain path inside the source, such as dist or build/client.")
 	}
 	if len(s.Packages) > maxPackages {
 		return bad("packages", "At most %d packages are installed.", maxPackages)
 	}
 	for _, p := range s.Packages {
-		if !debianPackage.MatchString(p) {
+		if !IsDebianPackage(p) {
 			return bad("packages", "%s is not the name of a Debian package.", quote(p))
 		}
 	}

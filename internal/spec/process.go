@@ -1,13 +1,13 @@
 package spec
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/google/shlex"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // MainProcess is what people call the service itself. In rows its name is "".
@@ -37,7 +37,10 @@ type Run struct {
 	Replicas int
 }
 
-var processName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+var processName = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+
+// IsProcessName reports whether a process may be called that.
+func IsProcessName(name string) bool { return processName().MatchString(name) }
 
 // Runs are the processes beside a service with these settings and this image,
 // by name: those of the settings, which go before those of the image's source.
@@ -79,7 +82,7 @@ func checkProcesses(field string, list []Process) error {
 		switch {
 		case p.Name == MainProcess:
 			return fault.At(field, fault.Invalid, "%s is the service itself: set its start command and its replicas instead.", MainProcess)
-		case !processName.MatchString(p.Name):
+		case !IsProcessName(p.Name):
 			return fault.At(field, fault.Invalid, "%s is not the name of a process: use 1 to 63 letters, digits, dashes and underscores.", quote(p.Name))
 		case seen[p.Name]:
 			return fault.At(field, fault.Invalid, "The process %s is there twice.", p.Name)

@@ -3,7 +3,6 @@ package spec
 import (
 	"io"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/davitdev/davit/internal/enum"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // GitSource is a branch, tag or commit of a git repository.
@@ -57,12 +57,12 @@ type Repository struct {
 }
 
 var (
-	repositoryHost = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$|^[0-9A-Fa-f:.]{2,45}$`)
-	repositoryUser = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
-	repositoryPath = regexp.MustCompile(`^/?[A-Za-z0-9_~.][A-Za-z0-9_~./+@%=-]{0,499}$`)
-	shortForm      = regexp.MustCompile(`^(?:([^@:/]+)@)?([^@:/\[\]]+):([^:].*)$`)
-	gitRef         = regexp.MustCompile(`^[\p{L}\p{N}_][\p{L}\p{N}_./+@=#-]*$`)
-	gitHash        = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	repositoryHost = lazy.Regexp(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$|^[0-9A-Fa-f:.]{2,45}$`)
+	repositoryUser = lazy.Regexp(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+	repositoryPath = lazy.Regexp(`^/?[A-Za-z0-9_~.][A-Za-z0-9_~./+@%=-]{0,499}$`)
+	shortForm      = lazy.Regexp(`^(?:([^@:/]+)@)?([^@:/\[\]]+):([^:].*)$`)
+	gitRef         = lazy.Regexp(`^[\p{L}\p{N}_][\p{L}\p{N}_./+@=#-]*$`)
+	gitHash        = lazy.Regexp(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 )
 
 // maxRef is in characters. It is no count in the expression: classes of Unicode
@@ -77,7 +77,7 @@ func ParseRepository(field, raw string) (Repository, error) {
 		return Repository{}, fault.At(field, fault.Invalid, format, args...)
 	}
 	var r Repository
-	if m := shortForm.FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") {
+	if m := shortForm().FindStringSubmatch(raw); m != nil && !strings.Contains(raw, "://") {
 		r = Repository{Scheme: "ssh", User: m[1], Host: m[2], Path: m[3]}
 	} else {
 		u, err := url.Parse(raw)
@@ -93,13 +93,13 @@ func ParseRepository(field, raw string) (Repository, error) {
 	switch {
 	case r.Scheme != "https" && r.Scheme != "http" && r.Scheme != "ssh":
 		return bad("A git repository is reached by https or ssh, not by %s.", quote(r.Scheme))
-	case !repositoryHost.MatchString(r.Host):
+	case !repositoryHost().MatchString(r.Host):
 		return bad("%s names no host.", quote(raw))
 	case err != nil || port == 0:
 		return bad("%s has no valid port.", quote(raw))
-	case r.User != "" && !repositoryUser.MatchString(r.User):
+	case r.User != "" && !repositoryUser().MatchString(r.User):
 		return bad("%s is no name to sign in with.", quote(r.User))
-	case !repositoryPath.MatchString(r.Path) || !strings.HasSuffix(raw, r.Path) || strings.Contains(r.Path+"/", "/../"):
+	case !repositoryPath().MatchString(r.Path) || !strings.HasSuffix(raw, r.Path) || strings.Contains(r.Path+"/", "/../"):
 		return bad("The path of the repository %s is empty or has characters that are not allowed in one.", quote(raw))
 	}
 	return r, nil
@@ -137,7 +137,7 @@ func (r Repository) Name() string {
 // CheckRef refuses what cannot be the name of a branch or tag or a whole hash.
 // "" is the default branch.
 func CheckRef(field, ref string) error {
-	if ref == "" || utf8.RuneCountInString(ref) <= maxRef && gitRef.MatchString(ref) && !strings.Contains(ref, "..") && !strings.Contains(ref, "//") && !strings.Contains(ref, "@{") &&
+	if ref == "" || utf8.RuneCountInString(ref) <= maxRef && gitRef().MatchString(ref) && !strings.Contains(ref, "..") && !strings.Contains(ref, "//") && !strings.Contains(ref, "@{") &&
 		!strings.Contains(ref, "/.") && !strings.HasSuffix(ref, "/") && !strings.HasSuffix(ref, ".") && !strings.HasSuffix(ref, ".lock") {
 		return nil
 	}
@@ -159,7 +159,7 @@ func CheckGitToken(field, username, token string) error {
 const GitUser = "oauth2"
 
 // IsHash reports whether ref is a whole commit hash.
-func IsHash(ref string) bool { return gitHash.MatchString(ref) }
+func IsHash(ref string) bool { return gitHash().MatchString(ref) }
 
 // Check refuses what can never be fetched. field names the input.
 func (g GitSource) Check(field string) error {

@@ -2,12 +2,13 @@ package spec
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 	_ "time/tzdata" // time zones are the same wherever Davit runs
 
 	"github.com/robfig/cron/v3"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // CronOverlap says what a run that is due does while an earlier one runs.
@@ -29,7 +30,7 @@ type Schedule struct {
 
 var (
 	cronFields = cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow)
-	cronText   = regexp.MustCompile(`^[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4}$`)
+	cronText   = lazy.Regexp(`^[0-9A-Za-z*/,?-]+( [0-9A-Za-z*/,?-]+){4}$`)
 )
 
 var (
@@ -39,7 +40,7 @@ var (
 
 // ParseSchedule reads five fields of cron and a time zone; "" is UTC.
 func ParseSchedule(text, zone string) (Schedule, error) {
-	if len(text) > 200 || !cronText.MatchString(text) {
+	if len(text) > 200 || !cronText().MatchString(text) {
 		return Schedule{}, errCron
 	}
 	at, err := cronFields.Parse(text)

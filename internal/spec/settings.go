@@ -22,6 +22,9 @@ const (
 	Cron       Kind = "CRON" // runs now and then, to its end
 )
 
+// HasHost says whether services of the kind have a host name of their own.
+func (k Kind) HasHost() bool { return k == Web || k == StaticSite }
+
 // Builder says how what is deployed comes about.
 type Builder string
 
@@ -69,10 +72,13 @@ type Settings struct {
 	OutputDirectory string   `json:"outputDirectory,omitempty"` // of static files, below the source's root
 	Packages        []string `json:"packages,omitempty"`        // of Debian, in the image that runs too
 	// PreDeployCommand runs once in a deployment, in a container of the new
-	// image, before anything of it starts. Words; no shell sees them.
-	PreDeployCommand []string `json:"preDeployCommand,omitempty"`
+	// image, before anything of it starts. Words; no shell sees them. nil is
+	// what the source of the image says, empty is none.
+	PreDeployCommand []string `json:"preDeployCommand,omitzero"`
 	// Processes run beside the service itself, of the same image.
 	Processes []Process `json:"processes,omitempty"`
+	// ConfigFiles are put into every container before it starts.
+	ConfigFiles []ConfigFile `json:"configFiles,omitempty"`
 	// StartCommand replaces what the image starts. It is split into words;
 	// no shell sees it.
 	StartCommand  string        `json:"startCommand,omitempty"`

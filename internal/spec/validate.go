@@ -4,7 +4,6 @@ import (
 	"errors"
 	"math"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/shlex"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // Bounds of settings.
@@ -32,17 +32,17 @@ const (
 
 // slug is a name that is also a DNS label, so that it can be part of a host
 // name and of internal names.
-var slug = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
+var slug = lazy.Regexp(`^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$`)
 
 var (
-	envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
-	target  = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-	urlPath = regexp.MustCompile(`^/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*$`)
+	envName = lazy.Regexp(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+	target  = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	urlPath = lazy.Regexp(`^/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*$`)
 )
 
 // CheckSlug refuses what cannot be a slug. field names the input.
 func CheckSlug(field, s string) error {
-	if slug.MatchString(s) && !strings.HasPrefix(s, "xn--") { // which browsers would decode (RFC 5890)
+	if slug().MatchString(s) && !strings.HasPrefix(s, "xn--") { // which browsers would decode (RFC 5890)
 		return nil
 	}
 	return fault.At(field, fault.NameInvalid, "%s is not a valid slug: use 1 to 40 lower-case letters, digits and dashes, beginning with a letter and not ending with a dash.", quote(s))
@@ -83,7 +83,7 @@ func CheckName(field, s string) error {
 // CheckVariable refuses what cannot be the name of an environment variable,
 // and the names Davit sets itself.
 func CheckVariable(field, name string) error {
-	if !envName.MatchString(name) {
+	if !envName().MatchString(name) {
 		return fault.At(field, fault.NameInvalid, "%s is not a valid variable name: use letters, digits and underscores, not beginning with a digit.", quote(name))
 	}
 	if name == "PORT" {
@@ -100,14 +100,14 @@ func (s Settings) Validate(field string) error {
 	if s.DockerfilePath != "" && !LocalPath(s.DockerfilePath) {
 		return bad("dockerfilePath", "The path of the Dockerfile must stay inside the source.")
 	}
-	if s.DockerTarget != "" && !target.MatchString(s.DockerTarget) {
+	if s.DockerTarget != "" && !target().MatchString(s.DockerTarget) {
 		return bad("dockerTarget", "A build target is a stage name of the Dockerfile.")
 	}
 	if len(s.BuildArgs) > maxBuildArgs {
 		return bad("buildArgs", "At most %d build arguments are allowed.", maxBuildArgs)
 	}
 	for _, a := range s.BuildArgs {
-		if !envName.MatchString(a.Key) || len(a.Value) > maxText || strings.ContainsRune(a.Value, 0) {
+		if !envName().MatchString(a.Key) || len(a.Value) > maxText || strings.ContainsRune(a.Value, 0) {
 			return bad("buildArgs", "Build argument %s has a malformed name or value.", quote(a.Key))
 		}
 	}
@@ -132,6 +132,9 @@ func (s Settings) Validate(field string) error {
 		}
 	}
 	if err := checkProcesses(field+".processes", s.Processes); err != nil {
+		return err
+	}
+	if err := checkFiles(field+".configFiles", s.ConfigFiles); err != nil {
 		return err
 	}
 	if s.Port < 0 || s.Port > math.MaxUint16 {
@@ -162,7 +165,7 @@ func (h HealthCheck) validate(field string) error {
 	switch {
 	case h.Kind == "":
 		return bad("kind", "Say which kind of health check: HTTP, TCP, COMMAND or NONE.")
-	case len(h.Path) > 1024 || h.Path != "" && !urlPath.MatchString(h.Path):
+	case len(h.Path) > 1024 || h.Path != "" && !urlPath().MatchString(h.Path):
 		return bad("path", "The path of a health check begins with / and has only characters allowed in URLs.")
 	case h.Port < 0 || h.Port > math.MaxUint16:
 		return bad("port", "A port is between 1 and 65535.")

@@ -16,6 +16,11 @@ func TestSettingsValidate(t *testing.T) {
 	t.Parallel()
 
 	long := strings.Repeat("x", 5000)
+	files := func(list ...ConfigFile) Settings { return Settings{ConfigFiles: list} }
+	at := func(path string) Settings { return files(ConfigFile{Path: path, Mode: 0o644, VersionID: "flv_1"}) }
+	holds := func(text string) Settings {
+		return files(ConfigFile{Path: "/a", Mode: 0o644, Size: len(text), Content: &text})
+	}
 	check := func(h HealthCheck) Settings { return Settings{HealthCheck: &h} }
 	tests := []struct {
 		name  string
@@ -34,6 +39,35 @@ func TestSettingsValidate(t *testing.T) {
 			},
 			Resources: Resources{CPUMillis: 10, MemoryBytes: 6 << 20}, RestartPolicy: RestartNever, RestartMaxRetries: 1000, DrainTimeout: time.Hour,
 		}, ""},
+
+		{"a config file", at("/etc/app.d/config ü.yml"), ""},
+		{"a config file beside another", files(ConfigFile{Path: "/a", Mode: 1, VersionID: "flv_1"}, ConfigFile{Path: "/ab/c", Mode: 0o777, VersionID: "flv_1"}), ""},
+		{"a config file of the most bytes", holds(strings.Repeat("x", MaxFileBytes)), ""},
+		{"an empty config file", holds(""), ""},
+		{"a config file without content", files(ConfigFile{Path: "/a", Mode: 0o644}), "s.configFiles"},
+		{"a config file of too many bytes", holds(strings.Repeat("x", MaxFileBytes+1)), "s.configFiles"},
+		{"a config file that is no text", holds("\xff"), "s.configFiles"},
+		{"too many config files", files(make([]ConfigFile, 21)...), "s.configFiles"},
+		{"config files of too many bytes together", files(
+			ConfigFile{Path: "/a", Mode: 0o644, Size: 300 << 10, VersionID: "flv_1"}, ConfigFile{Path: "/b", Mode: 0o644, Size: 300 << 10, VersionID: "flv_1"},
+		), "s.configFiles"},
+		{"a config file twice", files(at("/a").ConfigFiles[0], at("/a").ConfigFiles[0]), "s.configFiles"},
+		{"a config file below another", files(at("/a/b/c").ConfigFiles[0], at("/a.b").ConfigFiles[0], at("/a").ConfigFiles[0]), "s.configFiles"},
+		{"a config file without a path", at(""), "s.configFiles"},
+		{"the root as a config file", at("/"), "s.configFiles"},
+		{"a config file with a relative path", at("etc/app"), "s.configFiles"},
+		{"a config file above the root", at("/../etc/app"), "s.configFiles"},
+		{"a config file that is a directory", at("/etc/app/"), "s.configFiles"},
+		{"a config file with a newline in its path", at("/etc/a\nb"), "s.configFiles"},
+		{"a config file with a path that is too long", at("/" + long), "s.configFiles"},
+		{"a config file with a name that is too long", at("/" + strings.Repeat("x", 256)), "s.configFiles"},
+		{"a config file among processes", at("/proc/sys/kernel/core_pattern"), "s.configFiles"},
+		{"a config file among devices", at("/dev/null"), "s.configFiles"},
+		{"a config file in sysfs", at("/sys"), "s.configFiles"},
+		{"a config file over the engine's", at("/etc/resolv.conf"), "s.configFiles"},
+		{"a config file without permissions", files(ConfigFile{Path: "/a", VersionID: "flv_1"}), "s.configFiles"},
+		{"a config file with a set-user-ID bit", files(ConfigFile{Path: "/a", Mode: 0o4755, VersionID: "flv_1"}), "s.configFiles"},
+		{"a config file with a negative mode", files(ConfigFile{Path: "/a", Mode: -1, VersionID: "flv_1"}), "s.configFiles"},
 
 		{"a Dockerfile above the source", Settings{DockerfilePath: "../Dockerfile"}, "s.dockerfilePath"},
 		{"a Dockerfile anywhere on the host", Settings{DockerfilePath: "/etc/passwd"}, "s.dockerfilePath"},

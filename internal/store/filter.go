@@ -57,6 +57,7 @@ var filters = map[string]func(userID string) func(*sql.Selector){
 	ent.TypeReplica:            inProjects,
 	ent.TypeVariable:           inProjects,
 	ent.TypeVariableVersion:    inProjects,
+	ent.TypeFileVersion:        inProjects,
 	ent.TypeDomain:             inProjects,
 	ent.TypeRoute:              inProjects,
 	ent.TypeArtifact:           inProjects,

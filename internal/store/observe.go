@@ -36,7 +36,8 @@ type raw interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
-// observed tells o of each statement that goes through it.
+// observed tells o of each statement that goes through it, and says so where one
+// failed because the database is away.
 type observed struct {
 	raw
 	o *observer
@@ -44,22 +45,24 @@ type observed struct {
 
 func (d observed) Exec(ctx context.Context, query string, args, v any) error {
 	d.o.tell(query)
-	return d.raw.Exec(ctx, query, args, v)
+	return away(d.raw.Exec(ctx, query, args, v))
 }
 
 func (d observed) Query(ctx context.Context, query string, args, v any) error {
 	d.o.tell(query)
-	return d.raw.Query(ctx, query, args, v)
+	return away(d.raw.Query(ctx, query, args, v))
 }
 
 func (d observed) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	d.o.tell(query)
-	return d.raw.ExecContext(ctx, query, args...)
+	res, err := d.raw.ExecContext(ctx, query, args...)
+	return res, away(err)
 }
 
 func (d observed) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	d.o.tell(query)
-	return d.raw.QueryContext(ctx, query, args...)
+	rows, err := d.raw.QueryContext(ctx, query, args...)
+	return rows, away(err)
 }
 
 // driver is ent's, observed.
@@ -79,7 +82,7 @@ func (d driver) Dialect() string { return d.sql.Dialect() }
 func (d driver) Tx(ctx context.Context) (dialect.Tx, error) {
 	t, err := d.sql.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, err
+		return nil, away(err)
 	}
 	inner, ok := t.(*entsql.Tx)
 	if !ok { // it is
@@ -94,5 +97,5 @@ type transaction struct {
 	sql *entsql.Tx
 }
 
-func (t transaction) Commit() error   { return t.sql.Commit() }
+func (t transaction) Commit() error   { return away(t.sql.Commit()) }
 func (t transaction) Rollback() error { return t.sql.Rollback() }

@@ -3,11 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/lib/pq"
@@ -79,7 +83,7 @@ func (db *DB) NowMillis(ctx context.Context) (int64, error) {
 func exec(ctx context.Context, q querier, name, query string, args []any) (int64, error) {
 	res, err := q.ExecContext(ctx, bind(name, query), args...)
 	if err != nil {
-		return 0, away(err)
+		return 0, err
 	}
 	return res.RowsAffected()
 }
@@ -87,7 +91,7 @@ func exec(ctx context.Context, q querier, name, query string, args []any) (int64
 func scan[T any](ctx context.Context, q querier, name, query string, args []any) ([]T, error) {
 	rows, err := q.QueryContext(ctx, bind(name, query), args...)
 	if err != nil {
-		return nil, away(err)
+		return nil, err
 	}
 	defer rows.Close()
 	var out []T
@@ -134,25 +138,49 @@ func lostRace(err error) bool {
 // away marks an error that means the database does not answer, is locked or
 // full; others are returned as they are.
 func away(err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if _, ok := errors.AsType[*fault.Error](err); ok {
 		return err
 	}
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {
 		case sqlite3.SQLITE_FULL:
-			return fault.Wrap(err, fault.DiskFull, "The disk of the database is full.")
+			return full(err)
 		case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
-			return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+			return silent(err)
 		}
 	}
 	if e, ok := errors.AsType[*pq.Error](err); ok {
-		switch e.Code.Class() {
-		case "53", "57", "08": // out of resources, shut down, connection
-			return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+		switch {
+		case e.Code == "53100":
+			return full(err)
+		case e.Code == "57014": // canceled, by whoever asked
+			return err
+		case slices.Contains([]string{"53", "57", "08"}, string(e.Code.Class())): // out of resources, shut down, connection
+			return silent(err)
+		case e.Code == "55P03", e.Code == "25P03": // locked too long, and locking too long
+			return silent(err)
+		case e.Code == "25006": // it has become a standby
+			return silent(err)
 		}
 	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return fault.Wrap(err, fault.StoreAway, "The database does not answer. Try again in a moment.")
+	_, network := errors.AsType[net.Error](err)
+	if network || errors.Is(err, sqldriver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return silent(err)
 	}
 	return err
+}
+
+func full(err error) error {
+	return fault.New(fault.DiskFull, "The disk of the database is full.").
+		WithHint("Make room there, then try again: what was accepted is kept.").Because(err)
+}
+
+func silent(err error) error {
+	f := fault.New(fault.StoreAway, "The database does not answer.").
+		WithHint("Try again in a moment. What is under way goes on by itself.").Because(err)
+	f.RetryAfter = time.Second
+	return f
 }

@@ -15,7 +15,6 @@ import (
 	"strings"
 
 	"entgo.io/ent/dialect"
-	_ "github.com/lib/pq"  // the PostgreSQL driver
 	_ "modernc.org/sqlite" // the SQLite driver
 
 	"github.com/davitdev/davit/ent"
@@ -35,60 +34,94 @@ type DB struct {
 	observer *observer
 }
 
-// Connections to PostgreSQL. SQLite has one writer at a time anyway; its
-// readers do not wait for it.
-const (
-	maxConns     = 20
-	maxIdleConns = 4
-	sqliteConns  = 8
-)
+// sqliteConns are the connections to a file. It has one writer at a time anyway;
+// its readers do not wait for it.
+const sqliteConns = 8
 
 // Open connects to the database, brings its schema up to date and returns a
 // client on which every rule holds. target is a postgres:// URL or the path of
-// an SQLite file. The caller closes the DB.
+// an SQLite file. It fails with fault.StoreAway for a PostgreSQL that does not
+// answer, with fault.Invalid for one that refuses the URL, and with
+// fault.Conflict for a database that an older version migrated in part; none
+// tells its password. The caller closes the DB.
 func Open(ctx context.Context, target string) (*DB, error) {
-	name, kind, dsn := dialect.SQLite, "sqlite", ""
-	switch {
-	case strings.HasPrefix(target, "postgres://"), strings.HasPrefix(target, "postgresql://"):
-		name, kind, dsn = dialect.Postgres, "postgres", target
-	case strings.Contains(target, "://"):
-		return nil, fault.At("database-url", fault.Invalid, "The database URL must begin with postgres:// or be the path of a file.")
-	default:
-		path, err := filepath.Abs(target)
-		if err != nil {
-			return nil, fmt.Errorf("open database: %w", err)
-		}
-		dsn = sqliteDSN(path)
-	}
-	pool, err := sql.Open(kind, dsn)
+	name, pool, err := openPool(ctx, target, sqliteSettings, nil)
 	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	pool.SetMaxOpenConns(maxConns)
-	pool.SetMaxIdleConns(maxIdleConns)
-	if name == dialect.SQLite {
-		pool.SetMaxOpenConns(sqliteConns)
-		pool.SetMaxIdleConns(sqliteConns)
-	}
-	if _, err := migrations.Up(ctx, pool, name); err != nil {
-		pool.Close()
 		return nil, err
 	}
-	o := &observer{}
-	client := ent.NewClient(ent.Driver(newDriver(name, pool, o)))
-	db := &DB{Client: client, dialect: name, pool: pool, observer: o}
-	addTenantFilter(client)
-	addRules(client)
-	return db, nil
+	if err := migrate(ctx, pool, name, target); err != nil {
+		pool.Close()
+		return nil, away(err)
+	}
+	return newDB(name, pool), nil
 }
 
-// sqliteDSN: writers take the lock when they begin, so that none fails half
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, pool *sql.DB, name, target string) error {
+	if name == dialect.Postgres {
+		patient, err := openPostgres(ctx, target, nil, migrateTime)
+		if err != nil {
+			return err
+		}
+		defer patient.Close()
+		pool = patient
+	}
+	_, err := migrations.Up(ctx, pool, name)
+	if partial, ok := errors.AsType[*migrations.PartialError](err); ok {
+		return fault.New(fault.Conflict, "An older version began to migrate this database and was stopped half-way (%s, %d of %d statements).", partial.Version, partial.Applied, partial.Total).
+			WithHint("Restore the backup from before the upgrade, or begin with an empty database if that was the first start.").Because(err)
+	}
+	return err
+}
+
+// OpenToRead opens a database that another process may serve, as Open does, but
+// without changing anything in it: its schema has to be the one of this program,
+// or queries fail. The caller closes the DB.
+func OpenToRead(ctx context.Context, target string) (*DB, error) {
+	name, pool, err := openPool(ctx, target,
+		url.Values{"mode": {"ro"}, "_time_format": {"sqlite"}, "_pragma": {"busy_timeout(10000)", "query_only(1)"}},
+		map[string]string{"default_transaction_read_only": "on"})
+	if err != nil {
+		return nil, err
+	}
+	return newDB(name, pool), nil
+}
+
+// openPool connects to a database of either kind, whose connections have these
+// settings.
+func openPool(ctx context.Context, target string, file url.Values, server map[string]string) (name string, pool *sql.DB, err error) {
+	if isPostgres(target) {
+		pool, err := openPostgres(ctx, target, server, answerSpare)
+		return dialect.Postgres, pool, err
+	}
+	if strings.Contains(target, "://") {
+		return "", nil, fault.At("database-url", fault.Invalid, "The database URL must begin with postgres:// or be the path of a file.")
+	}
+	path, err := filepath.Abs(target)
+	if err != nil {
+		return "", nil, fmt.Errorf("open database: %w", err)
+	}
+	pool, err = sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+file.Encode())
+	if err != nil {
+		return "", nil, fmt.Errorf("open database: %w", err)
+	}
+	pool.SetMaxOpenConns(sqliteConns)
+	pool.SetMaxIdleConns(sqliteConns)
+	return dialect.SQLite, pool, nil
+}
+
+// sqliteSettings: writers take the lock when they begin, so that none fails half
 // way; times are written in one format, so that they compare as text.
-func sqliteDSN(path string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)",
-	}}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+var sqliteSettings = url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_pragma": {
+	"busy_timeout(10000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)",
+}}
+
+func newDB(name string, pool *sql.DB) *DB {
+	o := &observer{}
+	client := ent.NewClient(ent.Driver(newDriver(name, pool, o)))
+	addTenantFilter(client)
+	addRules(client)
+	return &DB{Client: client, dialect: name, pool: pool, observer: o}
 }
 
 // Ping reports whether the database answers.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/moby/moby/client"
 
@@ -30,16 +31,40 @@ func (e *Engine) Attach(ctx context.Context, name string) (runner.Stream, error)
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.api.ContainerAttach(ctx, c.ID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	shaking, cancel := e.answered(ctx, 0) // hands; the stream is not bound to it
+	defer cancel()
+	res, err := s.api.ContainerAttach(shaking, c.ID, client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
 	switch {
 	case err != nil && strings.Contains(err.Error(), "received 404"): // a hijacked answer has no other error
 		return nil, runner.ErrNotFound
 	case err != nil:
-		return nil, e.fail(ctx, "attach", err)
+		return nil, e.fail(shaking, "attach", err)
 	}
 	a := &attachment{r: bufio.NewReaderSize(res.Conn, attachBuffer)}
-	a.ending = endWith(ctx, res.Conn.Close)
+	a.ending = endWith(ctx, e.guarded(res.Conn))
 	return a, nil
+}
+
+// guarded has a connection guarded, and returns what closes it.
+func (e *Engine) guarded(conn net.Conn) (closing func() error) {
+	raw, ok := conn.(interface {
+		syscall.Conn
+		CloseRead() error
+		CloseWrite() error
+	})
+	if e.opts.Guard == nil || !ok {
+		return conn.Close
+	}
+	release := e.opts.Guard(raw)
+	return func() error {
+		// Whoever guards it has it too: closing alone would not end it.
+		err := errors.Join(raw.CloseRead(), raw.CloseWrite())
+		release()
+		if cerr := conn.Close(); cerr != nil {
+			return errors.Join(err, cerr)
+		}
+		return nil // one that had ended before is fine
+	}
 }
 
 // attachment reads the engine's multiplexed stream: frames of a header, which
@@ -127,7 +152,7 @@ func (e *ending) reason(err error) error {
 	}
 	switch {
 	case e.ctx.Err() != nil:
-		return e.ctx.Err()
+		return classify(e.ctx, "output", e.ctx.Err())
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return io.EOF
 	}

@@ -24,6 +24,7 @@ type gate struct {
 	mu    sync.Mutex
 	ln    net.Listener
 	conns []net.Conn
+	hangs bool
 	wg    sync.WaitGroup
 }
 
@@ -54,6 +55,15 @@ func (g *gate) open() {
 			if err != nil {
 				return
 			}
+			g.mu.Lock()
+			hangs := g.hangs
+			if hangs {
+				g.conns = append(g.conns, in)
+			}
+			g.mu.Unlock()
+			if hangs {
+				continue
+			}
 			out, err := net.Dial("unix", g.to)
 			if err != nil {
 				in.Close()
@@ -78,6 +88,45 @@ func (g *gate) shut() {
 	g.conns = nil
 	g.mu.Unlock()
 	g.wg.Wait()
+}
+
+// calls are all of an engine, about a network and a container of it.
+func calls(ctx context.Context, e *docker.Engine, network, name string) map[string]func() error {
+	spec := runner.Spec{Name: name + "-2", Network: network, Image: "sha256:" + strings.Repeat("0", 64)}
+	return map[string]func() error{
+		"Info":          func() error { _, err := e.Info(ctx); return err },
+		"Pull":          func() error { _, err := e.Pull(ctx, "any", nil, nil); return err },
+		"Image":         func() error { _, err := e.Image(ctx, "any"); return err },
+		"Images":        func() error { _, err := e.Images(ctx); return err },
+		"RemoveImage":   func() error { return e.RemoveImage(ctx, spec.Image) },
+		"EnsureNetwork": func() error { _, err := e.EnsureNetwork(ctx, network); return err },
+		"Networks":      func() error { _, err := e.Networks(ctx); return err },
+		"RemoveNetwork": func() error { return e.RemoveNetwork(ctx, network) },
+		"Create":        func() error { _, err := e.Create(ctx, spec); return err },
+		"Start":         func() error { return e.Start(ctx, name) },
+		"Attach":        func() error { _, err := e.Attach(ctx, name); return err },
+		"Logs":          func() error { _, err := e.Logs(ctx, name, runner.Position{}, false); return err },
+		"Exec":          func() error { _, err := e.Exec(ctx, name, []string{"x"}); return err },
+		"Inspect":       func() error { _, err := e.Inspect(ctx, name); return err },
+		"List":          func() error { _, err := e.List(ctx); return err },
+		"Stop":          func() error { return e.Stop(ctx, name, 0) },
+		"Remove":        func() error { return e.Remove(ctx, name) },
+		"Events":        func() error { _, err := e.Events(ctx); return err },
+		"DialBuild":     func() error { _, err := e.DialBuild(ctx); return err },
+		"Listening":     func() error { _, err := e.Listening(ctx, name); return err },
+	}
+}
+
+// hang lets every connection stand still from now on, as an engine does that
+// is stopped. Those that are there are begun anew.
+func (g *gate) hang() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.hangs = true
+	for _, c := range g.conns {
+		c.Close()
+	}
+	g.conns = nil
 }
 
 func TestALostEngineIsToldAndFoundAgain(t *testing.T) {
@@ -105,29 +154,7 @@ func TestALostEngineIsToldAndFoundAgain(t *testing.T) {
 	if _, err := stream.Next(); err == nil {
 		t.Error("the attachment goes on")
 	}
-	spec := runner.Spec{Name: name + "-2", Network: p.network, Image: "sha256:" + strings.Repeat("0", 64)}
-	for doing, call := range map[string]func() error{
-		"Info":          func() error { _, err := e.Info(ctx); return err },
-		"Pull":          func() error { _, err := e.Pull(ctx, "any", nil, nil); return err },
-		"Image":         func() error { _, err := e.Image(ctx, "any"); return err },
-		"Images":        func() error { _, err := e.Images(ctx); return err },
-		"RemoveImage":   func() error { return e.RemoveImage(ctx, spec.Image) },
-		"EnsureNetwork": func() error { _, err := e.EnsureNetwork(ctx, p.network); return err },
-		"Networks":      func() error { _, err := e.Networks(ctx); return err },
-		"RemoveNetwork": func() error { return e.RemoveNetwork(ctx, p.network) },
-		"Create":        func() error { _, err := e.Create(ctx, spec); return err },
-		"Start":         func() error { return e.Start(ctx, name) },
-		"Attach":        func() error { _, err := e.Attach(ctx, name); return err },
-		"Logs":          func() error { _, err := e.Logs(ctx, name, runner.Position{}, false); return err },
-		"Exec":          func() error { _, err := e.Exec(ctx, name, []string{"x"}); return err },
-		"Inspect":       func() error { _, err := e.Inspect(ctx, name); return err },
-		"List":          func() error { _, err := e.List(ctx); return err },
-		"Stop":          func() error { return e.Stop(ctx, name, 0) },
-		"Remove":        func() error { return e.Remove(ctx, name) },
-		"Events":        func() error { _, err := e.Events(ctx); return err },
-		"DialBuild":     func() error { _, err := e.DialBuild(ctx); return err },
-		"Listening":     func() error { _, err := e.Listening(ctx, name); return err },
-	} {
+	for doing, call := range calls(ctx, e, p.network, name) {
 		if err := call(); !errors.Is(err, runner.ErrUnavailable) {
 			t.Errorf("%s: %v, want ErrUnavailable", doing, err)
 		}
@@ -186,6 +213,62 @@ func TestAnEngineThatHangsHoldsNobodyLonger(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// Who waits without a deadline of its own learns as well that an engine does
+// not answer, whatever it was asked, and whether it ever answered before.
+func TestAnEngineThatHangsCountsAsAway(t *testing.T) {
+	p := newPlace(t)
+	name := p.run(runner.Spec{Image: p.toolImage()})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, known := range []bool{true, false} {
+		for doing := range calls(ctx, nil, p.network, name) {
+			if known && doing == "Pull" {
+				continue // takes as long as its caller lets it
+			}
+			g := newGate(t)
+			e := newEngine(t, p.network, func(o *docker.Options) { o.Host, o.Answer = "unix://"+g.path, 2*time.Second })
+			if known {
+				if _, err := e.Info(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			g.hang()
+			wg.Go(func() {
+				if err := calls(ctx, e, p.network, name)[doing](); !errors.Is(err, runner.ErrUnavailable) {
+					t.Errorf("%s, known before %t: %v, want ErrUnavailable", doing, known, err)
+				}
+			})
+		}
+	}
+}
+
+// A container that prints nothing is no engine that hangs.
+func TestWhoFollowsASilentContainerWaits(t *testing.T) {
+	t.Parallel()
+
+	p := newPlace(t)
+	e := newEngine(t, p.network, func(o *docker.Options) { o.Answer = time.Second })
+	name := p.run(runner.Spec{Image: p.toolImage()})
+	for kind, follow := range map[string]func() (runner.Stream, error){
+		"Attach": func() (runner.Stream, error) { return e.Attach(t.Context(), name) },
+		"Logs":   func() (runner.Stream, error) { return e.Logs(t.Context(), name, runner.Position{}, true) },
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			stream, err := follow()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer time.AfterFunc(2*time.Second, func() { stream.Close() }).Stop()
+			if f, err := stream.Next(); !errors.Is(err, io.EOF) {
+				t.Errorf("%+v, %v; want to wait until it is closed", f, err)
+			}
+		})
+	}
 }
 
 func TestDialBuildSpeaksHTTP2(t *testing.T) {

@@ -2,15 +2,15 @@ package docker
 
 import (
 	"context"
-	"errors"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/davitdev/davit/runner"
 )
@@ -30,9 +30,6 @@ const (
 	labelDeployment   = "davit.deployment" // likewise
 )
 
-// listers is how many containers List inspects at once.
-const listers = 8
-
 // owns reports whether the container name is one of ours.
 func (e *Engine) owns(name string, labels map[string]string) bool {
 	return labels[labelInstallation] == e.opts.Installation && labels[labelName] == strings.TrimPrefix(name, "/")
@@ -46,6 +43,8 @@ func (e *Engine) ours() client.Filters {
 // find inspects one of our containers. What is not ours is ErrNotFound. The
 // calls that follow use the ID it returns: a name may meanwhile be another's.
 func (e *Engine) find(ctx context.Context, s *session, name string) (container.InspectResponse, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	if !runner.ValidName(name) {
 		return container.InspectResponse{}, runner.ErrNotFound
 	}
@@ -76,8 +75,11 @@ func (e *Engine) Inspect(ctx context.Context, name string) (runner.Container, er
 	return e.describe(c), nil
 }
 
-// List returns our containers, in no order.
+// List returns our containers, in no order. It is one question, whatever their
+// number.
 func (e *Engine) List(ctx context.Context) ([]runner.Container, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -86,55 +88,56 @@ func (e *Engine) List(ctx context.Context) ([]runner.Container, error) {
 	if err != nil {
 		return nil, e.fail(ctx, "list", err)
 	}
-	// A summary lacks the exit code and the times.
-	found := make([]*runner.Container, len(res.Items))
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(listers)
-	for i, item := range res.Items {
-		g.Go(func() error {
-			c, err := e.find(gctx, s, item.Labels[labelName])
-			switch {
-			case errors.Is(err, runner.ErrNotFound): // removed since, or only labelled like ours
-				return nil
-			case err != nil:
-				return err
-			}
-			d := e.describe(c)
-			found[i] = &d
-			return nil
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
 	var list []runner.Container
-	for _, c := range found {
-		if c != nil {
-			list = append(list, *c)
+	for _, c := range res.Items {
+		name := c.Labels[labelName]
+		if !slices.Contains(c.Names, "/"+name) || !e.owns(name, c.Labels) {
+			continue // only labelled like ours
 		}
+		d := labelled(name, c.ID, c.Labels, c.State)
+		if d.State == runner.Running && c.NetworkSettings != nil {
+			var published []netip.AddrPort
+			for _, p := range c.Ports {
+				published = append(published, netip.AddrPortFrom(p.IP, p.PublicPort))
+			}
+			d.Addr = address(c.Labels, published, c.NetworkSettings.Networks)
+		}
+		list = append(list, d)
 	}
 	return list, nil
 }
 
-// describe translates what the engine says about a container of ours.
-func (e *Engine) describe(c container.InspectResponse) runner.Container {
-	epoch, _ := strconv.ParseInt(c.Config.Labels[labelEpoch], 10, 64)
-	d := runner.Container{
-		Name:      strings.TrimPrefix(c.Name, "/"),
-		ID:        c.ID,
-		ReplicaID: c.Config.Labels[labelReplica],
-		Epoch:     epoch,
-		SpecHash:  c.Config.Labels[labelSpec],
-		StartedAt: when(c.State.StartedAt),
-	}
-	switch c.State.Status {
+// labelled is what both answers of the engine say about a container of ours.
+func labelled(name, id string, labels map[string]string, state container.ContainerState) runner.Container {
+	epoch, _ := strconv.ParseInt(labels[labelEpoch], 10, 64)
+	d := runner.Container{Name: name, ID: id, ReplicaID: labels[labelReplica], Epoch: epoch, SpecHash: labels[labelSpec]}
+	switch state {
 	case container.StateCreated:
 		d.State = runner.Created
 	case container.StateRunning, container.StatePaused, container.StateRestarting:
 		d.State = runner.Running
-		d.Addr = address(c)
 	case container.StateExited, container.StateRemoving, container.StateDead:
 		d.State = runner.Exited
+	}
+	return d
+}
+
+// describe translates what the engine says about a container of ours.
+func (e *Engine) describe(c container.InspectResponse) runner.Container {
+	d := labelled(strings.TrimPrefix(c.Name, "/"), c.ID, c.Config.Labels, c.State.Status)
+	d.StartedAt = when(c.State.StartedAt)
+	switch {
+	case d.State == runner.Running && c.NetworkSettings != nil:
+		var published []netip.AddrPort
+		for _, bindings := range c.NetworkSettings.Ports {
+			for _, b := range bindings {
+				if host, err := strconv.ParseUint(b.HostPort, 10, 16); err == nil {
+					published = append(published, netip.AddrPortFrom(b.HostIP, uint16(host)))
+				}
+			}
+		}
+		d.Addr = address(c.Config.Labels, published, c.NetworkSettings.Networks)
+	case d.State == runner.Exited:
 		d.ExitCode = c.State.ExitCode
 		d.OOMKilled = c.State.OOMKilled || e.oom.noted(c.ID)
 		d.EndedAt = when(c.State.FinishedAt)
@@ -146,19 +149,17 @@ func (e *Engine) describe(c container.InspectResponse) runner.Container {
 }
 
 // address returns where the application of a running container is dialled.
-func address(c container.InspectResponse) netip.AddrPort {
-	port, err := strconv.ParseUint(c.Config.Labels[labelPort], 10, 16)
-	if err != nil || port == 0 || c.NetworkSettings == nil {
+func address(labels map[string]string, published []netip.AddrPort, networks map[string]*network.EndpointSettings) netip.AddrPort {
+	port, err := strconv.ParseUint(labels[labelPort], 10, 16)
+	if err != nil || port == 0 {
 		return netip.AddrPort{}
 	}
-	for _, bindings := range c.NetworkSettings.Ports {
-		for _, b := range bindings { // only a published container has any
-			if host, err := strconv.ParseUint(b.HostPort, 10, 16); err == nil && b.HostIP.IsLoopback() {
-				return netip.AddrPortFrom(b.HostIP, uint16(host))
-			}
+	for _, p := range published { // only a published container has any
+		if p.Port() != 0 && p.Addr().IsLoopback() {
+			return p
 		}
 	}
-	for _, n := range c.NetworkSettings.Networks { // it has one
+	for _, n := range networks { // it has one
 		if n != nil && n.IPAddress.IsValid() {
 			return netip.AddrPortFrom(n.IPAddress, uint16(port))
 		}

@@ -18,6 +18,8 @@ import (
 
 // Create makes the container, or adopts the one that is there.
 func (e *Engine) Create(ctx context.Context, spec runner.Spec) (runner.Container, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	if err := spec.Validate(); err != nil {
 		return runner.Container{}, err
 	}
@@ -25,7 +27,7 @@ func (e *Engine) Create(ctx context.Context, spec runner.Spec) (runner.Container
 	if err != nil {
 		return runner.Container{}, err
 	}
-	options, err := e.createOptions(ctx, s, spec)
+	options, account, err := e.createOptions(ctx, s, spec)
 	if err != nil {
 		return runner.Container{}, err
 	}
@@ -36,16 +38,21 @@ func (e *Engine) Create(ctx context.Context, spec runner.Spec) (runner.Container
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		select {
 		case <-ctx.Done():
-			return runner.Container{}, fmt.Errorf("docker create %s: %w", spec.Name, ctx.Err())
+			return runner.Container{}, classify(ctx, "create "+spec.Name, ctx.Err())
 		case <-again.C:
 		}
 		made, err := s.api.ContainerCreate(ctx, options)
 		switch {
 		case err == nil:
-			return runner.Container{
+			c := runner.Container{
 				Name: spec.Name, ID: made.ID, ReplicaID: spec.ReplicaID, Epoch: spec.Epoch,
 				SpecHash: spec.Hash(), State: runner.Created,
-			}, nil
+			}
+			if err := e.putFiles(ctx, s, made.ID, account, spec.Files); !gone(err) {
+				return c, err
+			}
+			again.Reset(pause) // somebody removed it
+			continue
 		case !errdefs.IsConflict(err):
 			return runner.Container{}, e.createError(ctx, err)
 		}
@@ -72,6 +79,10 @@ func (e *Engine) settle(ctx context.Context, s *session, spec runner.Spec) (_ ru
 	}
 	d := e.describe(c)
 	switch {
+	case d.SpecHash == spec.Hash() && d.State == runner.Created:
+		// Whoever made it may have been killed before the files were there.
+		err := e.putFiles(ctx, s, c.ID, c.Config.User, spec.Files)
+		return d, !gone(err), ignoreGone(err)
 	case d.SpecHash == spec.Hash():
 		return d, true, nil
 	case spec.Epoch != 0 && d.Epoch > spec.Epoch:
@@ -95,18 +106,18 @@ func (e *Engine) taken(ctx context.Context, s *session, name string) error {
 }
 
 // createOptions is the whole request, from spec and what its image and network
-// turn out to be.
-func (e *Engine) createOptions(ctx context.Context, s *session, spec runner.Spec) (client.ContainerCreateOptions, error) {
+// turn out to be, and the account that the image runs as.
+func (e *Engine) createOptions(ctx context.Context, s *session, spec runner.Spec) (_ client.ContainerCreateOptions, account string, _ error) {
 	img, err := e.image(ctx, s, spec.Image)
 	if err != nil {
-		return client.ContainerCreateOptions{}, err
+		return client.ContainerCreateOptions{}, "", err
 	}
 	if len(img.Cmd) == 0 && len(spec.Command) == 0 {
-		return client.ContainerCreateOptions{}, fmt.Errorf("%w: it has no command to start", runner.ErrImageUnsupported)
+		return client.ContainerCreateOptions{}, "", fmt.Errorf("%w: it has no command to start", runner.ErrImageUnsupported)
 	}
 	n, err := e.network(ctx, s, spec.Network)
 	if err != nil {
-		return client.ContainerCreateOptions{}, err
+		return client.ContainerCreateOptions{}, "", err
 	}
 	config := &container.Config{
 		Image:      img.ID,
@@ -131,7 +142,7 @@ func (e *Engine) createOptions(ctx context.Context, s *session, spec runner.Spec
 		Name:       spec.Name,
 		Config:     config,
 		HostConfig: e.hostConfig(s, spec, n.ID, img.User),
-	}, nil
+	}, img.User, nil
 }
 
 // environment is the variables in a fixed order. PORT is always ours: what the

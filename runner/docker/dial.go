@@ -19,6 +19,8 @@ func (e *Engine) DialSession(ctx context.Context, proto string, meta map[string]
 }
 
 func (e *Engine) hijack(ctx context.Context, path, proto string, meta map[string][]string) (net.Conn, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,8 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"syscall"
+	"time"
 
 	"github.com/davitdev/davit/runner"
 )
@@ -46,6 +48,16 @@ type Options struct {
 	CPUMillis int
 	Pids      int
 
+	// Answer is how long the engine may take to answer a call before it counts
+	// as one that is away, beyond what the call itself may take: a minute. A pull
+	// is bounded by its caller alone.
+	Answer time.Duration
+
+	// Guard, if not nil, is told of each connection on which the engine waits for
+	// us to read what an application prints. It breaks the connection when this
+	// process hangs, until release is called.
+	Guard func(conn syscall.Conn) (release func())
+
 	// PublishLoopback makes containers reachable at a port of 127.0.0.1
 	// instead of their own address. It is implied where the engine is known
 	// to keep its networks to itself: Docker Desktop, rootless, not Linux.
@@ -70,6 +82,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.Memory, 512<<20)
 	orDefault(&o.CPUMillis, 2000)
 	orDefault(&o.Pids, 1024)
+	orDefault(&o.Answer, time.Minute)
 	return o, nil
 }
 
@@ -111,6 +124,8 @@ func New(o Options) (*Engine, error) {
 
 // Info asks the engine afresh, so that its answer is about now.
 func (e *Engine) Info(ctx context.Context) (runner.Info, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return runner.Info{}, err

@@ -19,6 +19,8 @@ import (
 )
 
 func TestEngineConforms(t *testing.T) {
+	t.Parallel()
+
 	api := engine(t)
 	runnertest.Conform(t, runnertest.Harness{
 		New:   func(t *testing.T, installation string) runner.Runner { return newEngine(t, installation) },
@@ -79,8 +81,19 @@ func builtImage(t *testing.T, api *client.Client, installation, instance, deploy
 // importImage makes an image of files and settings, and removes it again.
 func importImage(t *testing.T, api *client.Client, ref string, files map[string][]byte, settings ...string) string {
 	t.Helper()
+	return importLinked(t, api, ref, files, nil, settings...)
+}
+
+// importLinked does the same with links, of which it has the targets.
+func importLinked(t *testing.T, api *client.Client, ref string, files map[string][]byte, links map[string]string, settings ...string) string {
+	t.Helper()
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
+	for name, target := range links {
+		if err := w.WriteHeader(&tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for name, data := range files {
 		if err := w.WriteHeader(&tar.Header{Name: name, Size: int64(len(data)), Mode: 0o755}); err != nil {
 			t.Fatal(err)

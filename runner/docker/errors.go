@@ -15,6 +15,9 @@ import (
 	"github.com/davitdev/davit/runner"
 )
 
+// noSpace is what engines write about a full disk.
+const noSpace = "no space left on device"
+
 // away marks an error that can only mean that the engine does not answer.
 type away struct{ error }
 
@@ -39,11 +42,13 @@ func classify(ctx context.Context, doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case silent(ctx):
+		return fmt.Errorf("docker %s: %w: %w", doing, runner.ErrUnavailable, errSilent)
 	case ctx.Err() != nil:
 		return fmt.Errorf("docker %s: %w", doing, ctx.Err())
 	case isAway(err):
 		return fmt.Errorf("docker %s: %w: %w", doing, runner.ErrUnavailable, err)
-	case strings.Contains(err.Error(), "no space left on device"):
+	case strings.Contains(err.Error(), noSpace):
 		return fmt.Errorf("docker %s: %w: %w", doing, runner.ErrDiskFull, err)
 	}
 	return fmt.Errorf("docker %s: %w", doing, err)
@@ -51,3 +56,11 @@ func classify(ctx context.Context, doing string, err error) error {
 
 // gone reports whether the engine says that there is no such thing.
 func gone(err error) bool { return errdefs.IsNotFound(err) }
+
+// ignoreGone drops an error that says that there is no such thing.
+func ignoreGone(err error) error {
+	if gone(err) {
+		return nil
+	}
+	return err
+}

@@ -24,6 +24,8 @@ func TestPullErrors(t *testing.T) {
 		{"Head \"https://ghcr.io/v2/a/b/manifests/latest\": unauthorized", nil, runner.ErrImageUnauthorized},
 		{"Head \"https://ghcr.io/v2/a/b/manifests/latest\": denied", nil, runner.ErrImageUnauthorized},
 		{"Get \"https://r.example/v2/\": no basic auth credentials", nil, runner.ErrImageUnauthorized},
+		{"failed to resolve reference \"r.example/app:v1\": pull access denied, repository does not exist or may require authorization: authorization failed: no basic auth credentials", nil, runner.ErrImageUnauthorized},
+		{"failed to resolve reference \"docker.io/shop/app:latest\": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed", nil, runner.ErrImageNotFound},
 		{"toomanyrequests: You have reached your pull rate limit.", nil, runner.ErrRegistry},
 		{"Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io on 10.0.0.1:53: no such host", nil, runner.ErrRegistry},
 		{"Get \"https://r.example/v2/\": net/http: request canceled while waiting for connection (Client.Timeout exceeded while awaiting headers)", nil, runner.ErrRegistry},

@@ -23,8 +23,10 @@ func (e *Engine) Events(ctx context.Context) (<-chan runner.Event, error) {
 		return nil, err
 	}
 	// The client tells a failed subscription only later, like a broken one.
-	if _, err := s.api.Ping(ctx, client.PingOptions{}); err != nil {
-		return nil, e.fail(ctx, "events", err)
+	shaking, done := e.answered(ctx, 0)
+	defer done()
+	if _, err := s.api.Ping(shaking, client.PingOptions{}); err != nil {
+		return nil, e.fail(shaking, "events", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	now := time.Now()

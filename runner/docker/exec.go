@@ -29,14 +29,16 @@ func (e *Engine) Exec(ctx context.Context, name string, argv []string) (runner.E
 	if err != nil {
 		return runner.ExecResult{}, err
 	}
-	made, err := s.api.ExecCreate(ctx, c.ID, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
+	shaking, cancel := e.answered(ctx, 0) // hands; the command is not bound to it
+	defer cancel()
+	made, err := s.api.ExecCreate(shaking, c.ID, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
 	switch {
 	case gone(err):
 		return runner.ExecResult{}, runner.ErrNotFound
 	case errdefs.IsConflict(err):
 		return runner.ExecResult{}, runner.ErrNotRunning
 	case err != nil:
-		return runner.ExecResult{}, e.fail(ctx, "exec", err)
+		return runner.ExecResult{}, e.fail(shaking, "exec", err)
 	}
 	out, err := e.execOutput(ctx, s, made.ID)
 	if err != nil {
@@ -49,9 +51,11 @@ func (e *Engine) Exec(ctx context.Context, name string, argv []string) (runner.E
 // execOutput starts the command and reads its output to the end, because a
 // command whose output nobody reads would not get there.
 func (e *Engine) execOutput(ctx context.Context, s *session, id string) ([]byte, error) {
-	res, err := s.api.ExecAttach(ctx, id, client.ExecAttachOptions{})
+	shaking, cancel := e.answered(ctx, 0)
+	defer cancel()
+	res, err := s.api.ExecAttach(shaking, id, client.ExecAttachOptions{})
 	if err != nil {
-		return nil, e.fail(ctx, "exec", err)
+		return nil, e.fail(shaking, "exec", err)
 	}
 	a := &attachment{r: bufio.NewReaderSize(res.Conn, 4<<10)}
 	a.ending = endWith(ctx, res.Conn.Close)
@@ -72,12 +76,14 @@ func (e *Engine) execOutput(ctx context.Context, s *session, id string) ([]byte,
 // execCode returns the exit status, which the engine may write down a moment
 // after the end of the output.
 func (e *Engine) execCode(ctx context.Context, s *session, id string) (int, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	again := time.NewTimer(0)
 	defer again.Stop()
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		select {
 		case <-ctx.Done():
-			return 0, fmt.Errorf("docker exec: %w", ctx.Err())
+			return 0, classify(ctx, "exec", ctx.Err())
 		case <-again.C:
 		}
 		res, err := s.api.ExecInspect(ctx, id, client.ExecInspectOptions{})

@@ -38,6 +38,8 @@ func (e *Engine) image(ctx context.Context, s *session, id string) (runner.Image
 // inspectImage looks an image up. The name becomes a part of a URL: one that
 // the engine could not mean as an image is not sent.
 func (e *Engine) inspectImage(ctx context.Context, s *session, id string) (client.ImageInspectResult, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	if !imageID.MatchString(id) {
 		ref, err := parseReference(id)
 		if err != nil {
@@ -75,6 +77,8 @@ func describeImage(found client.ImageInspectResult) runner.Image {
 // tell: whatever somebody builds FROM one of ours inherits them. So its only
 // name must be the one that a build gives, made of the same labels.
 func (e *Engine) Images(ctx context.Context) ([]runner.BuiltImage, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -98,6 +102,8 @@ func (e *Engine) Images(ctx context.Context) ([]runner.BuiltImage, error) {
 // RemoveImage deletes an image by ID, with its name and the parents that only
 // it needs. An image with several names is in use by them.
 func (e *Engine) RemoveImage(ctx context.Context, id string) error {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return err
@@ -105,7 +111,16 @@ func (e *Engine) RemoveImage(ctx context.Context, id string) error {
 	if !imageID.MatchString(id) {
 		return nil // no ID: nothing can be there under it
 	}
-	_, err = s.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+	remove := func() error {
+		_, err := s.api.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+		return err
+	}
+	if err = remove(); err != nil && strings.Contains(err.Error(), noSpace) {
+		// Its name is gone, though that could not be written down. Without one it
+		// is no more in the list of what was built here, but nothing has to be
+		// written to remove it.
+		err = remove()
+	}
 	switch {
 	case err == nil, gone(err):
 		return nil

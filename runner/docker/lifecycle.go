@@ -14,6 +14,8 @@ import (
 
 // Start starts the container.
 func (e *Engine) Start(ctx context.Context, name string) error {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return err
@@ -29,6 +31,13 @@ func (e *Engine) Start(ctx context.Context, name string) error {
 		return fmt.Errorf("docker start: %w: %w", runner.ErrNetworkNotFound, err)
 	case gone(err):
 		return runner.ErrNotFound
+	case err != nil && strings.Contains(err.Error(), "task "+c.ID) && strings.Contains(err.Error(), "already exists"):
+		// An engine that was killed while it started a container never starts
+		// that one again.
+		if rerr := e.remove(ctx, s, c.ID); rerr != nil {
+			return errors.Join(rerr, err)
+		}
+		return fmt.Errorf("docker start: %w: the container is removed: %w", runner.ErrUnavailable, err)
 	case err != nil:
 		if failed := startError(err); failed != nil {
 			return failed
@@ -63,6 +72,8 @@ func startError(err error) *runner.StartError {
 // Stop sends the image's stop signal, waits for grace, rounded up to whole
 // seconds, and kills.
 func (e *Engine) Stop(ctx context.Context, name string, grace time.Duration) error {
+	ctx, cancel := e.answered(ctx, max(grace, 0))
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return err
@@ -86,6 +97,8 @@ func (e *Engine) Stop(ctx context.Context, name string, grace time.Duration) err
 
 // Remove kills the container and deletes it with its anonymous volumes.
 func (e *Engine) Remove(ctx context.Context, name string) error {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return err
@@ -107,7 +120,7 @@ func (e *Engine) remove(ctx context.Context, s *session, id string) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("docker remove: %w", ctx.Err())
+			return classify(ctx, "remove", ctx.Err())
 		case <-again.C:
 		}
 		_, err := s.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})

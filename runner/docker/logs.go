@@ -21,8 +21,10 @@ import (
 const maxEntry = 1 << 20
 
 // maxAhead is by how many bytes of a descriptor an attachment can be ahead of
-// the copy: the engine's pipe to its copier takes a little more than 1e6.
-const maxAhead = 5 << 18
+// the copy: the engine's pipe to its copier grows by slices of 1e6, and waits
+// only where it would begin another one with 1e6 in it (moby's bytespipe); the
+// copier itself holds some more.
+const maxAhead = 5 << 19
 
 // Logs reads the engine's json-file copy of the output.
 //
@@ -36,9 +38,15 @@ const maxAhead = 5 << 18
 // than a file that is deleted. When lines are gone, everything that is later
 // than Position.Time is handed on, and the first frame has Gap.
 //
-// The copy is text: bytes that are not UTF-8 come back as U+FFFD. A follower
-// that is slow while files are rotated may lose lines to the engine without
-// notice; recovering reads without follow, then attaches.
+// The copy is text: bytes that are not UTF-8 come back as U+FFFD.
+//
+// The engine opens the files one after the other, so that one that is rotated
+// meanwhile comes twice; to whoever follows then it repeats a file or leaves one
+// out. Its times go back where a file comes twice, as they do where its clock was
+// set back. So the copy is never followed. What there is is read, and once more
+// where times went back: what was repeated is not repeated again. What comes after
+// that is read from the end of the copy whenever the engine says that there is
+// something, see look.
 func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, follow bool) (runner.Stream, error) {
 	s, err := e.connect(ctx)
 	if err != nil {
@@ -48,26 +56,32 @@ func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, fo
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	l := &logStream{after: from.Time}
+	ctx, cancel := context.WithCancelCause(ctx)
+	wait := func() (answered func()) {
+		t := time.AfterFunc(e.opts.Answer, func() { cancel(errSilent) })
+		return func() { t.Stop() }
+	}
+	l := &logStream{after: from.Time, follow: follow}
 	l.unread[runner.Stdout], l.unread[runner.Stderr] = from.Stdout, from.Stderr
-	l.open = func() (io.ReadCloser, error) {
-		body, err := s.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{
-			ShowStdout: true, ShowStderr: true, Timestamps: true, Follow: follow,
-		})
+	l.open = func(tail string, follow bool) (io.ReadCloser, error) {
+		defer wait()()
+		o := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: tail, Follow: follow}
+		body, err := s.api.ContainerLogs(ctx, c.ID, o)
 		switch {
 		case gone(err), err != nil && strings.Contains(err.Error(), "dead or marked for removal"):
 			return nil, runner.ErrNotFound
 		case err != nil:
 			return nil, e.fail(ctx, "logs", err)
+		case !follow: // all of it is there
+			return &promptReader{body, wait}, nil
 		}
 		return body, nil
 	}
-	if err := l.begin(); err != nil {
-		cancel()
+	if err := l.begin(""); err != nil {
+		cancel(nil)
 		return nil, err
 	}
-	l.ending = endWith(ctx, func() error { cancel(); return l.body.Load().Close() })
+	l.ending = endWith(ctx, func() error { cancel(nil); return l.body.Load().Close() })
 	return l, nil
 }
 
@@ -75,7 +89,7 @@ func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, fo
 // of RFC 3339, a space, and a line with its newline or a part of one without.
 type logStream struct {
 	*ending
-	open   func() (io.ReadCloser, error)
+	open   func(tail string, follow bool) (io.ReadCloser, error) // of the last entries, "" for all
 	body   atomic.Pointer[closer]
 	r      *bufio.Reader
 	entry  []byte
@@ -85,10 +99,24 @@ type logStream struct {
 	after  time.Time // of the position
 	lost   bool      // the copy does not reach back: count no more, go by time
 	gap    bool      // not told yet
+
+	back []back            // where times go back
+	seen [3]last           // of all that was read
+	end  runner.Descriptor // of the last entry
+
+	follow bool
+	met    bool // what there was has been read
+	live   bool // the copy is read from its end
+	look   look
+	stale  [3]time.Time  // of seen when the copy had lost it
+	bell   io.ReadCloser // says when something is printed
+	last   bool          // nothing will be
 }
 
-// last is a time and how many frames handed on have it: the parts of a line
-// share theirs.
+// back is a pair of frames whose times go back.
+type back struct{ from, to time.Time }
+
+// last is a time and how many frames have it: the parts of a line share theirs.
 type last struct {
 	time time.Time
 	n    int
@@ -101,7 +129,7 @@ func (l *last) add(t time.Time) {
 	l.n++
 }
 
-// has reports whether a frame was among those handed on, in their order.
+// has reports whether a frame was among those, in their order.
 func (l *last) has(t time.Time) bool {
 	if t.Equal(l.time) && l.n > 0 {
 		l.n--
@@ -113,9 +141,9 @@ func (l *last) has(t time.Time) bool {
 // closer is the engine's answer, for whoever ends the stream.
 type closer struct{ io.ReadCloser }
 
-// begin asks the engine for the copy from its beginning.
-func (l *logStream) begin() error {
-	body, err := l.open()
+// begin asks the engine for the last entries of the copy, "" for all.
+func (l *logStream) begin(tail string) error {
+	body, err := l.open(tail, false)
 	if err != nil {
 		return err
 	}
@@ -129,17 +157,16 @@ func (l *logStream) Next() (runner.Frame, error) {
 	for {
 		f, err := l.read()
 		if err != nil {
-			err = l.reason(err)
-			// The end, and fewer lines than were read, though later ones.
-			if errors.Is(err, io.EOF) && !l.lost && l.ahead != [3]int64{} && (l.unread[runner.Stdout] > 0 || l.unread[runner.Stderr] > 0) {
-				err = l.again()
-			}
-			if err != nil {
+			if err = l.beyond(l.reason(err)); err != nil {
 				return runner.Frame{}, err
 			}
 			continue
 		}
-		if l.skip(f) {
+		skipped, err := l.skip(f)
+		if err != nil {
+			return runner.Frame{}, err
+		}
+		if skipped {
 			if !l.lost && l.ahead[f.Descriptor] > maxAhead {
 				if err := l.again(); err != nil {
 					return runner.Frame{}, err
@@ -155,37 +182,72 @@ func (l *logStream) Next() (runner.Frame, error) {
 	}
 }
 
+// beyond goes on where an answer of the engine has ended as err says, if there is
+// more.
+func (l *logStream) beyond(err error) error {
+	switch {
+	case !errors.Is(err, io.EOF):
+		return err
+	case l.live && !l.look.reached():
+		return l.lookFurther()
+	case !l.lost && l.ahead != [3]int64{} && (l.unread[runner.Stdout] > 0 || l.unread[runner.Stderr] > 0):
+		return l.again() // fewer lines than were read, though later ones
+	case !l.follow:
+		return err
+	case !l.met:
+		l.met = true
+		return l.lookBack(leastTail, false)
+	}
+	return l.goOn()
+}
+
 // again reads a copy that lost its beginning, by time.
 func (l *logStream) again() error {
+	l.lost, l.gap, l.live = true, true, false
+	l.seen = [3]last{}
+	return l.reopen("")
+}
+
+// reopen goes on with another answer of the engine.
+func (l *logStream) reopen(tail string) error {
 	select {
 	case <-l.closed:
 		return io.EOF
 	default:
 	}
-	l.lost, l.gap = true, true
 	old := l.body.Load()
 	defer old.Close()
-	if err := l.begin(); err != nil {
+	if err := l.begin(tail); err != nil {
 		return l.reason(err)
 	}
 	return nil
 }
 
-// skip reports whether f lies before the position, and keeps count.
-func (l *logStream) skip(f runner.Frame) bool {
+// skip reports whether f lies before the position, or was read, and keeps count.
+func (l *logStream) skip(f runner.Frame) (bool, error) {
+	fd := f.Descriptor
+	switch {
+	case l.live:
+		if known, err := l.known(f); known || err != nil {
+			return known, err
+		}
+	case l.goesBack(l.seen[fd].time, f):
+		return true, l.lookBack(2*leastTail, false)
+	}
+	l.note(f)
 	late := !l.after.IsZero() && f.Time.After(l.after)
 	switch {
 	case l.lost:
-		return l.given[f.Descriptor].has(f.Time) || !late
-	case l.unread[f.Descriptor] == 0:
-		return false
+		return !l.met && (l.given[fd].has(f.Time) || !late), nil
+	case l.unread[fd] == 0:
+		return false, nil
 	case late:
-		l.ahead[f.Descriptor] += int64(len(f.Data)) + 1
+		l.ahead[fd] += int64(len(f.Data)) + 1
 	}
 	if f.Line {
-		l.unread[f.Descriptor]--
+		l.unread[fd]--
 	}
-	return true
+	return true, nil
 }
 
 // read parses one entry.

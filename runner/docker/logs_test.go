@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,40 @@ func TestLogsNoticeThatTheCopyLostItsBeginning(t *testing.T) {
 	}
 }
 
+// The engine begins a new file all the time, and tells who follows it one of
+// them twice, or not at all.
+func TestWhoFollowsWhileFilesAreRotated(t *testing.T) {
+	for what, pause := range map[string]string{"at full speed": "0s", "in bursts": "10ms"} {
+		t.Run(what, func(t *testing.T) {
+			p := newPlace(t, func(o *docker.Options) { o.LogSize, o.LogFiles = 1<<20, 100 })
+			const total = 200_000
+			name := p.run(runner.Spec{Image: p.toolImage(), Command: []string{"/tool", "lines", fmt.Sprint(total), "60", pause}})
+			stream, err := p.Logs(t.Context(), name, runner.Position{}, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stream.Close()
+			want := 0
+			for {
+				f, err := stream.Next()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n, err := strconv.Atoi(string(f.Data)); err != nil || n != want || f.Gap {
+					t.Fatalf("got %q, want %d, gap %t", f.Data, want, f.Gap)
+				}
+				want++
+			}
+			if want != total {
+				t.Errorf("%d lines, want %d", want, total)
+			}
+		})
+	}
+}
+
 func TestLogsWithoutALossHaveNoGap(t *testing.T) {
 	p := newPlace(t)
 	name := p.run(runner.Spec{Image: p.toolImage(), Command: []string{"/tool", "lines", "1000", "10"}})
@@ -135,10 +170,10 @@ func TestLogsWithoutALossHaveNoGap(t *testing.T) {
 // again nor as a loss.
 func TestLogsOfAReaderThatWasAheadOfTheCopy(t *testing.T) {
 	p := newPlace(t)
-	name := p.run(runner.Spec{Image: p.toolImage(), Command: []string{"/tool", "lines", "20000", "40"}})
+	name := p.run(runner.Spec{Image: p.toolImage(), Command: []string{"/tool", "lines", "48000", "40"}})
 	p.ended(name)
 	all := p.frames(name, runner.Position{})
-	for _, read := range []int{2, 10_000, 20_000} {
+	for _, read := range []int{2, 10_000, 48_000} { // the last is nearly the 2e6 bytes that the engine's pipe may hold
 		got := p.frames(name, runner.Position{Stdout: int64(read), Time: all[0].Time.Add(-time.Second)})
 		if len(got) != len(all)-read || len(got) > 0 && (got[0].Gap || string(got[0].Data) != string(all[read].Data)) {
 			t.Errorf("after %d: %d lines, want %d", read, len(got), len(all)-read)

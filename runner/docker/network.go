@@ -17,6 +17,8 @@ import (
 // EnsureNetwork returns our network of that name, making a bridge for it if
 // there is none.
 func (e *Engine) EnsureNetwork(ctx context.Context, name string) (runner.Network, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return runner.Network{}, err
@@ -30,7 +32,7 @@ func (e *Engine) EnsureNetwork(ctx context.Context, name string) (runner.Network
 	select {
 	case e.networks <- struct{}{}:
 	case <-ctx.Done():
-		return runner.Network{}, ctx.Err()
+		return runner.Network{}, classify(ctx, "create network", ctx.Err())
 	}
 	defer func() { <-e.networks }()
 
@@ -111,6 +113,8 @@ func (e *Engine) ourNetworks(ctx context.Context, s *session) ([]network.Network
 
 // Networks lists ours.
 func (e *Engine) Networks(ctx context.Context) ([]runner.Network, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -128,6 +132,8 @@ func (e *Engine) Networks(ctx context.Context) ([]runner.Network, error) {
 
 // RemoveNetwork deletes our network of that name.
 func (e *Engine) RemoveNetwork(ctx context.Context, name string) error {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	s, err := e.connect(ctx)
 	if err != nil {
 		return err

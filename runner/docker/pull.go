@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/distribution/reference"
 	"github.com/moby/moby/api/pkg/authconfig"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
@@ -37,7 +40,7 @@ func (e *Engine) Pull(ctx context.Context, ref string, cred *runner.Credential, 
 		return runner.Image{}, err
 	}
 	if d, ok := named.(reference.Digested); ok {
-		if img, err := e.checked(ctx, s, named); err == nil {
+		if img, err := e.byDigest(ctx, s, named, d); err == nil {
 			img.Digest = d.Digest().String()
 			return img, nil
 		} else if !errors.Is(err, runner.ErrImageNotFound) {
@@ -59,6 +62,38 @@ func (e *Engine) Pull(ctx context.Context, ref string, cred *runner.Credential, 
 	return img, err
 }
 
+// byDigest returns the present image of a digest. An engine that keeps images
+// in containerd knows one whose tag has moved on only by the digest alone, which
+// is its ID there.
+func (e *Engine) byDigest(ctx context.Context, s *session, named reference.Named, d reference.Digested) (runner.Image, error) {
+	digest := d.Digest().String()
+	found, err := e.inspectImage(ctx, s, named.String())
+	if errors.Is(err, runner.ErrImageNotFound) {
+		var gone error
+		if found, gone = e.inspectImage(ctx, s, digest); gone != nil || !isOf(found, named, digest) {
+			return runner.Image{}, err // nobody says that it is of that repository
+		}
+	} else if err != nil {
+		return runner.Image{}, err
+	}
+	if builtByDavit(found) { // its digest may be known to whom it is not for
+		return runner.Image{}, fmt.Errorf("%w: %s", runner.ErrImageNotFound, named)
+	}
+	return s.runnable(named, found)
+}
+
+// isOf reports whether an image came from the repository of a name. One whose tag
+// has moved on has no name of it; an engine of today says then where it was pulled
+// from, without the port.
+func isOf(found client.ImageInspectResult, named reference.Named, digest string) bool {
+	if slices.Contains(found.RepoDigests, named.Name()+"@"+digest) {
+		return true
+	}
+	host := url.URL{Host: reference.Domain(named)}
+	from := image.PullIdentity{Repository: host.Hostname() + "/" + reference.Path(named)}
+	return found.Identity != nil && slices.Contains(found.Identity.Pull, from)
+}
+
 // exactly names what was pulled, even if the tag moved since.
 func exactly(named reference.Named, digest string) (reference.Named, error) {
 	if digest == "" {
@@ -77,6 +112,11 @@ func (e *Engine) checked(ctx context.Context, s *session, named reference.Named)
 	if err != nil {
 		return runner.Image{}, err
 	}
+	return s.runnable(named, found)
+}
+
+// runnable describes an image unless it is for another platform.
+func (s *session) runnable(named reference.Named, found client.ImageInspectResult) (runner.Image, error) {
 	if platform := found.Os + "/" + found.Architecture; platform != s.platform {
 		return runner.Image{}, fmt.Errorf("%w: %s is for %s, the engine runs %s", runner.ErrImageUnsupported, named, platform, s.platform)
 	}
@@ -90,13 +130,14 @@ func (e *Engine) local(ctx context.Context, s *session, named reference.Named, f
 		return runner.Image{}, failure
 	}
 	found, err := e.inspectImage(ctx, s, named.String())
-	if err != nil || !madeHere(found) {
+	if err != nil || !s.madeHere(found) {
 		return runner.Image{}, failure
 	}
 	img, err := e.checked(ctx, s, named)
 	if err != nil {
 		return runner.Image{}, err
 	}
+	img.Digest = "" // no registry's
 	img.Local = "The image of that name on this machine is used, because the registry does not have it."
 	if errors.Is(failure, runner.ErrRegistry) {
 		img.Local = "The image of that name on this machine is used, because the registry does not answer."
@@ -106,14 +147,19 @@ func (e *Engine) local(ctx context.Context, s *session, named reference.Named, f
 
 // madeHere reports whether an image came from no registry, and from no build of
 // Davit's: those belong to somebody, and are run by ID.
-func madeHere(found client.ImageInspectResult) bool {
-	if found.Config != nil && found.Config.Labels[labelInstallation] != "" {
+func (s *session) madeHere(found client.ImageInspectResult) bool {
+	if builtByDavit(found) {
 		return false
 	}
-	if found.Identity != nil { // engines that keep digests of their own builds tell
-		return len(found.Identity.Pull) == 0
+	if s.origin {
+		return found.Identity == nil || len(found.Identity.Pull) == 0
 	}
 	return len(found.RepoDigests) == 0
+}
+
+// builtByDavit reports whether some installation of Davit built an image.
+func builtByDavit(found client.ImageInspectResult) bool {
+	return found.Config != nil && found.Config.Labels[labelInstallation] != ""
 }
 
 // pull makes the engine fetch the image and returns the manifest's digest, ""

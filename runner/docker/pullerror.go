@@ -15,7 +15,7 @@ var pullTexts = []struct {
 	text string
 	is   error
 }{
-	{"no space left on device", runner.ErrDiskFull},
+	{noSpace, runner.ErrDiskFull},
 
 	{"no matching manifest for", runner.ErrImageUnsupported},
 	{"does not match the specified platform", runner.ErrImageUnsupported},
@@ -70,8 +70,9 @@ func (e *Engine) pullError(ctx context.Context, err error, cred *runner.Credenti
 	}
 	text := strings.ToLower(err.Error())
 	// What a registry says of what is private as well as of what does not
-	// exist; without a password it is rather a typing error.
-	if cred == nil && strings.Contains(text, "repository does not exist or may require") {
+	// exist; without a password it is rather a typing error. One that asks for
+	// a password before it looks says no more.
+	if cred == nil && strings.Contains(text, "repository does not exist or may require") && !strings.Contains(text, "no basic auth credentials") {
 		return fmt.Errorf("docker pull: %w: %w", runner.ErrImageNotFound, err)
 	}
 	for _, known := range pullTexts {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
 
 	"github.com/davitdev/davit/runner"
 )
@@ -25,6 +26,7 @@ type session struct {
 	init     bool // it has an init to put into containers
 	publish  bool // container addresses cannot be reached from here
 	limits   runner.Limits
+	origin   bool // it says where each image came from
 }
 
 func (e *Engine) newClient() (*client.Client, error) {
@@ -42,11 +44,13 @@ func (e *Engine) newClient() (*client.Client, error) {
 // connect returns the session, making one if the engine was away or nobody has
 // asked yet.
 func (e *Engine) connect(ctx context.Context) (*session, error) {
+	ctx, cancel := e.answered(ctx, 0)
+	defer cancel()
 	var s *session
 	select {
 	case s = <-e.current:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, classify(ctx, "connect", ctx.Err())
 	}
 	defer func() { e.current <- s }()
 	if s != nil {
@@ -81,7 +85,7 @@ func (e *Engine) forget() {
 
 // fail turns an error of the client into one of the contract.
 func (e *Engine) fail(ctx context.Context, doing string, err error) error {
-	if isAway(err) {
+	if isAway(err) || silent(ctx) {
 		e.forget()
 	}
 	return classify(ctx, doing, err)
@@ -109,6 +113,10 @@ func (e *Engine) ask(ctx context.Context, api *client.Client) (*session, error) 
 		init:     i.InitCommit.ID != "N/A", // what 20.10 says if the binary is missing
 		publish: e.opts.PublishLoopback || rootless || runtime.GOOS != "linux" ||
 			strings.Contains(i.OperatingSystem, "Docker Desktop"),
+		// One that keeps images in containerd gives each a digest, also what came
+		// from no registry.
+		origin: slices.Contains(i.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}) &&
+			versions.GreaterThanOrEqualTo(api.ClientVersion(), "1.53"),
 		limits: runner.Limits{Memory: i.MemoryLimit, CPU: i.CPUCfsQuota, Pids: i.PidsLimit},
 	}, nil
 }

@@ -120,10 +120,10 @@ func TestLogsCountBothOutputsApart(t *testing.T) {
 	for name, tt := range tests {
 		l := &logStream{
 			ending: endWith(t.Context(), func() error { return nil }),
-			open:   func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
+			open:   func(string, bool) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
 			after:  tt.from.Time, unread: [3]int64{1: tt.from.Stdout, 2: tt.from.Stderr},
 		}
-		if err := l.begin(); err != nil {
+		if err := l.begin(""); err != nil {
 			t.Fatal(err)
 		}
 		got, gap := "", false

@@ -36,6 +36,9 @@ func (r *Runner) Create(ctx context.Context, spec runner.Spec) (runner.Container
 	if err := r.fill(ctx, staged, spec.Image); err != nil {
 		return runner.Container{}, err
 	}
+	if err := putFiles(filepath.Join(staged, filesDir), spec.Files); err != nil {
+		return runner.Container{}, err
+	}
 	return r.commit(ctx, staged, spec, m)
 }
 
@@ -74,6 +77,25 @@ func (r *Runner) fill(ctx context.Context, dir, image string) error {
 	}
 	for _, d := range []string{scratchDir, logDir} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o700); err != nil {
+			return fmt.Errorf("process create: %w", diskError(err))
+		}
+	}
+	return nil
+}
+
+// putFiles makes the files of a spec below dir: a program has no root directory
+// of its own, and is told of this one.
+func putFiles(dir string, files []runner.File) error {
+	for _, f := range files {
+		to := filepath.Join(dir, f.Path)
+		err := os.MkdirAll(filepath.Dir(to), 0o700)
+		if err == nil {
+			err = os.WriteFile(to, []byte(f.Content), 0o600)
+		}
+		if err == nil {
+			err = os.Chmod(to, f.Mode)
+		}
+		if err != nil {
 			return fmt.Errorf("process create: %w", diskError(err))
 		}
 	}
@@ -129,6 +151,10 @@ func (r *Runner) newRecord(spec runner.Spec, m manifest) (record, error) {
 		for k, v := range env {
 			rec.Env[k] = v
 		}
+	}
+	if len(spec.Files) > 0 {
+		rec.Env[runner.FilesVariable] = filepath.Join(dir, filesDir)
+		rec.Spec.Files = nil // they are there
 	}
 	if spec.Port == 0 {
 		return rec, nil

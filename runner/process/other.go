@@ -14,6 +14,9 @@ type Runner struct{ runner.Runner }
 // New fails with runner.ErrUnsupported.
 func New(context.Context, Options) (*Runner, error) { return nil, runner.ErrUnsupported }
 
+// Look fails with runner.ErrUnsupported.
+func Look(Options) (*Runner, error) { return nil, runner.ErrUnsupported }
+
 // Install fails with runner.ErrUnsupported.
 func (*Runner) Install(context.Context, string, ImageConfig) (runner.Image, error) {
 	return runner.Image{}, runner.ErrUnsupported

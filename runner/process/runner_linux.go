@@ -74,6 +74,16 @@ func New(ctx context.Context, o Options) (*Runner, error) {
 	return r, nil
 }
 
+// Look returns a Runner that only looks at a directory which is there: List,
+// Images and Networks change nothing in it.
+func Look(o Options) (*Runner, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{opts: o, mu: make(chan struct{}, 1)}, nil
+}
+
 func (r *Runner) path(elem ...string) string {
 	return filepath.Join(append([]string{r.opts.Dir}, elem...)...)
 }
@@ -106,7 +116,11 @@ func (r *Runner) lock(ctx context.Context) (unlock func(), _ error) {
 	err = runner.WaitHealthy(ctx, runner.Pace{}, func(context.Context) error {
 		return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	})
-	unlock = func() { f.Close(); <-r.mu }
+	unlock = func() {
+		_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // a program that is just being started has a copy of f
+		f.Close()
+		<-r.mu
+	}
 	if err != nil {
 		unlock()
 		return nil, fmt.Errorf("process lock: %w", errors.Join(ctx.Err(), err))

@@ -57,6 +57,7 @@ func Conform(t *testing.T, h Harness) {
 		test func(*testing.T)
 	}{
 		{"create", s.create},
+		{"files", s.files},
 		{"run", s.run},
 		{"end", s.end},
 		{"attach", s.attach},

@@ -38,6 +38,16 @@ func (s *suite) create(t *testing.T) {
 		first := b.create(spec)
 		b.start(spec.Name)
 		b.answers(spec.Name)
+		list, err := b.List(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range list {
+			if want := b.inspect(spec.Name); c.Name == spec.Name && (c.ID != want.ID || c.ReplicaID != want.ReplicaID || c.Epoch != want.Epoch ||
+				c.SpecHash != want.SpecHash || c.State != want.State || c.Addr != want.Addr) {
+				t.Errorf("listed: %+v, want %+v", c, want)
+			}
+		}
 		spec.Epoch = 9
 		again, err := s.New(t, s.installation).Create(t.Context(), spec)
 		if err != nil || again.ID != first.ID || again.State != runner.Running || !again.Addr.IsValid() {

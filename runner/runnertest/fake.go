@@ -144,7 +144,7 @@ func (f *Fake) Create(ctx context.Context, spec runner.Spec) (runner.Container, 
 		f.remove(old)
 	}
 	f.made++
-	spec.Env, spec.Command = maps.Clone(spec.Env), slices.Clone(spec.Command)
+	spec.Env, spec.Command, spec.Files = maps.Clone(spec.Env), slices.Clone(spec.Command), slices.Clone(spec.Files)
 	b := &box{
 		engine: f.fakeEngine, installation: f.installation, spec: spec, image: img, wake: make(chan struct{}),
 		Container: runner.Container{

@@ -90,6 +90,15 @@ func (r *run) routes() http.Handler {
 		}
 		fmt.Fprint(w, v)
 	})
+	mux.HandleFunc("/file", func(w http.ResponseWriter, req *http.Request) {
+		for _, f := range r.box.spec.Files {
+			if f.Path == req.FormValue("path") {
+				fmt.Fprintf(w, "%o %s", f.Mode, f.Content)
+				return
+			}
+		}
+		http.Error(w, "no such file", http.StatusNotFound)
+	})
 	mux.HandleFunc("/log", func(_ http.ResponseWriter, req *http.Request) {
 		fd := runner.Stdout
 		if req.FormValue("stderr") == "true" {

@@ -24,6 +24,7 @@ type FakeImage struct {
 
 	PullErr  error         // what Pull fails with
 	PullTime time.Duration // how long it takes
+	PullHeld chan struct{} // if not nil, it ends once this is closed
 
 	// ListenAfter is how long the application takes to listen.
 	ListenAfter time.Duration
@@ -96,6 +97,13 @@ func (f *Fake) Pull(ctx context.Context, ref string, _ *runner.Credential, progr
 	if img.PullTime > 0 {
 		select {
 		case <-time.After(img.PullTime):
+		case <-ctx.Done():
+			return runner.Image{}, ctx.Err()
+		}
+	}
+	if img.PullHeld != nil {
+		select {
+		case <-img.PullHeld:
 		case <-ctx.Done():
 			return runner.Image{}, ctx.Err()
 		}

@@ -20,14 +20,16 @@ type Handler func(ctx context.Context, id string) error
 var errFailed = errors.New("failed, see the log of the worker")
 
 // handle runs the handler of a task, again while its bell was rung meanwhile.
-func (s *Server) handle(ctx context.Context, slots chan struct{}, t Task) error {
+// enter waits for one of the group's slots, and returns what gives it back; it
+// fails when ctx ends.
+func (s *Server) handle(ctx context.Context, enter func(context.Context) (leave func(), err error), t Task) error {
 	key := flight{t.Type, t.ID}
 	if !s.flights.begin(key) {
 		return nil
 	}
 	var err error
 	for again := true; again; again = s.flights.end(key) {
-		err = s.run(ctx, slots, t)
+		err = s.run(ctx, enter, t)
 	}
 	switch {
 	case err == nil:
@@ -45,19 +47,16 @@ func (s *Server) handle(ctx context.Context, slots chan struct{}, t Task) error 
 // run calls the handler when one of the group's slots is free. asynq limits
 // its handlers too, but forgets those that outlast a lease it could not renew
 // while Redis was away.
-func (s *Server) run(ctx context.Context, slots chan struct{}, t Task) (err error) {
+func (s *Server) run(ctx context.Context, enter func(context.Context) (leave func(), err error), t Task) (err error) {
 	handler, ok := s.Handlers[t.Type]
 	if !ok {
 		return errors.New("no handler for tasks of this type")
 	}
-	select {
-	case slots <- struct{}{}:
-		defer func() { <-slots }()
-	case <-ctx.Done():
+	leave, err := enter(ctx)
+	if err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
+	defer leave()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -59,19 +59,62 @@ func TestRedisIsKilledWhileTasksRun(t *testing.T) {
 	}
 }
 
-func TestAServerStartedWithoutRedisWaitsForIt(t *testing.T) {
+func TestWhileRedisIsAwayTasksGoToWhoeverIsFree(t *testing.T) {
 	t.Parallel()
 	r := redistest.Start(t)
-	q := open(t, r.URL())
 	r.Kill()
-	handled := make(chan string)
-	start(t, q, send(handled), group("deploy", 2))
-	if err := q.Ring(t.Context(), deploy("dep_1")); err == nil {
-		t.Error("rang without Redis")
+	q := open(t, r.URL())
+	if err := q.Ring(t.Context(), deploy("dep_0")); err == nil {
+		t.Error("rang without Redis and a server")
 	}
+	handled, goOn := make(chan string), make(chan struct{})
+	start(t, q, map[string]Handler{"deployment:run": func(_ context.Context, id string) error {
+		handled <- id
+		<-goOn
+		return nil
+	}}, group("deploy", 2))
+	eventually(t, "it serves", func() bool { return q.desks.serves("deploy") })
+	ring(t, q, "dep_1", "dep_2")
+	if a, b := await(t, handled), await(t, handled); a == b {
+		t.Errorf("%s is handled twice", a)
+	}
+	began := time.Now()
+	for range 20 {
+		if err := q.Ring(t.Context(), deploy("dep_3")); err == nil {
+			t.Error("rang without Redis while all handlers are busy")
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("20 rings took %s: each asks a Redis that is known to be away", took)
+	}
+	close(goOn)
 	r.Restart()
-	ring(t, q, "dep_1")
-	await(t, handled)
+	eventually(t, "Redis takes tasks again", func() bool { return time.Now().UnixNano() > q.away.Load() })
+	ring(t, q, "dep_3")
+	if id := await(t, handled); id != "dep_3" {
+		t.Errorf("%s is handled", id)
+	}
+}
+
+// That a caller has no time left says nothing about Redis.
+func TestWhoHasNoTimeLeftDoesNotSayThatRedisIsAway(t *testing.T) {
+	t.Parallel()
+	q := open(t, redistest.Start(t).URL())
+	handled := make(chan string)
+	start(t, q, send(handled), group("deploy", 1))
+	eventually(t, "it serves", func() bool { return q.desks.serves("deploy") })
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := q.Ring(gone, deploy("dep_1")); err != nil {
+		t.Errorf("a handler is free: %v", err)
+	}
+	if q.away.Load() != 0 {
+		t.Error("Redis is said to be away")
+	}
+	ring(t, q, "dep_2") // to Redis: the only handler is busy
+	if a, b := await(t, handled), await(t, handled); a != "dep_1" || b != "dep_2" {
+		t.Errorf("%s and %s are handled", a, b)
+	}
 }
 
 const workerURL = "QUEUE_TEST_WORKER"

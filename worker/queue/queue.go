@@ -14,10 +14,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/wake"
 )
 
@@ -27,31 +29,37 @@ type Options struct {
 	// and database; one database per installation. "" runs a Redis inside
 	// this process: empty at start, gone at the end, reachable by nobody else.
 	RedisURL string
-	Log      *slog.Logger
+	// Installation is whose queue it is; "" does not say so in Redis.
+	Installation string
+	Log          *slog.Logger
 }
 
 // Queue is a connection to the queue. It is safe for concurrent use.
 type Queue struct {
 	log      *slog.Logger
+	owner    string // the installation
 	options  *redis.Options
 	client   *redis.Client
 	tasks    *asynq.Client
 	wakes    wake.PublishSubscriber
-	embedded *embedded // nil with a Redis of its own
-	report   Report
+	embedded *embedded    // nil with a Redis of its own
+	alone    bool         // nobody but this process has the Redis
+	desks    desks        // of the servers of this process
+	away     atomic.Int64 // until then Redis is not asked, in Unix nanoseconds
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 }
 
-// Open connects to Redis and fails if it does not answer before ctx ends or
-// is older than 6.2. What else is wrong with it is logged and in the Report.
-// The caller closes the Queue.
+// Open connects to Redis. It fails for a URL that cannot be used, and for a Redis
+// that refuses it or is older than 6.2; none of that tells the password. What
+// else is wrong is logged, also that Redis does not answer: tasks go to the
+// servers of this process then (Ring). The caller closes the Queue.
 func Open(ctx context.Context, o Options) (*Queue, error) {
-	q := &Queue{log: o.Log}
+	q := &Queue{log: o.Log, owner: o.Installation}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	q.stop = stop
 	if o.RedisURL == "" {
-		q.embedded = newEmbedded()
+		q.embedded, q.alone = newEmbedded(), true
 		q.options = q.embedded.options()
 		q.running.Go(func() { q.embedded.run(background) })
 	} else {
@@ -65,19 +73,20 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 	q.client = q.connect()
 	q.tasks = asynq.NewClientFromRedisClient(q.client)
 	if q.embedded != nil {
-		q.report = Report{Embedded: true}
 		q.wakes = &wake.Hub{}
 		return q, nil
 	}
 
-	report, err := inspect(ctx, q.client)
-	if err != nil {
+	report, err := q.Inspect(ctx)
+	switch {
+	case fault.Is(err, fault.Unavailable):
+		q.log.WarnContext(ctx, "redis: goes on without it", "err", err, "addr", q.options.Addr)
+	case err != nil:
 		return nil, errors.Join(err, q.Close())
 	}
 	for _, w := range report.Warnings {
 		q.log.WarnContext(ctx, "redis: not set up well", "warning", w, "addr", q.options.Addr)
 	}
-	q.report = report
 	bus := wake.NewBus(q.client, q.log)
 	q.wakes = bus
 	q.running.Go(func() { bus.Run(background) })
@@ -87,8 +96,18 @@ func Open(ctx context.Context, o Options) (*Queue, error) {
 // Wake returns the wakes of the installation, joined over the same Redis.
 func (q *Queue) Wake() wake.PublishSubscriber { return q.wakes }
 
-// Report returns what Open found out about Redis.
-func (q *Queue) Report() Report { return q.report }
+// Inspect asks Redis how it is set up now, and whether it takes what is rung. It fails with fault.Unavailable for one
+// that does not answer, and with fault.Invalid for one that is of no use.
+func (q *Queue) Inspect(ctx context.Context) (Report, error) {
+	if q.embedded != nil {
+		return Report{Embedded: true}, nil
+	}
+	report, err := inspect(ctx, q.client)
+	if err == nil && q.owner != "" {
+		report.Warnings = append(report.Warnings, q.own(ctx)...)
+	}
+	return report, err
+}
 
 // Close lets go of Redis; the embedded one ends and forgets everything.
 // Servers on the Queue must have returned before.

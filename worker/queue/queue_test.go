@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
 
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/wake/redistest"
 )
 
@@ -139,13 +141,13 @@ func TestOpen(t *testing.T) {
 			"redis://:s3cret@host/0?s3cret=1", "redis://:s3cret@ho st/0",
 		} {
 			_, err := Open(t.Context(), Options{RedisURL: url, Log: testLog(t)})
-			if err == nil || strings.Contains(err.Error(), ":s3cret@") {
+			if f, ok := errors.AsType[*fault.Error](err); !ok || f.Field != "redis-url" || strings.Contains(err.Error(), ":s3cret@") {
 				t.Errorf("Open(%q): got %v", url, err)
 			}
 		}
 	})
 
-	t.Run("a Redis that is away or never answers is an error", func(t *testing.T) {
+	t.Run("a Redis that is away or never answers is gone on without", func(t *testing.T) {
 		t.Parallel()
 		away := redistest.Start(t)
 		away.Kill()
@@ -155,8 +157,9 @@ func TestOpen(t *testing.T) {
 		}
 		defer mute.Close()
 		for _, url := range []string{away.URL(), "redis://" + mute.Addr().String()} {
-			if _, err := Open(t.Context(), Options{RedisURL: url, Log: testLog(t)}); err == nil {
-				t.Errorf("Open(%q) succeeded", url)
+			q := open(t, url)
+			if _, err := q.Inspect(t.Context()); !fault.Is(err, fault.Unavailable) {
+				t.Errorf("%s: got %v, want that it does not answer", url, err)
 			}
 		}
 	})
@@ -171,8 +174,10 @@ func TestOpen(t *testing.T) {
 		}
 		right := strings.Replace(url, "redis://", "redis://:s3cret@", 1)
 		open(t, right)
-		if _, err := Open(t.Context(), Options{RedisURL: url, Log: testLog(t)}); err == nil {
-			t.Error("opened without the password")
+		for _, wrong := range []string{url, strings.Replace(url, "redis://", "redis://:wr0ng@", 1)} {
+			if _, err := Open(t.Context(), Options{RedisURL: wrong, Log: testLog(t)}); !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), "wr0ng") {
+				t.Errorf("opened without the password: %v", err)
+			}
 		}
 	})
 
@@ -191,7 +196,7 @@ func TestOpen(t *testing.T) {
 		}
 		q := open(t, url+"?skip_verify=true")
 		ring(t, q, "dep_1")
-		if r := q.Report(); r.Version != "" || len(r.Warnings) != 1 {
+		if r := inspected(t, q); r.Version != "" || len(r.Warnings) != 1 {
 			t.Errorf("got %+v, want a warning because this Redis has no INFO", r)
 		}
 	})
@@ -199,22 +204,68 @@ func TestOpen(t *testing.T) {
 	t.Run("a Redis that throws keys away is reported", func(t *testing.T) {
 		t.Parallel()
 		url := redistest.Start(t, "--maxmemory-policy", "allkeys-lru").URL()
-		r := open(t, url).Report()
+		r := inspected(t, open(t, url))
 		if r.Policy != "allkeys-lru" || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "noeviction") {
 			t.Errorf("got %+v, want a warning about the policy", r)
 		}
 	})
 
+	t.Run("a Redis that two installations have is reported", func(t *testing.T) {
+		t.Parallel()
+		url := redistest.Start(t).URL()
+		ours := func(id, url string) *Queue {
+			q, err := Open(t.Context(), Options{RedisURL: url, Installation: id, Log: testLog(t)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { q.Close() })
+			return q
+		}
+		for range 2 {
+			if r := inspected(t, ours("dvt_1", url)); r.Warnings != nil {
+				t.Errorf("its own is reported: %q", r.Warnings)
+			}
+		}
+		if r := inspected(t, ours("dvt_2", url)); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "dvt_1 rings in the same database") {
+			t.Errorf("another's is reported as %q", r.Warnings)
+		}
+		if r := inspected(t, ours("dvt_2", strings.TrimSuffix(url, "/0")+"/1")); r.Warnings != nil {
+			t.Errorf("another database is reported: %q", r.Warnings)
+		}
+	})
+
+	t.Run("a Redis that takes nothing is reported", func(t *testing.T) {
+		t.Parallel()
+		url := redistest.Start(t, "--min-replicas-to-write", "1").URL()
+		q, err := Open(t.Context(), Options{RedisURL: url, Installation: "dvt_1", Log: testLog(t)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer q.Close()
+		if r := inspected(t, q); len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "takes nothing: NOREPLICAS") {
+			t.Errorf("it is reported as %q", r.Warnings)
+		}
+	})
+
 	t.Run("a good Redis is reported without warnings", func(t *testing.T) {
 		t.Parallel()
-		r := open(t, redistest.Start(t).URL()).Report()
+		r := inspected(t, open(t, redistest.Start(t).URL()))
 		if r.Embedded || r.Version == "" || r.Policy != "noeviction" || r.Warnings != nil {
 			t.Errorf("got %+v", r)
 		}
-		if diff := cmp.Diff(Report{Embedded: true}, open(t, "").Report()); diff != "" {
+		if diff := cmp.Diff(Report{Embedded: true}, inspected(t, open(t, ""))); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+func inspected(tb testing.TB, q *Queue) Report {
+	tb.Helper()
+	r, err := q.Inspect(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
 }
 
 func must[T any](v T, err error) T {
@@ -271,6 +322,7 @@ func TestEmbedded(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			q := open(t, "")
 			q.embedded.renewIdle = 100
+			q.alone = false // all through it
 			present := func() *miniredis.Miniredis {
 				q.embedded.mu.Lock()
 				defer q.embedded.mu.Unlock()

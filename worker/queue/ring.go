@@ -25,7 +25,13 @@ const (
 	noTimeout = 365 * 24 * time.Hour
 
 	maxIDLen = 128
+
+	// awayFor is how long a Redis that did not take a task is not asked to take
+	// another: one that is cut off would have each ring wait for all of its time.
+	awayFor = 2 * time.Second
 )
+
+var errAway = errors.New("redis is away, and all handlers of this process are busy")
 
 // Task is a doorbell: somebody should look at a row.
 type Task struct {
@@ -55,16 +61,33 @@ func (t Task) validate() error {
 
 // Ring makes a handler look at the row soon. Ringing for a row that waits
 // already changes nothing; ringing while its handler runs makes the handler
-// run once more. It takes at most two seconds; if it fails, the caller leaves
-// the row to the reconciler.
+// run once more. While Redis is away, a handler of this process takes the task if
+// one is free. It takes at most two seconds; if it fails, the caller leaves the
+// row to the reconciler.
 func (q *Queue) Ring(ctx context.Context, t Task) error {
 	if err := t.validate(); err != nil {
 		return fmt.Errorf("ring: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, ringTimeout)
+	away := time.Now().UnixNano() < q.away.Load()
+	if (q.alone || away) && q.desks.hand(t) { //nolint:contextcheck // a handler has the context of its server
+		return nil
+	}
+	if away {
+		return fmt.Errorf("ring %s for %s: %w", t.Type, t.ID, errAway)
+	}
+	asking, cancel := context.WithTimeout(ctx, ringTimeout)
 	defer cancel()
-	if err := q.enqueue(ctx, t); err != nil {
-		return fmt.Errorf("ring %s for %s: %w", t.Type, t.ID, err)
+	if err := q.enqueue(asking, t); err != nil {
+		if !q.desks.serves(t.Queue) {
+			return fmt.Errorf("ring %s for %s: %w", t.Type, t.ID, err)
+		}
+		if ctx.Err() == nil { // else it is the caller who is in a hurry
+			q.away.Store(time.Now().Add(awayFor).UnixNano())
+		}
+		if !q.desks.hand(t) { //nolint:contextcheck // as above
+			return fmt.Errorf("ring %s for %s: %w", t.Type, t.ID, err)
+		}
+		return nil
 	}
 	if q.embedded != nil {
 		q.embedded.rings.Add(1)

@@ -100,6 +100,7 @@ func (s *Server) serve(ctx context.Context, g Group) {
 		topics = append(topics, topic(name))
 	}
 	h := newHook(len(g.Queues), s.Queue.wakes.Subscribe(ctx, topics...), ctx.Done())
+	h.alone = s.Queue.alone
 	s.serveWith(ctx, g, h)
 }
 
@@ -107,7 +108,7 @@ func (s *Server) serveWith(ctx context.Context, g Group, h *hook) {
 	client := s.Queue.connect()
 	defer client.Close()
 	client.AddHook(h)
-	slots := make(chan struct{}, g.Concurrency)
+	slots := make(slots, g.Concurrency)
 	start := func(interval time.Duration) *asynq.Server {
 		srv := asynq.NewServerFromRedisClient(client, asynq.Config{
 			Concurrency:              g.Concurrency,
@@ -121,11 +122,15 @@ func (s *Server) serveWith(ctx context.Context, g Group, h *hook) {
 		// Start fails only for a server that was started before.
 		_ = srv.Start(asynq.HandlerFunc(func(asynqCtx context.Context, t *asynq.Task) error {
 			name, _ := asynq.GetQueueName(asynqCtx)
-			return s.handle(ctx, slots, Task{Type: t.Type(), ID: string(t.Payload()), Queue: name})
+			return s.handle(ctx, slots.enter, Task{Type: t.Type(), ID: string(t.Payload()), Queue: name})
 		}))
 		return srv
 	}
 
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	desk := s.openDesk(ctx, slots, g)
+	ending.Go(func() { <-ctx.Done(); desk.close() }) //nolint:contextcheck // that has ended
 	srv := start(parkedInterval)
 	select {
 	case <-h.recognised:

@@ -161,6 +161,7 @@ func TestServer(t *testing.T) {
 		t.Parallel()
 		forBoth(t, func(t *testing.T, q *Queue) {
 			var now, peak atomic.Int64
+			q.alone = false // so that asynq has them
 			begun, goOn := make(chan struct{}, 100), make(chan struct{})
 			start(t, q, map[string]Handler{"deployment:run": func(ctx context.Context, _ string) error {
 				peak.Store(max(peak.Load(), now.Add(1)))
@@ -180,12 +181,14 @@ func TestServer(t *testing.T) {
 			// This is what a lease lost while Redis is away does as well:
 			// asynq counts the handlers as gone.
 			inspector := asynq.NewInspectorFromRedisClient(q.client)
-			for _, id := range q.client.LRange(t.Context(), keyOf("deploy", "active"), 0, -1).Val() {
-				if err := inspector.CancelProcessing(id); err != nil {
-					t.Fatal(err)
+			eventually(t, "asynq gave the tasks up", func() bool {
+				for _, id := range q.client.LRange(t.Context(), keyOf("deploy", "active"), 0, -1).Val() {
+					if err := inspector.CancelProcessing(id); err != nil { // it may not listen yet
+						t.Fatal(err)
+					}
 				}
-			}
-			eventually(t, "asynq gave the tasks up", func() bool { return stats(t, q).Dead == 2 })
+				return stats(t, q).Dead == 2
+			})
 			ring(t, q, "dep_3", "dep_4")
 			eventually(t, "asynq began the next ones", func() bool { return stats(t, q).Active == 2 })
 			close(goOn)

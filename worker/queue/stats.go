@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 )
 
@@ -47,7 +48,7 @@ func (q *Queue) stats(ctx context.Context, name string) (Stats, error) {
 		return Stats{}, err
 	}
 	s := Stats{
-		Queue: name, Pending: int(pending.Val()), Active: int(active.Val()),
+		Queue: name, Pending: int(pending.Val()), Active: int(active.Val()) + q.desks.active(name),
 		Retry: int(retry.Val()), Dead: int(dead.Val()),
 	}
 	if first.Val() == "" {
@@ -66,4 +67,36 @@ func (q *Queue) stats(ctx context.Context, name string) (Stats, error) {
 	}
 	s.OldestPending = max(0, time.Since(time.Unix(0, nanos)))
 	return s, nil
+}
+
+// overdueLimit bounds how many tasks of a queue Overdue looks at, the oldest.
+const overdueLimit = 1000
+
+// Overdue lists the rows whose tasks have been waiting in the named queues for
+// longer than age, each once for each task. It changes nothing.
+func (q *Queue) Overdue(ctx context.Context, age time.Duration, queues ...string) ([]string, error) {
+	inspector := asynq.NewInspectorFromRedisClient(q.client)
+	var out []string
+	for _, name := range queues {
+		tasks, err := inspector.ListPendingTasks(name, asynq.PageSize(overdueLimit))
+		if errors.Is(err, asynq.ErrQueueNotFound) {
+			continue // nobody rang it yet
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list tasks of queue %s: %w", name, err)
+		}
+		for _, t := range tasks {
+			since, err := q.client.HGet(ctx, taskKeys(name)+t.ID, "pending_since").Int64()
+			if errors.Is(err, redis.Nil) {
+				continue // begun meanwhile
+			}
+			if err != nil {
+				return nil, fmt.Errorf("look at a task of queue %s: %w", name, err)
+			}
+			if time.Since(time.Unix(0, since)) > age {
+				out = append(out, string(t.Payload))
+			}
+		}
+	}
+	return out, nil
 }

@@ -1,11 +1,12 @@
 package detect
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/google/shlex"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // shellChars are those that a shell does something with, besides quotes.
@@ -14,7 +15,11 @@ const shellChars = "|&;<>()$`*?[]{}~#!\\\n"
 // builtins are words that only a shell knows.
 var builtins = []string{".", "cd", "eval", "exec", "exit", "export", "if", "for", "while", "case", "set", "source", "trap", "ulimit", "umask", "unset"}
 
-var assignment = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+// commandWord is what of a source may stand in a command as it is: the name of a
+// program, of an extension.
+var commandWord = lazy.Regexp(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
+
+var assignment = lazy.Regexp(`^[A-Za-z_][A-Za-z0-9_]*=`)
 
 // words splits a command that needs no shell.
 func words(command string) ([]string, bool) {
@@ -22,7 +27,7 @@ func words(command string) ([]string, bool) {
 		return nil, false
 	}
 	w, err := shlex.Split(command)
-	if err != nil || len(w) == 0 || slices.Contains(builtins, w[0]) || assignment.MatchString(w[0]) {
+	if err != nil || len(w) == 0 || slices.Contains(builtins, w[0]) || assignment().MatchString(w[0]) {
 		return nil, false
 	}
 	return w, true
@@ -51,7 +56,7 @@ func lastByExec(command string) (string, bool) {
 	lead := rest[:len(rest)-len(strings.TrimLeft(rest, " \t\n"))]
 	rest = rest[len(lead):]
 	// Assignments stay before exec: "A=b exec c".
-	for assignment.MatchString(rest) {
+	for assignment().MatchString(rest) {
 		end := wordEnd(rest)
 		after := strings.TrimLeft(rest[end:], " \t")
 		if after == "" {
@@ -128,7 +133,7 @@ func wordEnd(s string) int {
 // would have to say.
 func program(command string) string {
 	rest := strings.TrimSpace(command)
-	for assignment.MatchString(rest) {
+	for assignment().MatchString(rest) {
 		rest = strings.TrimLeft(rest[wordEnd(rest):], " \t")
 	}
 	return rest[:wordEnd(rest)]

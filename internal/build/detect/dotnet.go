@@ -2,18 +2,18 @@ package detect
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 var (
-	targetFramework = regexp.MustCompile(`<TargetFrameworks?>\s*net(\d+\.\d+)`)
-	assemblyName    = regexp.MustCompile(`<AssemblyName>\s*([A-Za-z0-9._-]+)\s*<`)
-	webSDK          = regexp.MustCompile(`Sdk="Microsoft\.NET\.Sdk\.(?:Web|Worker|BlazorWebAssembly)"`)
-	exeOutput       = regexp.MustCompile(`<OutputType>\s*Exe\s*<`)
+	targetFramework = lazy.Regexp(`<TargetFrameworks?>\s*net(\d+\.\d+)`)
+	assemblyName    = lazy.Regexp(`<AssemblyName>\s*([A-Za-z0-9._-]+)\s*<`)
+	webSDK          = lazy.Regexp(`Sdk="Microsoft\.NET\.Sdk\.(?:Web|Worker|BlazorWebAssembly)"`)
+	exeOutput       = lazy.Regexp(`<OutputType>\s*Exe\s*<`)
 )
 
 // projects are the .NET projects that make a program, nearest first.
@@ -23,7 +23,7 @@ func (a *app) projects() (programs, all []string) {
 	}
 	for _, f := range all[:min(len(all), maxPrograms)] {
 		text := a.head(f, 16<<10)
-		if (webSDK.MatchString(text) || exeOutput.MatchString(text)) && !strings.Contains(text, "Microsoft.NET.Test.Sdk") {
+		if (webSDK().MatchString(text) || exeOutput().MatchString(text)) && !strings.Contains(text, "Microsoft.NET.Test.Sdk") {
 			programs = append(programs, f)
 		}
 	}
@@ -45,7 +45,7 @@ func recogniseDotnet(a *app) match {
 
 func planDotnet(a *app, p *Plan) error {
 	programs, _ := a.projects()
-	webs := slices.DeleteFunc(slices.Clone(programs), func(f string) bool { return !webSDK.MatchString(a.head(f, 16<<10)) })
+	webs := slices.DeleteFunc(slices.Clone(programs), func(f string) bool { return !webSDK().MatchString(a.head(f, 16<<10)) })
 	switch {
 	case len(webs) > 0 && len(programs) > 1:
 		programs = webs
@@ -66,7 +66,7 @@ func planDotnet(a *app, p *Plan) error {
 		} `json:"sdk"`
 	}
 	var said []saying
-	if m := targetFramework.FindStringSubmatch(text); m != nil {
+	if m := targetFramework().FindStringSubmatch(text); m != nil {
 		said = append(said, saying{m[1], project})
 	}
 	if ok, err := a.json("global.json", &global); ok && err == nil {
@@ -76,11 +76,11 @@ func planDotnet(a *app, p *Plan) error {
 	if p.Version, p.VersionFrom, err = a.version(dotnetVersions, append(said, a.tools("dotnet", "dotnet-core")...)...); err != nil {
 		return err
 	}
-	if webSDK.MatchString(text) {
+	if webSDK().MatchString(text) {
 		p.Framework = "ASP.NET Core"
 	}
 	name := strings.TrimSuffix(path.Base(project), path.Ext(project))
-	if m := assemblyName.FindStringSubmatch(text); m != nil {
+	if m := assemblyName().FindStringSubmatch(text); m != nil {
 		name = m[1]
 	}
 	p.Install, p.Build, p.Port = a.install("dotnet restore "+project), a.compile("dotnet publish "+project+" --configuration Release --no-restore --output /out"), a.port(8080)

@@ -1,17 +1,17 @@
 package detect
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 var (
-	mixApp     = regexp.MustCompile(`\bapp:\s*:([a-z_][a-z0-9_]*)`)
-	mixElixir  = regexp.MustCompile(`\belixir:\s*"([^"]+)"`)
-	mixRelease = regexp.MustCompile(`(?s)\breleases:\s*\[\s*([a-z_][a-z0-9_]*):`)
+	mixApp     = lazy.Regexp(`\bapp:\s*:([a-z_][a-z0-9_]*)`)
+	mixElixir  = lazy.Regexp(`\belixir:\s*"([^"]+)"`)
+	mixRelease = lazy.Regexp(`(?s)\breleases:\s*\[\s*([a-z_][a-z0-9_]*):`)
 )
 
 func recogniseElixir(a *app) match {
@@ -26,12 +26,12 @@ func recogniseElixir(a *app) match {
 
 func planElixir(a *app, p *Plan) error {
 	text := a.text("mix.exs")
-	m := mixApp.FindStringSubmatch(text)
+	m := mixApp().FindStringSubmatch(text)
 	name := ""
 	if m != nil {
 		name = m[1]
 	}
-	if r := mixRelease.FindStringSubmatch(text); r != nil {
+	if r := mixRelease().FindStringSubmatch(text); r != nil {
 		name = r[1]
 	}
 	if name == "" {
@@ -42,7 +42,7 @@ func planElixir(a *app, p *Plan) error {
 		said[i].text, _, _ = strings.Cut(said[i].text, "-")
 	}
 	said = append(said, saying{a.property("elixir_buildpack.config", "elixir_version"), "elixir_buildpack.config"})
-	if m := mixElixir.FindStringSubmatch(text); m != nil {
+	if m := mixElixir().FindStringSubmatch(text); m != nil {
 		said = append(said, saying{m[1], "mix.exs"})
 	}
 	var err error

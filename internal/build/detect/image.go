@@ -5,9 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // The user that images run as.
@@ -133,7 +134,7 @@ func (s *script) copyApp(stage, from, to string) {
 // buildArgs declares the build arguments that somebody gave.
 func (s *script) buildArgs() {
 	for _, name := range slices.Sorted(maps.Keys(s.app.Args)) {
-		if envName.MatchString(name) && name != goMainArg {
+		if envName().MatchString(name) && name != goMainArg {
 			s.line("ARG %s", name)
 		}
 	}
@@ -171,11 +172,11 @@ func (s *script) static(p *Plan, stage, dir string) {
 	s.done(p)
 }
 
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var envName = lazy.Regexp(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // secretIDs are the secrets of the build that can be environment variables.
 func (a *app) secretIDs() []string {
-	return slices.DeleteFunc(sorted(slices.Clone(a.Secrets)), func(id string) bool { return !envName.MatchString(id) })
+	return slices.DeleteFunc(sorted(slices.Clone(a.Secrets)), func(id string) bool { return !envName().MatchString(id) })
 }
 
 // jsonList is the exec form of an instruction.
@@ -197,7 +198,7 @@ func jsonList(args ...string) string {
 // to one machine. Of files that are served as they are, hidden ones and what
 // configures this build stay behind: they are not for readers.
 func Ignored(p Plan) []string {
-	if p.Static && p.Install == "" && p.Build == "" {
+	if p.Builder == Static && p.Install == "" && p.Build == "" {
 		return []string{"**/.*", "!**/.well-known", "**/node_modules", ConfigFile, "Dockerfile", "Procfile"}
 	}
 	return []string{

@@ -1,21 +1,21 @@
 package detect
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 var (
-	pomJava     = regexp.MustCompile(`<(?:java\.version|maven\.compiler\.release|maven\.compiler\.target|maven\.compiler\.source|release)>\s*([\d.]+)\s*<`)
-	gradleJava  = regexp.MustCompile(`(?:JavaLanguageVersion\.of\(|jvmToolchain\(|sourceCompatibility\s*=\s*(?:JavaVersion\.VERSION_|['"]?))(\d[\d._]*)`)
-	springBoot  = regexp.MustCompile(`spring-boot`)
-	quarkus     = regexp.MustCompile(`io\.quarkus`)
-	kotlinUsed  = regexp.MustCompile(`org\.jetbrains\.kotlin|kotlin\(`)
-	shadow      = regexp.MustCompile(`com\.(?:github\.johnrengelman|gradleup)\.shadow|maven-shade-plugin|maven-assembly-plugin|io\.ktor\.plugin`)
-	pomPackaged = regexp.MustCompile(`<packaging>\s*(pom|war)\s*<`)
+	pomJava     = lazy.Regexp(`<(?:java\.version|maven\.compiler\.release|maven\.compiler\.target|maven\.compiler\.source|release)>\s*([\d.]+)\s*<`)
+	gradleJava  = lazy.Regexp(`(?:JavaLanguageVersion\.of\(|jvmToolchain\(|sourceCompatibility\s*=\s*(?:JavaVersion\.VERSION_|['"]?))(\d[\d._]*)`)
+	springBoot  = lazy.Regexp(`spring-boot`)
+	quarkus     = lazy.Regexp(`io\.quarkus`)
+	kotlinUsed  = lazy.Regexp(`org\.jetbrains\.kotlin|kotlin\(`)
+	shadow      = lazy.Regexp(`com\.(?:github\.johnrengelman|gradleup)\.shadow|maven-shade-plugin|maven-assembly-plugin|io\.ktor\.plugin`)
+	pomPackaged = lazy.Regexp(`<packaging>\s*(pom|war)\s*<`)
 )
 
 func recogniseJava(a *app) match {
@@ -37,13 +37,13 @@ func planJava(a *app, p *Plan) error {
 	text := a.text(file)
 	said := append(a.tools("java"), saying{strings.TrimPrefix(a.word(".java-version"), "openjdk64-"), ".java-version"})
 	for i := range said { // "temurin-21.0.2+13.0.LTS"
-		said[i].text = digits.FindString(said[i].text)
+		said[i].text = digits().FindString(said[i].text)
 	}
 	pattern := pomJava
 	if !maven {
 		pattern = gradleJava
 	}
-	if m := pattern.FindStringSubmatch(text); m != nil {
+	if m := pattern().FindStringSubmatch(text); m != nil {
 		said = append(said, saying{strings.TrimPrefix(strings.ReplaceAll(m[1], "_", "."), "1."), file})
 	}
 	said = append(said, saying{a.property("system.properties", "java.runtime.version"), "system.properties"})
@@ -51,7 +51,7 @@ func planJava(a *app, p *Plan) error {
 	if p.Version, p.VersionFrom, err = a.version(javaVersions, said...); err != nil {
 		return err
 	}
-	if kotlinUsed.MatchString(text) {
+	if kotlinUsed().MatchString(text) {
 		p.Language = "Kotlin"
 	}
 	jars, err := a.javaBuild(p, file, text, maven)
@@ -71,7 +71,7 @@ func planJava(a *app, p *Plan) error {
 	return nil
 }
 
-var digits = regexp.MustCompile(`\d+(?:\.\d+)*`)
+var digits = lazy.Regexp(`\d+(?:\.\d+)*`)
 
 // property is a line of a Java properties file.
 func (a *app) property(file, key string) string {
@@ -86,15 +86,15 @@ func (a *app) property(file, key string) string {
 // javaBuild finds the command that builds, and where its result is.
 func (a *app) javaBuild(p *Plan, file, text string, maven bool) (result string, err error) {
 	switch {
-	case springBoot.MatchString(text):
+	case springBoot().MatchString(text):
 		p.Framework = "Spring Boot"
-	case quarkus.MatchString(text):
+	case quarkus().MatchString(text):
 		p.Framework = "Quarkus"
 	}
-	if m := pomPackaged.FindStringSubmatch(text); m != nil && maven && a.BuildCommand == "" && p.Framework == "" {
+	if m := pomPackaged().FindStringSubmatch(text); m != nil && maven && a.BuildCommand == "" && p.Framework == "" {
 		return "", fault.New(fault.NotBuildable, "pom.xml makes a %s, which does not start by itself: set the root directory to the module to deploy, or set the build and start commands.", m[1])
 	}
-	if p.Framework == "" && !shadow.MatchString(text) {
+	if p.Framework == "" && !shadow().MatchString(text) {
 		a.say("%s names no plugin that puts all dependencies into one jar: without one, the jar starts only if it needs none.", file)
 	}
 	tool, out := "mvn", "target"
@@ -117,7 +117,7 @@ func (a *app) javaBuild(p *Plan, file, text string, maven bool) (result string, 
 		p.Build = tool + " --no-daemon bootJar"
 	case p.Framework == "Quarkus":
 		p.Build, out = tool+" --no-daemon quarkusBuild", "build"
-	case shadow.MatchString(text):
+	case shadow().MatchString(text):
 		p.Build = tool + " --no-daemon shadowJar"
 	default:
 		p.Build = tool + " --no-daemon jar"

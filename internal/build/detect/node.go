@@ -2,12 +2,12 @@ package detect
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // nodeApp is an application of Node.js, which may be one package of a
@@ -107,7 +107,7 @@ func (n *nodeApp) plan(p *Plan) error {
 	p.Build = n.compile(n.buildCommand(out))
 	p.Packages = sorted(append(slices.Clone(n.Packages), n.libraries()...))
 	if out.static {
-		p.Static, p.OutputDirectory, p.SPA = true, path.Join(n.dir, out.dir), out.spa
+		p.Builder, p.OutputDirectory, p.SPA = Static, path.Join(n.dir, out.dir), out.spa
 		n.say("The files of %s are served; an unknown path is answered with %s.", p.OutputDirectory, whatFor(out.spa))
 		n.staticImage(p, out)
 		return nil
@@ -252,13 +252,13 @@ func (n *nodeApp) chooseRuntime(p *Plan, start string) error {
 }
 
 func bunOf(pack manifest) string {
-	if m := packageManager.FindStringSubmatch(pack.PackageManager); m != nil && m[1] == "bun" {
+	if m := packageManager().FindStringSubmatch(pack.PackageManager); m != nil && m[1] == "bun" {
 		return m[2]
 	}
 	return pack.Engines["bun"]
 }
 
-var listenPort = regexp.MustCompile(`\.listen\(\s*\{?\s*(?:port\s*:\s*)?(\d{2,5})\b`)
+var listenPort = lazy.Regexp(`\.listen\(\s*\{?\s*(?:port\s*:\s*)?(\d{2,5})\b`)
 
 // listens is the port that the program itself names, where it does not ask
 // for PORT, else the usual one.
@@ -272,7 +272,7 @@ func (n *nodeApp) listens(start string) int {
 	if strings.Contains(text, "env.PORT") {
 		return usual
 	}
-	m := listenPort.FindStringSubmatch(text)
+	m := listenPort().FindStringSubmatch(text)
 	if m == nil {
 		return usual
 	}

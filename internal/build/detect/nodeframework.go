@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // framework is a library that decides how an application of Node.js is built.
@@ -110,20 +112,20 @@ func (n *nodeApp) config(base string) string {
 	return ""
 }
 
-var comment = regexp.MustCompile(`(?s:/\*.*?\*/)|(?m:^\s*//.*$)`)
+var comment = lazy.Regexp(`(?s:/\*.*?\*/)|(?m:^\s*//.*$)`)
 
-func withoutComments(text string) string { return comment.ReplaceAllString(text, "") }
+func withoutComments(text string) string { return comment().ReplaceAllString(text, "") }
 
 var (
-	nextOutput  = regexp.MustCompile(`\boutput['"]?\s*:\s*['"](standalone|export)['"]`)
-	nextDist    = regexp.MustCompile(`\bdistDir['"]?\s*:\s*['"]([^'"]+)['"]`)
-	outDir      = regexp.MustCompile(`\boutDir['"]?\s*:\s*['"]([^'"]+)['"]`)
-	ssrFalse    = regexp.MustCompile(`\bssr['"]?\s*:\s*false\b`)
-	svelteAdapt = regexp.MustCompile(`['"](@sveltejs/adapter-[a-z-]+|svelte-adapter-[a-z-]+)['"]`)
-	astroOutput = regexp.MustCompile(`\boutput['"]?\s*:\s*['"](server|hybrid|static)['"]`)
-	astroAdapt  = regexp.MustCompile(`['"]@astrojs/(vercel|netlify|cloudflare)(?:/[a-z]+)?['"]`)
-	fallbackSet = regexp.MustCompile(`\bfallback['"]?\s*:\s*['"]`)
-	nuxtStatic  = regexp.MustCompile(`\bpreset['"]?\s*:\s*['"](static|github-pages)['"]`)
+	nextOutput  = lazy.Regexp(`\boutput['"]?\s*:\s*['"](standalone|export)['"]`)
+	nextDist    = lazy.Regexp(`\bdistDir['"]?\s*:\s*['"]([^'"]+)['"]`)
+	outDir      = lazy.Regexp(`\boutDir['"]?\s*:\s*['"]([^'"]+)['"]`)
+	ssrFalse    = lazy.Regexp(`\bssr['"]?\s*:\s*false\b`)
+	svelteAdapt = lazy.Regexp(`['"](@sveltejs/adapter-[a-z-]+|svelte-adapter-[a-z-]+)['"]`)
+	astroOutput = lazy.Regexp(`\boutput['"]?\s*:\s*['"](server|hybrid|static)['"]`)
+	astroAdapt  = lazy.Regexp(`['"]@astrojs/(vercel|netlify|cloudflare)(?:/[a-z]+)?['"]`)
+	fallbackSet = lazy.Regexp(`\bfallback['"]?\s*:\s*['"]`)
+	nuxtStatic  = lazy.Regexp(`\bpreset['"]?\s*:\s*['"](static|github-pages)['"]`)
 )
 
 // found is the plain path that a pattern finds in a configuration, or else
@@ -139,13 +141,13 @@ func found(pattern *regexp.Regexp, text, fallback string) string {
 
 func planNext(n *nodeApp) outcome {
 	config := n.config("next.config")
-	mode := found(nextOutput, config, "")
-	dist := found(nextDist, config, ".next")
+	mode := found(nextOutput(), config, "")
+	dist := found(nextDist(), config, ".next")
 	out := outcome{build: "next build", caches: []string{dist + "/cache"}, env: []string{"NEXT_TELEMETRY_DISABLED=1"}}
 	switch mode {
 	case "export":
 		n.say(`Next.js exports static files: next.config says output: "export".`)
-		out.static, out.dir = true, found(nextDist, config, "out")
+		out.static, out.dir = true, found(nextDist(), config, "out")
 		out.caches = []string{".next/cache"}
 	case "standalone":
 		n.say(`Next.js makes a server of its own: next.config says output: "standalone".`)
@@ -166,9 +168,9 @@ func planNext(n *nodeApp) outcome {
 func planNuxt(n *nodeApp) outcome {
 	config := n.config("nuxt.config")
 	script := n.pack.Scripts["build"]
-	if strings.Contains(script, "generate") || nuxtStatic.MatchString(config) {
+	if strings.Contains(script, "generate") || nuxtStatic().MatchString(config) {
 		n.say("Nuxt generates static files.")
-		return outcome{static: true, dir: ".output/public", build: "nuxt generate", spa: ssrFalse.MatchString(config)}
+		return outcome{static: true, dir: ".output/public", build: "nuxt generate", spa: ssrFalse().MatchString(config)}
 	}
 	out := planNitro(n)
 	out.build = "nuxt build"
@@ -184,7 +186,7 @@ func planNitro(*nodeApp) outcome {
 }
 
 func planReactRouter(n *nodeApp) outcome {
-	if ssrFalse.MatchString(n.config("react-router.config")) {
+	if ssrFalse().MatchString(n.config("react-router.config")) {
 		n.say("React Router makes static files: react-router.config says ssr: false.")
 		return outcome{static: true, dir: "build/client", build: "react-router build", spa: true}
 	}
@@ -196,7 +198,7 @@ func planReactRouter(n *nodeApp) outcome {
 }
 
 func planRemix(n *nodeApp) outcome {
-	if ssrFalse.MatchString(n.config("vite.config")) {
+	if ssrFalse().MatchString(n.config("vite.config")) {
 		n.say("Remix makes static files: vite.config says ssr: false.")
 		return outcome{static: true, dir: "build/client", build: "remix vite:build", spa: true}
 	}
@@ -221,13 +223,13 @@ func planSvelteKit(n *nodeApp) outcome {
 	if config == "" {
 		config = n.config("vite.config")
 	}
-	adapter := cmp.Or(found(svelteAdapt, config, ""), n.pack.needsAny("@sveltejs/adapter-node", "@sveltejs/adapter-static"))
+	adapter := cmp.Or(found(svelteAdapt(), config, ""), n.pack.needsAny("@sveltejs/adapter-node", "@sveltejs/adapter-static"))
 	switch adapter {
 	case "@sveltejs/adapter-node":
 		return outcome{build: "vite build", start: "node build", always: true, copies: serverCopies("build")}
 	case "@sveltejs/adapter-static":
 		n.say("SvelteKit makes static files by its adapter-static.")
-		return outcome{static: true, dir: "build", build: "vite build", spa: fallbackSet.MatchString(config)}
+		return outcome{static: true, dir: "build", build: "vite build", spa: fallbackSet().MatchString(config)}
 	case "":
 		adapter = "@sveltejs/adapter-auto"
 	}
@@ -239,11 +241,11 @@ func planSvelteKit(n *nodeApp) outcome {
 
 func planAstro(n *nodeApp) outcome {
 	config := n.config("astro.config")
-	if m := astroAdapt.FindStringSubmatch(config); m != nil {
+	if m := astroAdapt().FindStringSubmatch(config); m != nil {
 		return outcome{missing: "Astro uses @astrojs/" + m[1] + ", which makes nothing that runs here: use @astrojs/node, or remove the adapter for static files."}
 	}
-	dist := found(outDir, config, "dist")
-	switch mode := found(astroOutput, config, "static"); {
+	dist := found(outDir(), config, "dist")
+	switch mode := found(astroOutput(), config, "static"); {
 	case strings.Contains(config, "@astrojs/node"):
 		n.say("Astro makes a server: astro.config uses @astrojs/node.")
 		return outcome{build: "astro build", start: "node ./" + dist + "/server/entry.mjs", copies: serverCopies(dist), env: []string{"HOST=0.0.0.0"}}
@@ -283,7 +285,7 @@ func planVite(n *nodeApp) outcome {
 	if n.pack.needs("vike") || n.pack.needs("vite-plugin-ssr") {
 		return outcome{missing: "The pages are rendered by a server, and nothing says how to start it: add a start script to package.json, for example \"node server/index.js\"."}
 	}
-	out := outcome{static: true, dir: found(outDir, n.config("vite.config"), "dist"), build: "vite build", spa: n.pack.needsAny(pages...) != ""}
+	out := outcome{static: true, dir: found(outDir(), n.config("vite.config"), "dist"), build: "vite build", spa: n.pack.needsAny(pages...) != ""}
 	n.say("Vite makes static files, because no start script runs a server.")
 	return out
 }

@@ -3,8 +3,9 @@ package detect
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // manager is a package manager of Node.js.
@@ -27,8 +28,8 @@ var nodeLocks = []struct{ file, manager string }{
 }
 
 var (
-	packageManager = regexp.MustCompile(`^(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:\+.*)?$`)
-	pnpmLockLine   = regexp.MustCompile(`(?m)^lockfileVersion:\s*['"]?(\d+)(?:\.(\d+))?`)
+	packageManager = lazy.Regexp(`^(npm|pnpm|yarn|bun)@(\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?)(?:\+.*)?$`)
+	pnpmLockLine   = lazy.Regexp(`(?m)^lockfileVersion:\s*['"]?(\d+)(?:\.(\d+))?`)
 )
 
 // chooseManager finds the package manager of the directory that holds the
@@ -36,7 +37,7 @@ var (
 func (n *nodeApp) chooseManager() manager {
 	var present []string
 	m := manager{name: "npm"}
-	said := packageManager.FindStringSubmatch(n.rootPack.PackageManager)
+	said := packageManager().FindStringSubmatch(n.rootPack.PackageManager)
 	if said != nil {
 		m = manager{name: said[1], version: said[2]}
 	}
@@ -103,9 +104,9 @@ func (n *nodeApp) settle(m *manager) {
 // pnpm is the version that understands the lock file.
 func (n *nodeApp) pnpm() string {
 	line := pnpmDefault
-	if e := exactVersion.FindStringSubmatch(strings.TrimLeft(n.rootPack.Engines["pnpm"], "^~>= ")); e != nil {
+	if e := exactVersion().FindStringSubmatch(strings.TrimLeft(n.rootPack.Engines["pnpm"], "^~>= ")); e != nil {
 		line = e[1]
-	} else if l := pnpmLockLine.FindStringSubmatch(n.root.head("pnpm-lock.yaml", 4<<10)); l != nil {
+	} else if l := pnpmLockLine().FindStringSubmatch(n.root.head("pnpm-lock.yaml", 4<<10)); l != nil {
 		switch {
 		case l[1] == "5" && l[2] == "3":
 			line = "6"

@@ -77,7 +77,7 @@ func phpExtensions(c composerFile, framework string) []string {
 	there := []string{"ctype", "curl", "dom", "fileinfo", "filter", "hash", "iconv", "json", "libxml", "mbstring", "openssl", "pcre", "phar", "posix", "readline", "session", "simplexml", "sodium", "sqlite3", "pdo_sqlite", "tokenizer", "xml", "xmlreader", "xmlwriter", "zlib", "pdo"}
 	var out []string
 	for name := range c.Require {
-		if ext, ok := strings.CutPrefix(name, "ext-"); ok && procName.MatchString(ext) && !slices.Contains(there, strings.ToLower(ext)) {
+		if ext, ok := strings.CutPrefix(name, "ext-"); ok && commandWord().MatchString(ext) && !slices.Contains(there, strings.ToLower(ext)) {
 			out = append(out, strings.ToLower(ext))
 		}
 	}

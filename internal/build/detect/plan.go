@@ -1,14 +1,15 @@
 package detect
 
-// Builder says how an image comes about. Values are public: they appear in the
-// API.
-type Builder string
+import "github.com/davitdev/davit/internal/spec"
 
-// The builders.
+// Builder says how an image comes about.
+type Builder = spec.Builder
+
+// The builders that source may have.
 const (
-	Auto       Builder = "AUTO"       // found out by looking at the source
-	Dockerfile Builder = "DOCKERFILE" // the source says
-	Static     Builder = "STATIC"     // files, served as they are
+	Auto       = spec.Auto
+	Dockerfile = spec.Dockerfile
+	Static     = spec.Static
 )
 
 // Options is what a person said about a build. It goes before what davit.toml
@@ -47,13 +48,13 @@ type Process struct {
 
 // Plan says how source is built.
 type Plan struct {
-	Builder        Builder
-	Key            string // of the language, as Options.Language says it: "go"
-	Language       string // "Go"; "" for a Dockerfile of the source
-	Framework      string // "Next.js"; "" for none that is known
-	PackageManager string // "pnpm 9.15.9"; "" where a language has but one
-	Version        string // of the language: "1.26"
-	VersionFrom    string // what says so: "go.mod"
+	Builder        Builder // Static: the image has files at its root and starts nothing
+	Key            string  // of the language, as Options.Language says it: "go"
+	Language       string  // "Go"; "" for a Dockerfile of the source
+	Framework      string  // "Next.js"; "" for none that is known
+	PackageManager string  // "pnpm 9.15.9"; "" where a language has but one
+	Version        string  // of the language: "1.26"
+	VersionFrom    string  // what says so: "go.mod"
 
 	Install   string    // command that fetches dependencies; "" if there is none
 	Build     string    // command that compiles
@@ -64,7 +65,6 @@ type Plan struct {
 	Package         string   // of Go, the one to build: "./cmd/shop"
 	Packages        []string // of Debian, in the final image
 	Port            int      // TCP port the result listens on; 0 if nothing tells
-	Static          bool     // the image has files at its root and starts nothing
 	OutputDirectory string   // of Static: where the files come from, below Context
 	SPA             bool     // of Static: an unknown path is answered with /index.html
 

@@ -1,20 +1,18 @@
 package detect
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // web is the process type that answers requests.
-const web = "web"
+const web = spec.MainProcess
 
-var (
-	procLine = regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(.+)$`)
-	procName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
-)
+var procLine = lazy.Regexp(`^([A-Za-z0-9_-]+):\s*(.+)$`)
 
 // procfile is what the Procfile says, by name; nil without one. See
 // https://devcenter.heroku.com/articles/procfile.
@@ -24,8 +22,8 @@ func (a *app) procfile() map[string]string {
 	}
 	out := map[string]string{}
 	for line := range strings.Lines(a.text("Procfile")) {
-		m := procLine.FindStringSubmatch(strings.TrimSpace(line))
-		if m != nil && procName.MatchString(m[1]) && len(out) < 50 {
+		m := procLine().FindStringSubmatch(strings.TrimSpace(line))
+		if m != nil && spec.IsProcessName(m[1]) && len(out) < 50 {
 			out[m[1]] = m[2]
 		}
 	}
@@ -96,11 +94,11 @@ func (a *app) port(fallback int) int {
 	return fallback
 }
 
-var portFlag = regexp.MustCompile(`(?:^|\s)(?:-p|--port|--server\.port|PORT)[ =](\d{2,5})(?:\s|$)|(?:-b|--bind|-l|--listen|--host)[ =]\S*:(\d{2,5})(?:\s|$)`)
+var portFlag = lazy.Regexp(`(?:^|\s)(?:-p|--port|--server\.port|PORT)[ =](\d{2,5})(?:\s|$)|(?:-b|--bind|-l|--listen|--host)[ =]\S*:(\d{2,5})(?:\s|$)`)
 
 // explicitPort is where a command that leaves PORT aside listens.
 func (a *app) explicitPort(p *Plan) {
-	m := portFlag.FindStringSubmatch(p.Start)
+	m := portFlag().FindStringSubmatch(p.Start)
 	if m == nil || a.Port != 0 {
 		return
 	}

@@ -2,11 +2,11 @@ package detect
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // pythonApp is an application of Python.
@@ -132,17 +132,17 @@ func (py *pythonApp) requirements() string {
 }
 
 var (
-	requirement = regexp.MustCompile(`^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?`)
-	separators  = regexp.MustCompile(`[-_.]+`)
+	requirement = lazy.Regexp(`^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?`)
+	separators  = lazy.Regexp(`[-_.]+`)
 )
 
 // depend notes a dependency, with its extras: "fastapi[standard]".
 func (py *pythonApp) depend(line string) {
-	m := requirement.FindStringSubmatch(line)
+	m := requirement().FindStringSubmatch(line)
 	if m == nil {
 		return
 	}
-	name := strings.ToLower(separators.ReplaceAllString(m[1], "-"))
+	name := strings.ToLower(separators().ReplaceAllString(m[1], "-"))
 	py.deps[name] = true
 	for extra := range strings.SplitSeq(strings.Trim(m[2], "[]"), ",") {
 		if extra = strings.TrimSpace(extra); extra != "" {
@@ -249,7 +249,7 @@ func (py *pythonApp) listens(start string) int {
 	if strings.Contains(text, "PORT") {
 		return usual
 	}
-	if m := pyPort.FindStringSubmatch(text); m != nil {
+	if m := pyPort().FindStringSubmatch(text); m != nil {
 		if port := atoiPort(m[1] + m[2]); port != 0 {
 			py.say("%s listens on port %d whatever PORT says.", w[1], port)
 			return port
@@ -258,7 +258,7 @@ func (py *pythonApp) listens(start string) int {
 	return usual
 }
 
-var pyPort = regexp.MustCompile(`\bport\s*=\s*(\d{2,5})\b|\(\s*['"][^'"]*['"]\s*,\s*(\d{2,5})\s*\)`)
+var pyPort = lazy.Regexp(`\bport\s*=\s*(\d{2,5})\b|\(\s*['"][^'"]*['"]\s*,\s*(\d{2,5})\s*\)`)
 
 // notThere blames the source for having no server among its dependencies.
 func (py *pythonApp) notThere(framework, server, start string) string {

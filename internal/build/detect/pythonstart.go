@@ -6,15 +6,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 var (
-	asgiObject   = regexp.MustCompile(`^(\w+)\s*(?::\s*[\w.\[\]]+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Litestar|Quart|Sanic)\s*\(`)
-	wsgiObject   = regexp.MustCompile(`^(\w+)\s*(?::\s*[\w.\[\]]+\s*)?=\s*(?:\w+\.)?(Flask|Bottle|API|App)\s*\(`)
-	factory      = regexp.MustCompile(`^def (create_app|make_app|get_app)\s*\(`)
-	madeBy       = regexp.MustCompile(`^(\w+)\s*=\s*(?:create_app|make_app|get_app)\s*\(`)
-	settingsName = regexp.MustCompile(`DJANGO_SETTINGS_MODULE['"]?\s*,\s*['"]([\w.]+)['"]`)
-	moduleName   = regexp.MustCompile(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$`)
+	asgiObject   = lazy.Regexp(`^(\w+)\s*(?::\s*[\w.\[\]]+\s*)?=\s*(?:\w+\.)?(FastAPI|Starlette|Litestar|Quart|Sanic)\s*\(`)
+	wsgiObject   = lazy.Regexp(`^(\w+)\s*(?::\s*[\w.\[\]]+\s*)?=\s*(?:\w+\.)?(Flask|Bottle|API|App)\s*\(`)
+	factory      = lazy.Regexp(`^def (create_app|make_app|get_app)\s*\(`)
+	madeBy       = lazy.Regexp(`^(\w+)\s*=\s*(?:create_app|make_app|get_app)\s*\(`)
+	settingsName = lazy.Regexp(`DJANGO_SETTINGS_MODULE['"]?\s*,\s*['"]([\w.]+)['"]`)
+	moduleName   = lazy.Regexp(`^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$`)
 )
 
 // start is how the application is run in production; missing says what to add
@@ -37,7 +39,7 @@ func (py *pythonApp) start(p *Plan) (start, missing string) {
 		return "python " + entry, ""
 	}
 	for _, name := range sortedKeys(py.project.Project.Scripts) {
-		if py.manager != "" && len(py.project.Project.Scripts) == 1 && procName.MatchString(name) {
+		if py.manager != "" && len(py.project.Project.Scripts) == 1 && commandWord().MatchString(name) {
 			py.say("The only script of pyproject.toml, %s, is run.", name)
 			return name, ""
 		}
@@ -56,7 +58,7 @@ func (py *pythonApp) object(pattern *regexp.Regexp) (name string, isFactory bool
 	made := ""
 	for _, f := range files {
 		module := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(f, ".py"), "/__init__"), "/", ".")
-		if !moduleName.MatchString(module) || strings.HasPrefix(path.Base(f), "test_") || strings.HasPrefix(f, "tests/") {
+		if !moduleName().MatchString(module) || strings.HasPrefix(path.Base(f), "test_") || strings.HasPrefix(f, "tests/") {
 			continue
 		}
 		for line := range strings.Lines(py.head(f, 16<<10)) {
@@ -65,12 +67,12 @@ func (py *pythonApp) object(pattern *regexp.Regexp) (name string, isFactory bool
 			}
 			m := pattern.FindStringSubmatch(line)
 			if m == nil {
-				m = madeBy.FindStringSubmatch(line)
+				m = madeBy().FindStringSubmatch(line)
 			}
 			if m != nil {
 				return module + ":" + m[1], false
 			}
-			if m := factory.FindStringSubmatch(line); m != nil && made == "" {
+			if m := factory().FindStringSubmatch(line); m != nil && made == "" {
 				made = module + ":" + m[1]
 			}
 		}
@@ -79,7 +81,7 @@ func (py *pythonApp) object(pattern *regexp.Regexp) (name string, isFactory bool
 }
 
 func (py *pythonApp) asgi(framework string) (start, missing string) {
-	object, isFactory := py.object(asgiObject)
+	object, isFactory := py.object(asgiObject())
 	if object == "" {
 		return "", "No file has a line such as \"app = " + framework + "()\": add one to main.py, or set the start command."
 	}
@@ -100,7 +102,7 @@ func (py *pythonApp) asgi(framework string) (start, missing string) {
 }
 
 func (py *pythonApp) wsgi(framework string) (start, missing string) {
-	object, isFactory := py.object(wsgiObject)
+	object, isFactory := py.object(wsgiObject())
 	if object == "" {
 		return "", "No file has a line such as \"app = " + framework + "(__name__)\": add one to app.py, or set the start command."
 	}
@@ -134,13 +136,13 @@ func (py *pythonApp) django() (start, missing string) {
 	var modules []string
 	for _, kind := range []string{"wsgi", "asgi"} {
 		for _, f := range py.find(kind+".py", 3) {
-			if m := strings.ReplaceAll(strings.TrimSuffix(f, ".py"), "/", "."); moduleName.MatchString(m) {
+			if m := strings.ReplaceAll(strings.TrimSuffix(f, ".py"), "/", "."); moduleName().MatchString(m) {
 				modules = append(modules, m)
 			}
 		}
 	}
 	project := ""
-	if m := settingsName.FindStringSubmatch(py.text("manage.py")); m != nil {
+	if m := settingsName().FindStringSubmatch(py.text("manage.py")); m != nil {
 		project, _, _ = strings.Cut(m[1], ".")
 		py.say("manage.py names the settings %s.", m[1])
 	}
@@ -172,7 +174,7 @@ func (py *pythonApp) django() (start, missing string) {
 	return "", "Django has no wsgi.py: add one to the package of the settings, or set the start command."
 }
 
-var staticRoot = regexp.MustCompile(`(?m)^\s*STATIC_ROOT\s*=`)
+var staticRoot = lazy.Regexp(`(?m)^\s*STATIC_ROOT\s*=`)
 
 // collectStatic is how Django's static files are brought together, "" if
 // there is nowhere to bring them.
@@ -182,7 +184,7 @@ func (py *pythonApp) collectStatic() string {
 	}
 	settings := slices.Concat(py.find("settings.py", 3), py.find("base.py", 3), py.find("production.py", 3))
 	for _, f := range settings {
-		if text := py.text(f); staticRoot.MatchString(text) {
+		if text := py.text(f); staticRoot().MatchString(text) {
 			py.say("Static files are collected while building, because %s has STATIC_ROOT.", f)
 			return "python manage.py collectstatic --noinput"
 		}

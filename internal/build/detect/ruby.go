@@ -1,17 +1,17 @@
 package detect
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 var (
-	gemLine   = regexp.MustCompile(`(?m)^\s*gem\s*\(?\s*['"]([\w-]+)['"]`)
-	lockedGem = regexp.MustCompile(`(?m)^    ([\w-]+) \(`)
-	rubyLine  = regexp.MustCompile(`(?m)^\s*ruby\s*\(?\s*['"]([^'"]+)['"]`)
+	gemLine   = lazy.Regexp(`(?m)^\s*gem\s*\(?\s*['"]([\w-]+)['"]`)
+	lockedGem = lazy.Regexp(`(?m)^    ([\w-]+) \(`)
+	rubyLine  = lazy.Regexp(`(?m)^\s*ruby\s*\(?\s*['"]([^'"]+)['"]`)
 )
 
 // rubyApp is an application of Ruby.
@@ -22,10 +22,10 @@ type rubyApp struct {
 
 func readRuby(a *app) *rubyApp {
 	r := &rubyApp{app: a, gems: map[string]bool{}}
-	for _, m := range gemLine.FindAllStringSubmatch(a.text("Gemfile"), 500) {
+	for _, m := range gemLine().FindAllStringSubmatch(a.text("Gemfile"), 500) {
 		r.gems[m[1]] = true
 	}
-	for _, m := range lockedGem.FindAllStringSubmatch(a.text("Gemfile.lock"), 2000) {
+	for _, m := range lockedGem().FindAllStringSubmatch(a.text("Gemfile.lock"), 2000) {
 		r.gems[m[1]] = true
 	}
 	return r
@@ -68,7 +68,7 @@ func planRuby(a *app, p *Plan) error {
 		return fault.New(fault.NotBuildable, "There is a config.ru but no Gemfile: add one that lists rack and a server such as puma.")
 	}
 	said := []saying{{strings.TrimPrefix(a.word(".ruby-version"), "ruby-"), ".ruby-version"}}
-	if m := rubyLine.FindStringSubmatch(a.text("Gemfile")); m != nil {
+	if m := rubyLine().FindStringSubmatch(a.text("Gemfile")); m != nil {
 		said = append(said, saying{m[1], "Gemfile"})
 	}
 	var err error
@@ -77,7 +77,7 @@ func planRuby(a *app, p *Plan) error {
 	}
 	p.Install, p.Port = a.install("bundle install"), a.port(8080)
 	if r.gems["jekyll"] && !r.rails() && !a.has("config.ru") {
-		p.Framework, p.Build, p.Static, p.OutputDirectory = "Jekyll", a.compile("bundle exec jekyll build"), true, orDefault(a.OutputDirectory, "_site")
+		p.Framework, p.Build, p.Builder, p.OutputDirectory = "Jekyll", a.compile("bundle exec jekyll build"), Static, orDefault(a.OutputDirectory, "_site")
 		a.say("Jekyll makes static files in %s.", p.OutputDirectory)
 		s := a.script()
 		r.build(s, p)

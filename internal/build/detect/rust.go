@@ -118,7 +118,7 @@ func (a *app) rustBin(c cargoFile) (bin, flags string, err error) {
 			}
 		}
 	}
-	bins = slices.DeleteFunc(sorted(bins), func(b string) bool { return !procName.MatchString(b) })
+	bins = slices.DeleteFunc(sorted(bins), func(b string) bool { return !commandWord().MatchString(b) })
 	switch {
 	case len(bins) == 1:
 	case slices.Contains(bins, c.Package.Run):

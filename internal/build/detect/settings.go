@@ -5,13 +5,13 @@ import (
 	"errors"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // ConfigFile is where a source says how it is built.
@@ -136,8 +136,6 @@ func layList[T any](a *app, key string, said *[]T, file []T) {
 	}
 }
 
-var debianPackage = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{1,100}$`)
-
 // check refuses what cannot stand in a Dockerfile.
 func (o *Options) check() error {
 	if o.Builder == "" {
@@ -149,7 +147,7 @@ func (o *Options) check() error {
 		}
 	}
 	for _, p := range o.Processes {
-		if !procName.MatchString(p.Name) || p.Command == "" {
+		if !spec.IsProcessName(p.Name) || p.Command == "" {
 			return fault.New(fault.NotBuildable, "A process has a name of letters, digits, - and _, and a command: %q has not.", clip(p.Name))
 		}
 		if err := checkCommand("processes", p.Command); err != nil {
@@ -164,7 +162,7 @@ func (o *Options) check() error {
 	}
 	o.DockerfilePath = strings.TrimPrefix(o.DockerfilePath, "./")
 	for _, name := range o.Packages {
-		if !debianPackage.MatchString(name) {
+		if !spec.IsDebianPackage(name) {
 			return fault.New(fault.NotBuildable, "%q is not the name of a Debian package.", clip(name))
 		}
 	}

@@ -45,7 +45,7 @@ func planStatic(a *app, p *Plan) error {
 	if a.BuildCommand != "" {
 		return fault.New(fault.NotBuildable, "A build command needs a language to run in: set the language, for example \"node\".")
 	}
-	p.Static, p.Language, p.OutputDirectory = true, "", a.OutputDirectory
+	p.Builder, p.Language, p.OutputDirectory = Static, "", a.OutputDirectory
 	switch {
 	case p.OutputDirectory != "" && !a.hasDir(p.OutputDirectory):
 		return fault.New(fault.NotBuildable, "The output directory %s is not in the source: add it, or a build command that makes it.", p.OutputDirectory)
@@ -63,9 +63,6 @@ func planStatic(a *app, p *Plan) error {
 		if p.OutputDirectory == "" {
 			return fault.New(fault.NotBuildable, "There is no index.html at the root of the source: add one, or set the output directory to where it is.")
 		}
-	}
-	if a.Builder == Static {
-		p.Builder = Static
 	}
 	p.SPA = a.has(path.Join(p.OutputDirectory, "200.html"))
 	a.say("The files of %s are served as they are.", whereFrom(a.below(p.OutputDirectory)))

@@ -1,13 +1,13 @@
 package detect
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/lazy"
 )
 
 // saying is a version, or a range of them, that a file names.
@@ -17,10 +17,10 @@ type saying struct {
 }
 
 var (
-	exactVersion = regexp.MustCompile(`^v?(\d{1,3})(?:\.(\d{1,4}))?(?:\.(\d{1,6}))?$`)
-	twoDots      = regexp.MustCompile(`~[>=]\s*(\d+)\.(\d+)(\.\d+)?`)
-	equalsWord   = regexp.MustCompile(`===?\s*`)
-	onePipe      = regexp.MustCompile(`\s*\|\|?\s*`)
+	exactVersion = lazy.Regexp(`^v?(\d{1,3})(?:\.(\d{1,4}))?(?:\.(\d{1,6}))?$`)
+	twoDots      = lazy.Regexp(`~[>=]\s*(\d+)\.(\d+)(\.\d+)?`)
+	equalsWord   = lazy.Regexp(`===?\s*`)
+	onePipe      = lazy.Regexp(`\s*\|\|?\s*`)
 )
 
 // version decides which release line of a language is used: the settings', else
@@ -29,7 +29,7 @@ var (
 func (a *app) version(k known, sayings ...saying) (version, from string, err error) {
 	if a.LanguageVersion != "" {
 		by := a.who("languageVersion")
-		if m := exactVersion.FindStringSubmatch(a.LanguageVersion); m != nil && k.aliases[a.LanguageVersion] == "" {
+		if m := exactVersion().FindStringSubmatch(a.LanguageVersion); m != nil && k.aliases[a.LanguageVersion] == "" {
 			v := strings.TrimPrefix(a.LanguageVersion, "v")
 			if !k.tooOld(v) {
 				a.say("%s %s is used: that is the version of %s.", k.title, v, by)
@@ -80,7 +80,7 @@ func (k known) resolve(text string) (line string, ok, old bool) {
 	if l := k.aliases[text]; l != "" {
 		return l, true, false
 	}
-	if m := exactVersion.FindStringSubmatch(text); m != nil {
+	if m := exactVersion().FindStringSubmatch(text); m != nil {
 		if k.tooOld(text) {
 			return "", false, true
 		}
@@ -99,7 +99,7 @@ func (k known) resolve(text string) (line string, ok, old bool) {
 		}
 	}
 	// "~22.11.0" means a part of a line that is over.
-	if m := exactVersion.FindStringSubmatch(strings.TrimLeft(text, "~^= v")); m != nil && !k.tooOld(strings.TrimLeft(text, "~^= v")) {
+	if m := exactVersion().FindStringSubmatch(strings.TrimLeft(text, "~^= v")); m != nil && !k.tooOld(strings.TrimLeft(text, "~^= v")) {
 		return k.exact(m)
 	}
 	return "", false, false
@@ -150,15 +150,15 @@ func last(line string) *semver.Version {
 // normalise brings the ranges of other languages into the form of npm's:
 // "~> 3.2" of Ruby, "~=3.11" and "==3.11.*" of Python, "^8.1|^8.2" of PHP.
 func normalise(text string) string {
-	text = twoDots.ReplaceAllStringFunc(text, func(s string) string {
-		m := twoDots.FindStringSubmatch(s)
+	text = twoDots().ReplaceAllStringFunc(text, func(s string) string {
+		m := twoDots().FindStringSubmatch(s)
 		if m[3] != "" {
 			return "~" + m[1] + "." + m[2] + m[3]
 		}
 		return "^" + m[1] + "." + m[2]
 	})
-	text = equalsWord.ReplaceAllString(text, "=")
-	return onePipe.ReplaceAllString(text, " || ")
+	text = equalsWord().ReplaceAllString(text, "=")
+	return onePipe().ReplaceAllString(text, " || ")
 }
 
 // tools reads version files that many languages share, by the name of a tool.

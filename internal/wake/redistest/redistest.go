@@ -7,6 +7,7 @@ import (
 	"net"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +59,16 @@ func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	_ = s.cmd.Wait()
 	s.cmd = nil
+}
+
+// Hang lets the server live and do nothing, until goOn or Kill.
+func (s *Server) Hang() (goOn func()) {
+	s.tb.Helper()
+	process := s.cmd.Process
+	if err := process.Signal(syscall.SIGSTOP); err != nil {
+		s.tb.Fatal(err)
+	}
+	return func() { _ = process.Signal(syscall.SIGCONT) } // it may have been killed
 }
 
 // Restart starts the server, on the port it had, and returns once it answers.

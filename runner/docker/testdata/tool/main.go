@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +20,13 @@ func main() {
 			check(err)
 			fmt.Printf("%s\n", b)
 		}
+	case "stat": // FILE…: their modes and owners, links not followed
+		for _, name := range args {
+			info, err := os.Lstat(name)
+			check(err)
+			owner := info.Sys().(*syscall.Stat_t)
+			fmt.Printf("%s %s %d:%d\n", name, info.Mode(), owner.Uid, owner.Gid)
+		}
 	case "write": // TEXT…: quoted as in Go, n times if it is n*"…"
 		for _, arg := range args {
 			text, err := strconv.Unquote(arg[strings.Index(arg, `"`):])
@@ -29,13 +37,22 @@ func main() {
 			}
 			fmt.Print(strings.Repeat(text, n))
 		}
-	case "lines": // N WIDTH: numbered lines of this width, on both outputs in turn
+	case "lines": // N WIDTH [PAUSE]: numbered lines of this width, with a pause after each 64 KiB
 		n, err := strconv.Atoi(args[0])
 		check(err)
 		width, err := strconv.Atoi(args[1])
 		check(err)
+		var pause time.Duration
+		if len(args) > 2 {
+			pause, err = time.ParseDuration(args[2])
+			check(err)
+		}
 		out := bufio.NewWriterSize(os.Stdout, 64<<10)
 		for i := range n {
+			if out.Available() <= width {
+				check(out.Flush())
+				time.Sleep(pause)
+			}
 			fmt.Fprintf(out, "%0*d\n", width, i)
 		}
 		check(out.Flush())

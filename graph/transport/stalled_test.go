@@ -1,0 +1,74 @@
+package transport_test
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql/handler"
+
+	"github.com/davitdev/davit/graph/transport"
+)
+
+// briefly is a listener whose connections keep little of what is not read.
+type briefly struct{ net.Listener }
+
+func (b briefly) Accept() (net.Conn, error) {
+	c, err := b.Listener.Accept()
+	if tcp, ok := c.(*net.TCPConn); ok {
+		err = tcp.SetWriteBuffer(4 << 10)
+	}
+	return c, err
+}
+
+// A hundred that read nothing, or a message now and then, are beside a hundred
+// that live on. None of them is cut while the test lasts: whoever had to wait for
+// one would wait for longer than a client here does.
+func TestWebSocketAHundredThatDoNotReadHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+
+	const many = 100
+	s := serve(t, briefly{listen(t)}, func(ws *transport.WebSocket, _ *handler.Server) {
+		ws.Limits.WriteTimeout, ws.Limits.KeepAlive, ws.Limits.PerAddress = time.Hour, time.Hour, 2*many
+	})
+	enough := make(chan struct{})
+	var slow, live sync.WaitGroup
+	for i := range many {
+		c := s.connect(t)
+		c.subscribe("1", "subscription{flood(bytes:10000)}")
+		if i%2 == 0 {
+			continue
+		}
+		slow.Go(func() {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				if _, err := c.read(); err != nil {
+					t.Errorf("a slow reader: %v", err)
+					return
+				}
+				select {
+				case <-enough:
+					return
+				case <-tick.C:
+				}
+			}
+		})
+	}
+	for range many {
+		<-s.sent
+	}
+	for range many {
+		c := s.connect(t)
+		live.Go(func() {
+			for range 5 {
+				c.subscribe("1", "subscription{count(to:2)}")
+				c.want(`{"id":"1","type":"next","payload":{"data":{"count":1}}}`, `{"id":"1","type":"next","payload":{"data":{"count":2}}}`, `{"id":"1","type":"complete"}`)
+			}
+		})
+	}
+	live.Wait()
+	close(enough)
+	slow.Wait()
+}

@@ -1,0 +1,86 @@
+package proxy_test
+
+import (
+	"io"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/davitdev/davit/internal/proxy"
+)
+
+// A machine that is busy answers late, and a needless successor would only add
+// to it.
+func TestAProxyThatAnswersLateIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	o := spawn(t, dataDir(t), freeAddr(t), "1")
+	_, first, _ := ensure(t, o)
+	if err := syscall.Kill(first.PID, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	late := time.AfterFunc(3*time.Second, func() { _ = syscall.Kill(first.PID, syscall.SIGCONT) })
+	defer late.Stop()
+	if _, h, adopted := ensure(t, o); !adopted || h.PID != first.PID {
+		t.Errorf("%+v took its place", h)
+	}
+}
+
+// What a proxy that handed over still has belongs to replicas that its successor
+// drains: it does not wait with its websockets, and is not forgotten.
+func TestADrainCountsWhatThePredecessorHas(t *testing.T) {
+	t.Parallel()
+	closed, answer := make(chan error, 1), make(chan struct{})
+	echo := echoSocket(t, closed)
+	target, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-answer
+			return
+		}
+		echo.ServeHTTP(w, r)
+	}))
+	old := start(t, nil)
+	old.push(routeTo(target))
+	socket := dialSocket(t, old)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		res, err := client(t, old.addr).Get("http://shop.localhost/slow")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer res.Body.Close()
+		if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
+			t.Errorf("answered %s, %v", res.Status, err)
+		}
+	}()
+	waitFor(t, "both requests", func() bool {
+		stats, err := old.Stats(t.Context())
+		return err == nil && stats.Inflight == 2
+	})
+
+	now := start(t, func(o *proxy.Options) { o.Data = old.data })
+	now.push()
+	drain := func(d time.Duration) int64 {
+		t.Helper()
+		left, err := now.Drain(t.Context(), []proxy.Target{target}, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return left
+	}
+	if left := drain(2 * time.Second); left == 0 {
+		t.Error("the request under way is not counted")
+	}
+	if _, _, err := socket.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+		t.Errorf("the websocket saw %v", err)
+	}
+	close(answer)
+	<-done
+	if left := drain(20 * time.Second); left != 0 {
+		t.Errorf("%d left after the end", left)
+	}
+}

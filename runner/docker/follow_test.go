@@ -1,0 +1,189 @@
+package docker
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// copies are what an engine answers to one question for its copy after another.
+// It rings as long as there are more.
+type copies struct {
+	next  func() []string // nil when nothing more is printed
+	last  []string
+	ended bool
+	asked int // entries
+}
+
+func (c *copies) open(tail string, follow bool) (io.ReadCloser, error) {
+	if follow {
+		if c.ended {
+			return io.NopCloser(strings.NewReader("")), nil
+		}
+		return io.NopCloser(strings.NewReader("ring")), nil
+	}
+	if next := c.next(); next != nil {
+		c.last = next
+	} else {
+		c.ended = true
+	}
+	entries := c.last
+	if n, err := strconv.Atoi(tail); err == nil {
+		entries = entries[max(0, len(entries)-n):]
+	}
+	c.asked += len(entries)
+	return io.NopCloser(bytes.NewReader(multiplexed(entries...))), nil
+}
+
+// follow reads all that c has, with an exclamation mark where there is a gap.
+func (c *copies) follow(t *testing.T) []string {
+	t.Helper()
+	l := &logStream{ending: endWith(t.Context(), func() error { return nil }), follow: true, open: c.open}
+	if err := l.begin(""); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		f, err := l.Next()
+		if errors.Is(err, io.EOF) {
+			return got
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, map[bool]string{true: "!"}[f.Gap]+string(f.Data))
+	}
+}
+
+func entryAt(millisecond int, text string) string {
+	return "1" + time.Date(2026, 1, 2, 3, 4, 0, millisecond*1e6, time.UTC).Format(time.RFC3339Nano) + " " + text
+}
+
+// The engine's times and files are not what one would wish for.
+func TestWhoFollowsGetsEachLineOnce(t *testing.T) {
+	t.Parallel()
+
+	a, b, c, d := entryAt(11, "a\n"), entryAt(12, "b\n"), entryAt(13, "c\n"), entryAt(14, "d\n")
+	part, end := entryAt(13, "x"), entryAt(13, "y\n")
+	tests := map[string]struct {
+		copies [][]string
+		want   string
+	}{
+		"nothing":                          {[][]string{{}, {}}, ""},
+		"nothing, then some":               {[][]string{{}, {}, {a, b}}, "ab"},
+		"some, then more":                  {[][]string{{a}, {a, b}, {a, b}, {a, b, c, d}}, "abcd"},
+		"a file comes twice":               {[][]string{{a, b}, {a, b, c, b, c}, {a, b, c, d}}, "abcd"},
+		"a file comes twice at first":      {[][]string{{a, b, a, b}, {a, b}, {a, b, c}}, "abc"},
+		"a file comes twice before news":   {[][]string{{a, b}, {a, b, a, b, c}, {a, b, c, d}}, "abcd"},
+		"the parts of a line":              {[][]string{{a, part}, {a, part, part}, {a, part, part, end}, {a, part, part, end, d}}, "axxyd"},
+		"the clock is set back":            {[][]string{{c}, {c, d, a}, {c, d, a, b}}, "cdab"},
+		"the clock was set back":           {[][]string{{c, a}, {c, a, b}, {c, a, b, d}}, "cabd"},
+		"the clock was set back twice":     {[][]string{{c, b, a}, {c, b, a, d}}, "cbad"},
+		"the beginning is deleted":         {[][]string{{a, b, c}, {b, c, d}}, "abcd"},
+		"all that is known is deleted":     {[][]string{{a, b}, {c, d}}, "ab!cd"},
+		"all is deleted":                   {[][]string{{a, b}, {}, {c, d}}, "ab!cd"},
+		"deleted, and a file comes twice":  {[][]string{{a}, {c, d, c, d}, {c, d}}, "a!cd"},
+		"one line, and nothing before it":  {[][]string{{a}, {a}, {a}}, "a"},
+		"two lines of one time, then more": {[][]string{{a, a}, {a, a, a}}, "aaa"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				engine := &copies{next: func() (next []string) {
+					if len(tt.copies) > 0 {
+						next, tt.copies = tt.copies[0], tt.copies[1:]
+					}
+					return next
+				}}
+				if got := strings.Join(engine.follow(t), ""); got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// Two outputs, parts of lines, bursts of any size, files that come twice.
+func TestWhoFollowsGetsWhateverIsPrinted(t *testing.T) {
+	t.Parallel()
+
+	for seed := range uint64(16) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			r := rand.New(rand.NewPCG(seed, 1))
+			var printed []string
+			clock := 0
+			add := func() {
+				fd := string('1' + rune(r.IntN(2)))
+				clock++
+				for range 1 + r.IntN(3) {
+					printed = append(printed, fd+entryAt(clock, strconv.Itoa(len(printed)))[1:])
+				}
+				printed[len(printed)-1] += "\n"
+			}
+			looks, deleted := 0, 0
+			engine := &copies{next: func() []string {
+				if looks++; looks == 40 {
+					return printed[deleted:]
+				} else if looks > 40 {
+					return nil
+				}
+				for range r.IntN(4) * r.IntN(700) {
+					add()
+				}
+				deleted += r.IntN(max(1, (len(printed)-deleted)/8))
+				there := printed[deleted:]
+				if n := len(there); n > 100 && r.IntN(3) == 0 {
+					from := n/2 - r.IntN(n/3)
+					return append(append([]string(nil), there...), there[from:n-r.IntN(n/4)]...)
+				}
+				return append([]string(nil), there...)
+			}}
+			synctest.Test(t, func(t *testing.T) {
+				want := 0
+				for _, text := range engine.follow(t) {
+					n, err := strconv.Atoi(strings.TrimPrefix(text, "!"))
+					if err != nil || n < want || n > want && want > 0 && text[0] != '!' {
+						t.Fatalf("got %s, want %d", text, want)
+					}
+					want = n + 1
+				}
+				if want != len(printed) {
+					t.Errorf("the last is %d, of %d", want, len(printed))
+				}
+			})
+		})
+	}
+}
+
+// Each look reads little more than what is new.
+func TestWhoFollowsReadsTheEndAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const total, burst = 100_000, 100
+		there := make([]string, 0, total)
+		engine := &copies{next: func() []string {
+			if len(there) == total {
+				return nil
+			}
+			for range burst {
+				there = append(there, entryAt(len(there), "x\n"))
+			}
+			return there
+		}}
+		if got := engine.follow(t); len(got) != total {
+			t.Errorf("%d lines, want %d", len(got), total)
+		}
+		if engine.asked > 6*total {
+			t.Errorf("%d entries were asked for, to get %d", engine.asked, total)
+		}
+	})
+}

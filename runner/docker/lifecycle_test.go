@@ -1,0 +1,54 @@
+package docker_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/davitdev/davit/runner"
+)
+
+// An engine that was killed while it started a container (20.10 and newer) says
+// so at every start from then on: that container never runs.
+func TestAContainerWhoseStartTheEngineDidNotOutliveIsRemoved(t *testing.T) {
+	stuck := ""
+	p := newPlace(t, changedEngine(t, func(_ *httptest.Server, r *http.Response) error {
+		if id, ok := strings.CutSuffix(r.Request.URL.Path, "/start"); ok {
+			if id = id[strings.LastIndex(id, "/")+1:]; stuck == "" {
+				stuck = id
+			}
+			if id == stuck {
+				r.StatusCode = http.StatusInternalServerError
+				says(r, fmt.Appendf(nil, `{"message":"task %s: already exists"}`, id))
+			}
+		}
+		return nil
+	}))
+	spec := runner.Spec{Name: p.network, Network: p.network, Image: p.fileImage(nil, "none")}
+	defer func() {
+		if err := p.Remove(context.WithoutCancel(t.Context()), p.network); err != nil {
+			t.Error(err)
+		}
+	}()
+	first, err := p.Create(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Start(t.Context(), p.network); !errors.Is(err, runner.ErrUnavailable) {
+		t.Errorf("Start: %v, want ErrUnavailable", err)
+	}
+	if _, err := p.Inspect(t.Context(), p.network); !errors.Is(err, runner.ErrNotFound) {
+		t.Errorf("it is still there: %v", err)
+	}
+	second, err := p.Create(t.Context(), spec)
+	if err != nil || second.ID == first.ID {
+		t.Fatalf("Create: %v, again %s", err, second.ID)
+	}
+	if err := p.Start(t.Context(), p.network); err != nil {
+		t.Errorf("Start of its successor: %v", err)
+	}
+}
