@@ -24,12 +24,16 @@ type settings struct {
 	version      string        // answered at /
 	listen       string        // host:port; "" is all addresses at PORT; "none" never listens
 	print        int           // lines to print before anything else
-	exitAfter    time.Duration // end by itself; negative: do not
+	exitAfter    time.Duration // end by itself; 0: before it listens; negative: do not
 	exitCode     int           // status of that end
 	unhealthyFor time.Duration // how long /healthz fails; negative: for ever
 	healthStatus int           // what a failing /healthz answers
 	stopDelay    time.Duration // serve on for this long after SIGTERM
 	ignoreTerm   bool          // outlive SIGTERM
+	printRate    int           // numbered lines to print each second; 0: none
+	printFor     time.Duration // how long it does that; 0: all the time
+
+	printer *printer
 }
 
 func main() {
@@ -40,6 +44,10 @@ func main() {
 	}
 	if err := printLines(os.Stdout, 1, s.print); err != nil {
 		os.Exit(1)
+	}
+	if s.printRate > 0 {
+		s.printer = &printer{out: os.Stdout, rate: s.printRate, limit: s.printFor}
+		go s.printer.run()
 	}
 	code, err := run(context.Background(), s)
 	if err != nil {
@@ -60,6 +68,8 @@ func parse(args []string, env func(string) (string, bool)) (settings, error) {
 	set.DurationVar(&s.unhealthyFor, "unhealthy-for", 0, "")
 	set.IntVar(&s.healthStatus, "health-status", http.StatusServiceUnavailable, "")
 	set.DurationVar(&s.stopDelay, "stop-delay", 0, "")
+	set.IntVar(&s.printRate, "print-rate", 0, "")
+	set.DurationVar(&s.printFor, "print-for", 0, "")
 	set.BoolVar(&s.ignoreTerm, "ignore-term", false, "")
 
 	var errs []error
@@ -95,7 +105,7 @@ func run(ctx context.Context, s settings) (int, error) {
 	}
 	served := make(chan error, 1)
 	server := newServer(s)
-	if s.listen != "none" {
+	if s.listen != "none" && s.exitAfter != 0 { // who ends at once must not have answered a probe before
 		l, err := net.Listen("tcp", s.listen)
 		if err != nil {
 			return 1, err

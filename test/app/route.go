@@ -1,8 +1,11 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strconv"
@@ -16,13 +19,19 @@ import (
 //	/                      the version
 //	/healthz               200, or what the settings say
 //	/slow?ms=N             prints "slow request", answers the version after N ms
+//	/sum                   a body's SHA-256 and the version; 422 if X-Sum is another
+//	/download?bytes=N&ms=M N bytes, which count up, spread over M ms
+//	/pace                  how the application got on printing, as JSON
 //	/stream?n=N&ms=M       N server-sent events (0: no end), one every M ms
 //	/ws                    a websocket that echoes messages
 //	/headers               the request's headers as JSON, Host among them
 //	/env?name=X            the variable X, or 404
+//	/file?path=P           the mode in octal digits and the content of the config file P, or 404
 //	/log?n=N&stderr=true   prints N numbered lines, then answers; from=M begins with M
 //	/oom?mb=N              allocates N MB and keeps them
 //	/exit?code=N           answers, then exits
+//
+// Each answer has the X-Number of its request, and the version as X-Version.
 func routes(s settings, started time.Time, ending <-chan struct{}) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, s.version) })
@@ -32,14 +41,24 @@ func routes(s settings, started time.Time, ending <-chan struct{}) http.Handler 
 		}
 	})
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) { slow(w, r, s.version) })
+	mux.HandleFunc("/sum", func(w http.ResponseWriter, r *http.Request) { sum(w, r, s.version) })
+	mux.HandleFunc("/download", download)
+	mux.HandleFunc("/pace", s.printer.report)
 	mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) { stream(w, r, ending) })
 	mux.HandleFunc("/ws", echo)
 	mux.HandleFunc("/headers", headers)
 	mux.HandleFunc("/env", variable)
+	mux.HandleFunc("/file", file)
 	mux.HandleFunc("/log", printLog)
 	mux.HandleFunc("/oom", allocate)
 	mux.HandleFunc("/exit", exit)
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if n := r.Header.Get("X-Number"); n != "" {
+			w.Header().Set("X-Number", n)
+		}
+		w.Header().Set("X-Version", s.version)
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // number reads a parameter, 0 to limit, or returns fallback.
@@ -57,6 +76,46 @@ func slow(w http.ResponseWriter, r *http.Request, version string) {
 	case <-time.After(time.Duration(number(r, "ms", 600_000, 1000)) * time.Millisecond):
 		fmt.Fprint(w, version)
 	case <-r.Context().Done():
+	}
+}
+
+func sum(w http.ResponseWriter, r *http.Request, version string) {
+	h := sha256.New()
+	if _, err := io.Copy(h, r.Body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	got := hex.EncodeToString(h.Sum(nil))
+	if want := r.Header.Get("X-Sum"); want != "" && want != got {
+		http.Error(w, "the body is another: "+got, http.StatusUnprocessableEntity)
+		return
+	}
+	fmt.Fprintf(w, "%s %s", got, version)
+}
+
+// piece is how much of a download is written at once.
+const piece = 16 << 10
+
+func download(w http.ResponseWriter, r *http.Request) {
+	n := number(r, "bytes", 1<<30, 1<<20)
+	pieces := (n + piece - 1) / piece
+	tick := time.NewTicker(max(1, time.Duration(number(r, "ms", 600_000, 0))*time.Millisecond/time.Duration(max(1, pieces))))
+	defer tick.Stop()
+	w.Header().Set("Content-Length", strconv.Itoa(n))
+	buf := make([]byte, 0, piece)
+	for at := 0; at < n; at += len(buf) {
+		buf = buf[:0]
+		for i := at; i < n && len(buf) < piece; i++ {
+			buf = append(buf, byte(i))
+		}
+		if _, err := w.Write(buf); err != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
 	}
 }
 
@@ -113,6 +172,22 @@ func variable(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	fmt.Fprint(w, v)
+}
+
+// file finds config files with and without a root directory of its own.
+func file(w http.ResponseWriter, r *http.Request) {
+	at := os.Getenv("DAVIT_FILES") + r.FormValue("path")
+	text, err := os.ReadFile(at) //nolint:gosec // what a test asks for
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	info, err := os.Stat(at)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	fmt.Fprintf(w, "%o %s", info.Mode().Perm(), text)
 }
 
 func printLog(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -33,6 +35,9 @@ func TestRoutes(t *testing.T) {
 		{"/stream?n=2&ms=1", 200, "id: 1\ndata: event 1\n\nid: 2\ndata: event 2\n\n"},
 		{"/env?name=APP_ROUTE_TEST", 200, "value"},
 		{"/env?name=APP_ROUTE_TEST_UNSET", 404, "not set\n"},
+		{"/download?bytes=5&ms=1", 200, "\x00\x01\x02\x03\x04"},
+		{"/sum", 200, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 v1"},
+		{"/pace", 404, "nothing is printed all the time\n"},
 		{"/nowhere", 404, "404 page not found\n"},
 	}
 	for _, tt := range tests {
@@ -48,6 +53,51 @@ func TestRoutes(t *testing.T) {
 		if res.StatusCode != tt.status || string(body) != tt.body {
 			t.Errorf("%s: got %d %q, want %d %q", tt.path, res.StatusCode, body, tt.status, tt.body)
 		}
+	}
+}
+
+func TestABodyThatCameOtherwiseIsRefused(t *testing.T) {
+	t.Parallel()
+
+	req, err := http.NewRequest(http.MethodPost, serve(t, settings{}, time.Now())+"/sum", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("X-Sum", "another")
+	req.Header.Set("X-Number", "7")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusUnprocessableEntity || res.Header.Get("X-Number") != "7" {
+		t.Errorf("status %d, number %q", res.StatusCode, res.Header.Get("X-Number"))
+	}
+}
+
+func TestThePrinterKeepsItsPaceAndSaysWhenItWasHeldUp(t *testing.T) {
+	t.Parallel()
+
+	out, in := io.Pipe()
+	p := &printer{out: in, rate: 1000}
+	go p.run()
+	lines := bufio.NewScanner(out)
+	var began time.Time
+	for n := 1; n <= 500; n++ {
+		if !lines.Scan() || lines.Text() != fmt.Sprintf("line %d", n) {
+			t.Fatalf("line %d is %q", n, lines.Text())
+		}
+		if n == 100 { // the reader pauses
+			began = time.Now()
+			<-time.After(100 * time.Millisecond)
+		}
+	}
+	paused := time.Since(began)
+	out.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.behind < 90*time.Millisecond || p.behind > paused+10*time.Second {
+		t.Errorf("it was %s behind", p.behind)
 	}
 }
 

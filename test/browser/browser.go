@@ -5,6 +5,7 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -22,6 +23,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/davitdev/davit/test/browser/still"
 )
 
 // patience is how long a step may take on a busy machine.
@@ -40,15 +43,15 @@ type Window struct {
 
 // Open starts a browser that is to show pages of origin. It ends with the
 // test, which fails if anything was asked of anybody else. Without Chromium
-// the test fails in CI and is skipped elsewhere.
+// the test fails in CI and is skipped elsewhere. TestMain must call still.Main.
 func Open(t *testing.T, origin string) *Window {
 	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
+	program, err := still.Browser(t.TempDir())
+	if errors.Is(err, exec.ErrNotFound) && os.Getenv("CI") == "" {
 		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	alloc, end := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(program), chromedp.WindowSize(1280, 800), chromedp.UserDataDir(t.TempDir()),

@@ -21,6 +21,7 @@ import (
 
 // installation is a davit serve with nothing to run.
 type installation struct {
+	*server.Server
 	origin, token string
 }
 
@@ -46,7 +47,7 @@ func serve(t *testing.T) installation {
 	check(t, s.Ready(t.Context()))
 	token, err := os.ReadFile(filepath.Join(s.Data, "admin-token"))
 	check(t, err)
-	return installation{"http://" + s.API, strings.TrimSpace(string(token))}
+	return installation{s, "http://" + s.API, strings.TrimSpace(string(token))}
 }
 
 func check(t *testing.T, err error) {

@@ -1,11 +1,15 @@
 // Demo shows Davit from nothing to a running application: it starts a server
 // in a temporary directory, deploys an example, sends it a request, and takes
 // everything down again. The working directory is the repository's.
+//
+// With -full the rows are in the PostgreSQL of TEST_POSTGRES, the queue in the
+// Redis of TEST_REDIS and, if it is set, the logs in the Loki of TEST_LOKI.
 package main
 
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -15,6 +19,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/davitdev/davit/test/database"
 	"github.com/davitdev/davit/test/server"
 )
 
@@ -25,7 +30,9 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := demo(ctx)
+	full := flag.Bool("full", false, "with PostgreSQL, Redis and Loki")
+	flag.Parse()
+	err := demo(ctx, *full)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -33,7 +40,7 @@ func main() {
 	}
 }
 
-func demo(ctx context.Context) (err error) {
+func demo(ctx context.Context, full bool) (err error) {
 	dir, err := os.MkdirTemp("", "davit-demo-")
 	if err != nil {
 		return err
@@ -53,6 +60,13 @@ func demo(ctx context.Context) (err error) {
 		return err
 	}
 	s := &server.Server{Program: program, Data: filepath.Join(dir, "data"), API: ports[0], Apps: ports[1], Out: os.Stdout, Log: log}
+	if full {
+		drop, derr := elsewhere(ctx, s)
+		if derr != nil {
+			return derr
+		}
+		defer func() { err = errors.Join(err, drop()) }()
+	}
 	davit := func(ctx context.Context, args ...string) error {
 		fmt.Println("\n$ davit", strings.Join(args, " "))
 		cmd := s.Command(ctx, args...)
@@ -80,7 +94,29 @@ func demo(ctx context.Context) (err error) {
 	if err := request(ctx, s, "web-"+filepath.Base(example)+".localhost"); err != nil {
 		return err
 	}
+	if full {
+		if err := davit(ctx, "doctor"); err != nil {
+			return err
+		}
+	}
 	return davit(ctx, "status", "--dir", app)
+}
+
+// elsewhere gives a server a database of its own in PostgreSQL, a Redis, and a
+// Loki if there is one. They are said by the environment, since everybody on a
+// machine can see arguments. drop removes the database.
+func elsewhere(ctx context.Context, s *server.Server) (drop func() error, err error) {
+	postgres, redis, loki := os.Getenv("TEST_POSTGRES"), os.Getenv("TEST_REDIS"), os.Getenv("TEST_LOKI")
+	if postgres == "" || redis == "" {
+		return nil, errors.New("TEST_POSTGRES and TEST_REDIS are not set; use make demo-full")
+	}
+	d, err := database.Make(ctx, postgres)
+	if err != nil {
+		return nil, err
+	}
+	s.Env = []string{"DAVIT_DATABASE_URL=" + d.URL, "DAVIT_REDIS_URL=" + redis, "DAVIT_LOKI_URL=" + loki}
+	fmt.Println("$ export DAVIT_DATABASE_URL=postgres://… DAVIT_REDIS_URL=" + redis + " DAVIT_LOKI_URL=" + loki)
+	return func() error { return d.Drop(context.WithoutCancel(ctx)) }, nil
 }
 
 // request asks the application for its page, through the proxy.

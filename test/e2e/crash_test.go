@@ -85,7 +85,7 @@ func TestKillInEveryPhase(t *testing.T) {
 			last := asked[len(asked)-1]
 			s.serves("next")
 			s.ours(1)
-			if n := hammer.stop(); n < 100 {
+			if n := hammer.stop(); n < 50 {
 				t.Errorf("only %d requests were sent", n)
 			}
 			if active := s.state().ActiveDeployment; active == nil || active.ID != last {

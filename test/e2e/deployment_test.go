@@ -3,6 +3,7 @@ package e2e
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/davitdev/davit/internal/client"
@@ -97,7 +98,7 @@ func (h *house) deployment(id string) deployment {
 // watch calls each with every state of a deployment until it has ended.
 func (h *house) watch(id string, each func(deployment) error) error {
 	return h.api.Subscribe(h.ctx, `subscription($id:ID!){deploymentUpdated(id:$id){`+deploymentFields+`}}`,
-		func() client.Variables { return client.Variables{"id": id} },
+		func() any { return client.Variables{"id": id} },
 		func(data json.RawMessage) error {
 			var out struct{ DeploymentUpdated deployment }
 			if err := json.Unmarshal(data, &out); err != nil {
@@ -138,11 +139,23 @@ func (h *house) reaches(id string, is func(deployment) bool) deployment {
 	return last
 }
 
-// endsWithin waits for the end of a deployment, which must come in time.
+// endsWithin waits for the end of a deployment, which must come in time. How far
+// it came is told of one that does not.
 func (h *house) endsWithin(id string, d time.Duration) deployment {
 	h.t.Helper()
-	h.within(d, "the deployment ends", func() bool { return h.deployment(id).Status == lifecycle.Completed })
-	return h.deployment(id)
+	var last deployment
+	defer func() {
+		if last.Status != lifecycle.Completed {
+			var said []string
+			h.history(input{"deploymentId": id}, func(l line) { said = append(said, l.Message) })
+			h.t.Logf("deployment #%d is %s, its log ends:\n%s", last.Number, last.Status, strings.Join(said[max(0, len(said)-30):], "\n"))
+		}
+	}()
+	h.within(d, "the deployment ends", func() bool {
+		last = h.deployment(id)
+		return last.Status == lifecycle.Completed
+	})
+	return last
 }
 
 // deploy deploys an image and waits until it serves.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -80,6 +81,26 @@ func (e engine) images(ctx context.Context) []string {
 		out = append(out, i.ID)
 	}
 	return out
+}
+
+// built is the image that a deployment built, as docker save writes it: its
+// layers, configuration and history.
+func (e engine) built(ctx context.Context, deployment string) []byte {
+	e.t.Helper()
+	list, err := e.api.ImageList(ctx, client.ImageListOptions{Filters: e.filter().Add("label", "davit.deployment="+deployment)})
+	if err != nil || len(list.Items) != 1 {
+		e.t.Fatalf("it has %d images: %v", len(list.Items), err)
+	}
+	archive, err := e.api.ImageSave(ctx, []string{list.Items[0].ID})
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	defer archive.Close()
+	data, err := io.ReadAll(archive)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return data
 }
 
 // remove takes a container away behind Davit's back.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/davitdev/davit/internal/client"
 )
@@ -20,6 +21,8 @@ type feed struct {
 	ctx    context.Context //nolint:containedctx // of the reader
 	end    func()
 	after  *string
+	cut    func() bool // asked after each batch whether to drop the connection; may be nil
+	cuts   int         // how often it was
 }
 
 var errLate = fmt.Errorf("what was waited for did not come within %s", 3*patience)
@@ -38,7 +41,7 @@ func (h *house) feed(source input) *feed {
 func (f *feed) until(enough func(line) bool) {
 	err := f.h.api.Subscribe(f.ctx, `subscription($source:LogSource!,$after:Cursor){logs(source:$source,after:$after,tail:1000){
 			... on LogBatch{lines{stream message} cursor} ... on LogGap{dropped reason} ... on LogEnd{end:reason}}}`,
-		func() client.Variables { return client.Variables{"source": f.source, "after": f.after} },
+		func() any { return client.Variables{"source": f.source, "after": f.after} },
 		func(data json.RawMessage) error {
 			var m struct {
 				Logs struct {
@@ -65,6 +68,10 @@ func (f *feed) until(enough func(line) bool) {
 				}
 			}
 			f.after = m.Logs.Cursor
+			if f.cut != nil && f.cut() {
+				f.cuts++
+				return client.ErrAgain
+			}
 			return nil
 		})
 	if !errors.Is(err, errEnough) && (f.ctx.Err() == nil || errors.Is(context.Cause(f.ctx), errLate)) {
@@ -75,7 +82,13 @@ func (f *feed) until(enough func(line) bool) {
 // history reads a log from its beginning to its end, page by page.
 func (h *house) history(source input, each func(line)) {
 	h.t.Helper()
-	var after *string
+	h.past(source, input{"from": "1970-01-01T00:00:00Z"}, func(l line) bool { each(l); return false })
+}
+
+// past reads a log from where a query begins, page by page, until enough says so
+// or to its end, and returns the query that goes on there. A gap fails the test.
+func (h *house) past(source, query input, enough func(line) bool) (next input) {
+	h.t.Helper()
 	for {
 		var out struct {
 			Logs struct {
@@ -85,21 +98,17 @@ func (h *house) history(source input, each func(line)) {
 				HasMoreAfter bool
 			}
 		}
-		query := input{"limit": 1000, "from": "1970-01-01T00:00:00Z"}
-		if after != nil {
-			query = input{"limit": 1000, "after": after}
-		}
+		query["limit"] = 1000
 		h.do(`query($source:LogSource!,$query:LogQuery){logs(source:$source,query:$query){
 				lines{stream message} gaps{reason} endCursor hasMoreAfter}}`, client.Variables{"source": source, "query": query}, &out)
 		if len(out.Logs.Gaps) > 0 {
 			h.t.Errorf("the history has gaps: %+v", out.Logs.Gaps)
 		}
-		for _, l := range out.Logs.Lines {
-			each(l)
+		if out.Logs.EndCursor != nil {
+			query = input{"after": out.Logs.EndCursor}
 		}
-		if !out.Logs.HasMoreAfter {
-			return
+		if slices.ContainsFunc(out.Logs.Lines, enough) || !out.Logs.HasMoreAfter {
+			return query
 		}
-		after = out.Logs.EndCursor
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/davitdev/davit/internal/client"
@@ -48,14 +49,22 @@ func TestTextIsNeverACommand(t *testing.T) {
 		change func(in input)
 		code   fault.Code
 	}{
-		"a name with a newline":         {func(in input) { in["name"] = "a\nb" }, fault.NameInvalid},
-		"a slug that is none":           {func(in input) { in["slug"] = "$(id)" }, fault.NameInvalid},
-		"an image that is none":         {func(in input) { in["source"] = image("app; " + hostile) }, fault.Invalid},
-		"an image that is an option":    {func(in input) { in["source"] = image("--privileged") }, fault.Invalid},
-		"a Dockerfile outside":          {func(in input) { in["settings"].(input)["dockerfilePath"] = "../../etc/passwd" }, fault.Invalid},
-		"a target with a command":       {func(in input) { in["settings"].(input)["dockerTarget"] = hostile }, fault.Invalid},
-		"a variable's name with a line": {func(in input) { in["variables"] = []input{variable("A\nB", "x")} }, fault.NameInvalid},
-		"a command without an end":      {func(in input) { in["settings"].(input)["startCommand"] = "/app '" }, fault.Invalid},
+		"a name with a newline":          {func(in input) { in["name"] = "a\nb" }, fault.NameInvalid},
+		"a slug that is none":            {func(in input) { in["slug"] = "$(id)" }, fault.NameInvalid},
+		"an image that is none":          {func(in input) { in["source"] = image("app; " + hostile) }, fault.Invalid},
+		"an image that is an option":     {func(in input) { in["source"] = image("--privileged") }, fault.Invalid},
+		"a Dockerfile outside":           {func(in input) { in["settings"].(input)["dockerfilePath"] = "../../etc/passwd" }, fault.Invalid},
+		"a target with a command":        {func(in input) { in["settings"].(input)["dockerTarget"] = hostile }, fault.Invalid},
+		"a variable's name with a line":  {func(in input) { in["variables"] = []input{variable("A\nB", "x")} }, fault.NameInvalid},
+		"a command without an end":       {func(in input) { in["settings"].(input)["startCommand"] = "/app '" }, fault.Invalid},
+		"a repository that is an option": {func(in input) { in["source"] = git("--upload-pack=touch "+trap, "", "") }, fault.Invalid},
+		"a path that is an option":       {func(in input) { in["source"] = git("git@localhost:--upload-pack=touch "+trap, "", "") }, fault.Invalid},
+		"a host that is an option":       {func(in input) { in["source"] = git("ssh://-oProxyCommand=touch "+trap+"/app", "", "") }, fault.Invalid},
+		"a transport that is a command":  {func(in input) { in["source"] = git("ext::sh -c touch% "+trap, "", "") }, fault.Invalid},
+		"a file of this machine":         {func(in input) { in["source"] = git("file:///etc", "", "") }, fault.Invalid},
+		"a branch that is an option":     {func(in input) { in["source"] = git("https://git.example.com/app", "--upload-pack=touch "+trap, "") }, fault.Invalid},
+		"a directory above":              {func(in input) { in["source"] = git("https://git.example.com/app", "", "../..") }, fault.Invalid},
+		"a password in an address":       {func(in input) { in["source"] = git("https://me:passw0rd@git.example.com/app", "", "") }, fault.Invalid},
 	} {
 		t.Run(name+" is refused, and nothing is made", func(t *testing.T) {
 			t.Parallel()
@@ -65,8 +74,8 @@ func TestTextIsNeverACommand(t *testing.T) {
 			tt.change(in)
 			var none struct{}
 			err := h.api.Do(h.ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{id}}}`, client.Variables{"input": in}, &none)
-			if !fault.Is(err, tt.code) {
-				t.Errorf("got %v (%s), want %s", err, fault.CodeOf(err), tt.code)
+			if !fault.Is(err, tt.code) || !strings.HasSuffix(err.Error(), ".") || strings.Contains(err.Error(), "passw0rd") {
+				t.Errorf("got %v (%s), want %s and a sentence", err, fault.CodeOf(err), tt.code)
 			}
 			var out struct {
 				Node struct{ Services struct{ TotalCount int } }

@@ -2,19 +2,18 @@ package e2e
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	_ "modernc.org/sqlite" // to read the installation's id
-
 	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/test/server"
 )
 
@@ -27,6 +26,7 @@ type house struct {
 	t         *testing.T
 	ctx       context.Context
 	srv       *server.Server
+	database  string // a URL or the path of a file
 	api       *client.Client
 	engine    engine
 	registry  string // of davit-test/app
@@ -54,9 +54,31 @@ func needs(t *testing.T, name string) string {
 	return v
 }
 
-// newHouse starts a davit serve, with more arguments if it is to have any, and takes down at the end of the test what it
-// made. Nothing of it may be left in the engine then.
+// setting is a number that the environment may set, from 1 on.
+func setting(t *testing.T, name string, fallback int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return fallback
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("%s is %q, want a number from 1 on", name, text)
+	}
+	return n
+}
+
+// newHouse starts a davit serve, with more arguments if it is to have any, and
+// takes down at the end of the test what it made. Nothing of it may be left in
+// the engine then.
 func newHouse(t *testing.T, args ...string) *house {
+	t.Helper()
+	return newHouseOn(t, "", nil, args...)
+}
+
+// newHouseOn is newHouse with its rows in a PostgreSQL, unless that is "", and
+// more variables.
+func newHouseOn(t *testing.T, database string, env []string, args ...string) *house {
 	t.Helper()
 	needs(t, "DOCKER_HOST")
 	dir := t.TempDir()
@@ -70,13 +92,18 @@ func newHouse(t *testing.T, args ...string) *house {
 		t.Fatal(err)
 	}
 	h := &house{
-		t: t, ctx: t.Context(), registry: needs(t, "TEST_REGISTRY"), projects: &made{slugs: map[string]string{}},
+		t: t, ctx: t.Context(), database: database, registry: needs(t, "TEST_REGISTRY"), projects: &made{slugs: map[string]string{}},
 		srv: &server.Server{
 			Program: program, Data: filepath.Join(dir, "data"), API: ports[0], Apps: ports[1],
-			Args: append([]string{"--runner", "docker"}, args...), Log: log, Out: log,
+			Args: append([]string{"--runner", "docker"}, args...), Env: env, Log: log, Out: log,
 		},
 	}
-	t.Cleanup(func() { showLog(t, log.Name()) })
+	t.Cleanup(func() { showLog(t, filepath.Join(dir, "data", "proxy.log")); showLog(t, log.Name()) })
+	if database == "" {
+		h.database = filepath.Join(h.srv.Data, "davit.db")
+	} else {
+		h.srv.Env = append(h.srv.Env, "DAVIT_DATABASE_URL="+database)
+	}
 	t.Cleanup(h.takeDown)
 	h.start()
 	token, err := os.ReadFile(filepath.Join(h.srv.Data, "admin-token"))
@@ -106,9 +133,9 @@ func showLog(t *testing.T, path string) {
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		t.Error(err)
+		t.Logf("%v", err)
 	}
-	t.Logf("the log of davit serve ends:\n%s", text[max(0, len(text)-8<<10):])
+	t.Logf("%s ends:\n%s", path, text[max(0, len(text)-8<<10):])
 }
 
 func (h *house) start() {
@@ -132,13 +159,13 @@ func (h *house) kill() {
 // installation reads the id on the labels of what the house makes.
 func (h *house) installation() string {
 	h.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(h.srv.Data, "davit.db")+"?mode=ro")
+	db, err := store.OpenToRead(h.ctx, h.database)
 	if err != nil {
 		h.t.Fatal(err)
 	}
 	defer db.Close()
-	var id string
-	if err := db.QueryRowContext(h.ctx, "SELECT id FROM installations").Scan(&id); err != nil {
+	id, _, err := db.InstallationID(h.ctx)
+	if err != nil {
 		h.t.Fatal(err)
 	}
 	return id
@@ -157,6 +184,7 @@ func (h *house) takeDown() {
 			h.t.Errorf("take down: %v", err)
 		}
 	}
+	h.sound()
 	if err := h.deleteProjects(); err != nil {
 		h.t.Errorf("delete projects: %v", err)
 	}
@@ -164,6 +192,17 @@ func (h *house) takeDown() {
 	if left := h.engine.all(h.ctx); len(left) > 0 {
 		h.t.Errorf("these are left in the engine: %q", left)
 		h.engine.clear(h.ctx)
+	}
+}
+
+// sound fails the test unless everything in the house is as it is promised to
+// be.
+func (h *house) sound() {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.ctx, patience)
+	defer cancel()
+	if err := h.srv.Examine(ctx); err != nil {
+		h.t.Error(err) // not Fatal: what the house made is still to be taken down
 	}
 }
 

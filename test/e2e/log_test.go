@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -9,20 +10,31 @@ import (
 )
 
 // Lines are printed as fast as a container can while davit serve is killed and
-// started again. Whoever reads live and whoever reads afterwards sees each of
-// them once and in order.
+// started again. Whoever reads live, whoever comes and goes while reading, and
+// whoever reads afterwards sees each of them once and in order.
+// TEST_LOG_LINES=1000000 prints more of them.
 func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	t.Parallel()
-	const lines, after = 200_000, 20_000
+	lines := setting(t, "TEST_LOG_LINES", 200_000)
+	after := lines / 10
 	h := newHouse(t)
-	// A share of a processor, so that the kill is sure to come in the middle.
-	s := h.service("log", image(h.app("v1")), func(in input) { in["settings"].(input)["resources"] = input{"cpuMillis": 150} })
+	s := h.service("log", image(h.app("v1")), nil)
 	d := s.succeeded(s.request(nil).ID)
 
-	live := &count{want: lines, begun: make(chan struct{})}
-	f := s.feed(input{"deploymentId": d.ID})
-	read := s.after(func() error { f.until(live.take); return nil })
-	s.until("the live reader reads", live.open.Load)
+	live, restless := newCount(lines), newCount(lines)
+	steady, broken := s.feed(input{"deploymentId": d.ID}), s.feed(input{"deploymentId": d.ID})
+	next := int64(1)
+	broken.cut = func() bool {
+		seen := restless.seen.Load()
+		if seen < next {
+			return false
+		}
+		next = seen + rand.N(int64(lines/10)+1)
+		return true
+	}
+	read := s.after(func() error { steady.until(live.take); return nil })
+	pieces := s.after(func() error { broken.until(restless.take); return nil })
+	s.until("both read", func() bool { return live.open.Load() && restless.open.Load() })
 	printed := make(chan error, 1)
 	go func() { printed <- s.printing(1, lines-after) }()
 	<-live.begun
@@ -37,13 +49,18 @@ func TestNoLineIsLostOrShownTwice(t *testing.T) {
 	}
 	h.start()
 	<-read
+	<-pieces
 	live.check(t, "the live reader")
-	if at >= lines {
+	restless.check(t, "the one that comes and goes")
+	if at >= int64(lines) {
 		t.Error("everything was read before davit serve was killed")
 	}
-	t.Logf("killed after %d lines were read", at)
+	if broken.cuts == 0 {
+		t.Error("the one that comes and goes stayed")
+	}
+	t.Logf("killed after %d lines were read; one reader came %d times", at, broken.cuts+1)
 
-	past := &count{want: lines, begun: make(chan struct{})}
+	past := newCount(lines)
 	s.history(input{"deploymentId": d.ID}, func(l line) { past.take(l) })
 	past.check(t, "the reader of the history")
 }
@@ -56,6 +73,8 @@ type count struct {
 	seen  atomic.Int64
 	wrong []string
 }
+
+func newCount(want int) *count { return &count{want: int64(want), begun: make(chan struct{})} }
 
 // take takes a line and reports whether it was the last one.
 func (c *count) take(l line) bool {

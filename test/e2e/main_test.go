@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 func run(ctx context.Context, m *testing.M) (int, error) {
 	// These tests wait for builds, engines and applications, not for a core.
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
-		if err := f.Value.Set(strconv.Itoa(12)); err != nil {
+		if err := f.Value.Set(strconv.Itoa(8)); err != nil {
 			return 1, err
 		}
 	}

@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -165,33 +167,39 @@ func (s *service) state() instanceState {
 // id.
 func (s *service) send(dir string) string {
 	s.t.Helper()
-	f, err := os.Create(filepath.Join(s.t.TempDir(), "source.tar.gz"))
-	if err != nil {
+	var archive bytes.Buffer
+	if _, err := source.Pack(s.ctx, dir, &archive, source.PackOptions{}); err != nil {
 		s.t.Fatal(err)
 	}
-	defer f.Close()
-	stats, err := source.Pack(s.ctx, dir, f, source.PackOptions{})
-	if err != nil {
-		s.t.Fatal(err)
+	return s.sendArchive(archive.Bytes())
+}
+
+// sendArchive sends an archive, which may be none.
+func (s *service) sendArchive(data []byte) string {
+	s.t.Helper()
+	id, to := s.announce(data)
+	if to != "" {
+		if err := s.api.Upload(s.ctx, to, bytes.NewReader(data), int64(len(data))); err != nil {
+			s.t.Fatal(err)
+		}
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		s.t.Fatal(err)
-	}
+	return id
+}
+
+// announce announces an archive and returns the artifact's id, and where to
+// send it, "" if it is there.
+func (s *service) announce(data []byte) (id, to string) {
+	s.t.Helper()
 	var out struct {
 		CreateUpload struct {
-			UploadURL *string
+			UploadURL string
 			Artifact  struct{ ID string }
 		}
 	}
 	s.do(`mutation($input:CreateUploadInput!){createUpload(input:$input){uploadUrl artifact{id}}}`, client.Variables{"input": input{
-		"serviceId": s.id, "filename": "source.tar.gz", "sizeBytes": stats.Size, "sha256": stats.SHA256,
+		"serviceId": s.id, "filename": "source.tar.gz", "sizeBytes": len(data), "sha256": fmt.Sprintf("%x", sha256.Sum256(data)),
 	}}, &out)
-	if to := out.CreateUpload.UploadURL; to != nil {
-		if err := s.api.Upload(s.ctx, *to, f, stats.Size); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return out.CreateUpload.Artifact.ID
+	return out.CreateUpload.Artifact.ID, out.CreateUpload.UploadURL
 }
 
 // dockerfile makes a directory with a Dockerfile.
@@ -268,7 +276,7 @@ func (h *house) ended(ctx context.Context, operation string) error {
 		}
 	}
 	err := h.api.Subscribe(ctx, `subscription($id:ID!){operationUpdated(id:$id){status error{code message}}}`,
-		func() client.Variables { return client.Variables{"id": operation} },
+		func() any { return client.Variables{"id": operation} },
 		func(data json.RawMessage) error { return json.Unmarshal(data, &last) })
 	if err != nil {
 		return fmt.Errorf("watch operation: %w", err)

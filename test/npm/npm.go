@@ -15,7 +15,7 @@ import (
 )
 
 // Command returns a command that runs a script of the directory dir, which has
-// a lock file. Without npm the test fails in CI and is skipped elsewhere.
+// a lock file, in a copy of it. Without npm the test fails in CI and is skipped elsewhere.
 func Command(t *testing.T, dir, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	missing := t.Skipf
@@ -37,7 +37,7 @@ func Command(t *testing.T, dir, script string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "node", append([]string{filepath.Join(own, script)}, args...)...)
-	cmd.Stderr = t.Output()
+	cmd.Dir, cmd.Stderr = own, t.Output()
 	return cmd
 }
 

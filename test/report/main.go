@@ -1,10 +1,11 @@
 // Command report runs "go test" with its arguments, prints what failed, and
-// ends with a line "N passed, N failed". With -no-skip a skipped test fails
+// names the slowest, and ends with a line "N passed, N failed". With -no-skip a skipped test fails
 // the run, because a test that did not run has not passed.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strings"
 )
 
 func main() {
@@ -60,6 +62,12 @@ type report struct {
 	broken         map[string]bool   // packages in which a test failed
 	passed, failed int
 	skipped        []test
+	took           []duration // of whole tests, parts included
+}
+
+type duration struct {
+	test
+	seconds float64
 }
 
 func newReport(w io.Writer) *report {
@@ -102,6 +110,9 @@ func (r *report) line(line []byte) {
 }
 
 func (r *report) ended(t test, e event) {
+	if t.name != "" && !strings.Contains(t.name, "/") {
+		r.took = append(r.took, duration{t, e.Elapsed})
+	}
 	switch {
 	case t.name == "" && e.Action == "skip": // a package without tests
 	case t.name == "" && e.Action == "pass":
@@ -111,6 +122,7 @@ func (r *report) ended(t test, e event) {
 			r.failed++
 		}
 		r.dump(t)
+		r.dumpUnended(t.pkg)
 		fmt.Fprintf(r.w, "FAIL  %s  %.1f s\n", t.pkg, e.Elapsed)
 	case e.Action == "pass":
 		r.passed++
@@ -130,6 +142,35 @@ func (r *report) dump(t test) {
 	}
 }
 
+// lastWords are how many lines are shown of a test that never ended: of what
+// brought it down, or of its output.
+const lastWords = 300
+
+// dumpUnended prints the last words of the tests of a package that did not get
+// to their end: it ran out of time, or was killed.
+func (r *report) dumpUnended(pkg string) {
+	for t, output := range r.output {
+		if t.pkg != pkg || t.name == "" {
+			continue
+		}
+		at := slices.IndexFunc(output, func(line string) bool {
+			return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "SIGQUIT: ")
+		})
+		if at < 0 {
+			at = max(0, len(output)-lastWords)
+		}
+		end := min(len(output), at+lastWords)
+		fmt.Fprintf(r.w, "unended %s %s:\n%s", pkg, t.name, strings.Join(output[at:end], ""))
+		if left := len(output) - end; left > 0 {
+			fmt.Fprintf(r.w, "… and %d lines more\n", left)
+		}
+		delete(r.output, t)
+	}
+}
+
+// slowest is how many tests are named of those that take ten seconds or more.
+const slowest = 30
+
 // end prints the verdict; err is what go test said.
 func (r *report) end(err error, noSkip bool) bool {
 	ok := false
@@ -146,6 +187,12 @@ func (r *report) end(err error, noSkip bool) bool {
 	}
 	for _, t := range r.skipped {
 		fmt.Fprintf(r.w, "skip  %s %s\n", t.pkg, t.name)
+	}
+	slices.SortFunc(r.took, func(a, b duration) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, d := range r.took[:min(len(r.took), slowest)] {
+		if d.seconds >= 10 {
+			fmt.Fprintf(r.w, "slow  %s %s  %.1f s\n", d.pkg, d.name, d.seconds)
+		}
 	}
 	fmt.Fprintf(r.w, "%d passed, %d failed\n", r.passed, r.failed)
 	return ok

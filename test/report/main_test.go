@@ -16,15 +16,18 @@ func TestVerdict(t *testing.T) {
 		ok      bool
 		says    string
 		closing string
+		limit   string // of go test
 	}{
-		{"a pass", `func TestA(t *testing.T) { t.Run("b", func(t *testing.T) {}) }`, true, true, "ok    sample", "2 passed, 0 failed"},
-		{"a failure", `func TestA(t *testing.T) { t.Error("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed"},
-		{"a panic", `func TestA(t *testing.T) { panic("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed"},
-		{"what does not build", `func TestA(t *testing.T) { mast() }`, false, false, "undefined: mast", "0 passed, 1 failed"},
-		{"an exit outside of tests", `func TestMain(m *testing.M) { println("broken mast"); os.Exit(3) }`, false, false, "broken mast", "0 passed, 1 failed"},
-		{"a skip that is allowed", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, false, true, "no wind", "1 passed, 0 failed"},
-		{"a skip that is not", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, true, false, "skip  sample TestB", "1 passed, 0 failed"},
-		{"no test", ``, false, false, "no test ran", "0 passed, 0 failed"},
+		{"a pass", `func TestA(t *testing.T) { t.Run("b", func(t *testing.T) {}) }`, true, true, "ok    sample", "2 passed, 0 failed", "1m"},
+		{"a failure", `func TestA(t *testing.T) { t.Error("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed", "1m"},
+		{"a panic", `func TestA(t *testing.T) { panic("broken mast") }`, false, false, "broken mast", "0 passed, 1 failed", "1m"},
+		{"what does not build", `func TestA(t *testing.T) { mast() }`, false, false, "undefined: mast", "0 passed, 1 failed", "1m"},
+		{"an exit outside of tests", `func TestMain(m *testing.M) { println("broken mast"); os.Exit(3) }`, false, false, "broken mast", "0 passed, 1 failed", "1m"},
+		{"a test that never ends", `func TestA(t *testing.T) { <-make(chan int) }`, false, false, "sample.TestA(", "0 passed, 1 failed", "2s"},
+		{"a test that never ends and prints a lot", `func TestA(t *testing.T) { for range 1000 { println("wave") }; os.Exit(3) }`, false, false, "unended sample TestA:", "0 passed, 1 failed", "1m"},
+		{"a skip that is allowed", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, false, true, "no wind", "1 passed, 0 failed", "1m"},
+		{"a skip that is not", `func TestA(t *testing.T) {}; func TestB(t *testing.T) { t.Skip("no wind") }`, true, false, "skip  sample TestB", "1 passed, 0 failed", "1m"},
+		{"no test", ``, false, false, "no test ran", "0 passed, 0 failed", "1m"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -32,11 +35,14 @@ func TestVerdict(t *testing.T) {
 			write(t, "go.mod", "module sample\n\ngo 1.26\n")
 			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\nvar _ testing.TB\n\n"+tt.body+"\n")
 			var out strings.Builder
-			if ok := run(t.Context(), &out, tt.noSkip, []string{"./..."}); ok != tt.ok {
+			if ok := run(t.Context(), &out, tt.noSkip, []string{"-timeout=" + tt.limit, "./..."}); ok != tt.ok {
 				t.Errorf("verdict %v, want %v", ok, tt.ok)
 			}
 			if !strings.Contains(out.String(), tt.says) {
 				t.Errorf("it does not say %q", tt.says)
+			}
+			if n := strings.Count(out.String(), "\n"); n > lastWords+20 {
+				t.Errorf("it says %d lines", n)
 			}
 			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
 				t.Errorf("the last line is not %q", tt.closing)

@@ -4,6 +4,8 @@ package repository
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +60,14 @@ func (r *Repository) Git(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
+// Copy writes the files of a directory, which must not be there yet.
+func (r *Repository) Copy(dir string) {
+	r.t.Helper()
+	if err := os.CopyFS(r.Dir, os.DirFS(dir)); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 // Commit writes files, commits and pushes them, and returns the hash.
 func (r *Repository) Commit(message string, files map[string]string) string {
 	r.t.Helper()
@@ -74,4 +84,29 @@ func (r *Repository) Commit(message string, files map[string]string) string {
 	r.Git("commit", "--quiet", "--message", message)
 	r.Git("push", "--quiet", "--force", "origin", "HEAD")
 	return r.Git("rev-parse", "HEAD")
+}
+
+// Link commits and pushes a symbolic link.
+func (r *Repository) Link(name, target string) {
+	r.t.Helper()
+	if err := os.Symlink(target, filepath.Join(r.Dir, name)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.Commit("a link", nil)
+}
+
+// Submodule commits and pushes a submodule at a path. Its address is a command
+// that whoever fetches it would run; the test fails at its end if one did.
+func (r *Repository) Submodule(path string) {
+	r.t.Helper()
+	ran := filepath.Join(r.t.TempDir(), "ran")
+	r.t.Cleanup(func() {
+		if _, err := os.Lstat(ran); !errors.Is(err, fs.ErrNotExist) {
+			r.t.Errorf("the address of the submodule was run: %v", err)
+		}
+	})
+	sha := r.Commit("beside the submodule", map[string]string{".gitmodules": "[submodule \"s\"]\n\tpath = " + path + "\n\turl = ext::touch " + ran + "\n"})
+	r.Git("update-index", "--add", "--cacheinfo", "160000,"+sha+","+path)
+	r.Git("commit", "--quiet", "--message", "submodule")
+	r.Git("push", "--quiet", "origin", "HEAD")
 }

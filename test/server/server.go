@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -27,12 +28,13 @@ func Build(ctx context.Context, dir, program string) error {
 
 // Server is an installation of Davit, whose davit serve comes and goes. It is
 // not safe for concurrent use; the commands it makes are. All exported fields
-// are required.
+// but Args and Env are required.
 type Server struct {
 	Program   string    // davit
 	Data      string    // its data directory
 	API, Apps string    // where it listens, host:port
 	Args      []string  // more arguments of davit serve
+	Env       []string  // more variables, as NAME=value, of it and its clients
 	Log       io.Writer // what davit serve logs
 	Out       io.Writer // what it says to a person
 
@@ -96,6 +98,14 @@ func (s *Server) Kill() error {
 	return nil
 }
 
+// Signal sends davit serve a signal, such as one that stops it for a while.
+func (s *Server) Signal(sig os.Signal) error {
+	if s.serving == nil {
+		return os.ErrProcessDone
+	}
+	return s.serving.Process.Signal(sig)
+}
+
 // Serving reports whether davit serve was started and neither killed nor waited
 // for.
 func (s *Server) Serving() bool { return s.serving != nil }
@@ -116,7 +126,7 @@ func (s *Server) Command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, s.Program, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.Env = append(os.Environ(), "DAVIT_SERVER=http://"+s.API, "DAVIT_DATA="+s.Data, "DAVIT_TOKEN=")
+	cmd.Env = append(append(os.Environ(), "DAVIT_SERVER=http://"+s.API, "DAVIT_DATA="+s.Data, "DAVIT_TOKEN="), s.Env...)
 	return cmd
 }
 
@@ -131,16 +141,23 @@ func (s *Server) Request(ctx context.Context, method, host, path string) (*http.
 	return req, nil
 }
 
-// FreePorts returns n addresses on loopback that nobody listens on.
+// FreePorts returns n addresses on loopback that nobody listens on. They are
+// below the ports that the kernel gives to connections, of which one could have
+// it before it is listened on.
 func FreePorts(n int) ([]string, error) {
-	out := make([]string, n)
-	for i := range out {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+	var out []string
+	for range 1000 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.N(22_000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		defer ln.Close() // all at the end, so that they differ
-		out[i] = ln.Addr().String()
+		if out = append(out, ln.Addr().String()); len(out) == n {
+			return out, nil
+		}
 	}
-	return out, nil
+	return nil, errors.New("find ports: all are taken")
 }
