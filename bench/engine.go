@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -78,35 +79,88 @@ func (e *engine) testImage(ctx context.Context) (string, error) {
 // run creates and starts a container and returns when it answers with 200: the
 // fewest calls that do it.
 func (e *engine) run(ctx context.Context, image string) (id string, err error) {
-	e.made++
-	made, err := e.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Name: fmt.Sprintf("davit-bench-%d-%d", os.Getpid(), e.made), Config: &container.Config{Image: image},
-		HostConfig: &container.HostConfig{NetworkMode: container.NetworkMode(e.network)},
+	id, err = e.start(ctx, image, nil, container.NetworkMode(e.network))
+	if err != nil {
+		return id, err
+	}
+	addr, err := e.address(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	return id, answers(ctx, addr)
+}
+
+// answers returns when the test application at addr does.
+func answers(ctx context.Context, addr netip.Addr) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return runner.WaitHealthy(ctx, runner.Pace{}, func(ctx context.Context) error {
+		return runner.Probe(ctx, runner.Check{Path: "/"}, netip.AddrPortFrom(addr, appPort))
 	})
-	if err != nil {
-		return "", err
+}
+
+// starting is a subject that starts one container until it answers, and
+// removes it afterwards.
+func (e *engine) starting(name string, start func(context.Context) (id string, err error)) subject {
+	var running string
+	return subject{
+		name: name,
+		op: func(ctx context.Context) ([]time.Duration, error) {
+			began := time.Now()
+			id, err := start(ctx)
+			took := time.Since(began)
+			running = id
+			if err != nil && id != "" {
+				err = errors.Join(err, e.remove(ctx, id))
+			}
+			return []time.Duration{took}, err
+		},
+		after: func(ctx context.Context) error { return e.remove(ctx, running) },
 	}
-	if _, err := e.api.ContainerStart(ctx, made.ID, client.ContainerStartOptions{}); err != nil {
-		return made.ID, err
-	}
-	found, err := e.api.ContainerInspect(ctx, made.ID, client.ContainerInspectOptions{})
-	if err != nil {
-		return made.ID, err
-	}
-	for _, n := range found.Container.NetworkSettings.Networks {
-		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		return made.ID, runner.WaitHealthy(ctx, runner.Pace{}, func(ctx context.Context) error {
-			return runner.Probe(ctx, runner.Check{Path: "/"}, netip.AddrPortFrom(n.IPAddress, appPort))
-		})
-	}
-	return made.ID, errors.New("the container has no address")
 }
 
 // remove removes a container, whatever it does.
 func (e *engine) remove(ctx context.Context, id string) error {
 	_, err := e.api.ContainerRemove(context.WithoutCancel(ctx), id, client.ContainerRemoveOptions{Force: true})
 	return err
+}
+
+// removeImages removes the images with a label. One that a container runs stays.
+func (e *engine) removeImages(ctx context.Context, label string) error {
+	ctx = context.WithoutCancel(ctx)
+	list, err := e.api.ImageList(ctx, client.ImageListOptions{All: true, Filters: make(client.Filters).Add("label", label)})
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, i := range list.Items {
+		if _, err := e.api.ImageRemove(ctx, i.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true}); !errdefs.IsNotFound(err) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// dockerRunAt is docker run -d at an address of our bridge, which needs no port
+// of the host and nobody to ask where the container is.
+func (e *engine) dockerRunAt(ctx context.Context, image string) (id, addr string, err error) {
+	e.made++
+	ip := fmt.Sprintf("10.200.255.%d", 64+e.made%60) // the engine begins to hand out from below
+	out, err := exec.CommandContext(ctx, "docker", "run", "-d", "--network", e.network, "--ip", ip, image).Output()
+	if err != nil {
+		return "", "", fmt.Errorf("docker run: %w", err)
+	}
+	return strings.TrimSpace(string(out)), fmt.Sprintf("%s:%d", ip, appPort), nil
+}
+
+// lookPaths fails with what of some programs is missing.
+func lookPaths(programs ...string) error {
+	var errs []error
+	for _, name := range programs {
+		_, err := exec.LookPath(name)
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // dockerRun is what a person types: docker run -d, and curl until it answers.

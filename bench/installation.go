@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -26,7 +27,9 @@ type installation struct {
 	client   *client.Client
 	server   *exec.Cmd
 	proxyPID int
-	project  named // where services are made
+	spent    time.Duration // by control planes that ended
+	id       string        // of the installation, on everything of it in the engine
+	project  named         // where services are made
 }
 
 type named struct{ ID, Slug string }
@@ -37,13 +40,16 @@ func install(ctx context.Context, program string) (_ *installation, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &installation{program: program, config: config.Defaults()}
+	d := &installation{program: filepath.Join(dir, "davit"), config: config.Defaults()}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.remove(ctx))
 		}
 	}()
 	d.config.Data = filepath.Join(dir, "data")
+	if err := copyProgram(program, d.program); err != nil {
+		return nil, err
+	}
 	if d.config.Listen, err = freePort(ctx); err != nil {
 		return nil, err
 	}
@@ -60,11 +66,9 @@ func install(ctx context.Context, program string) (_ *installation, err error) {
 	if d.client, err = client.New("http://"+d.config.Listen, strings.TrimSpace(string(token))); err != nil {
 		return nil, err
 	}
-	hello, err := proxy.NewClient(d.config.Data).Hello(ctx)
-	if err != nil {
+	if err := d.meetProxy(ctx); err != nil {
 		return nil, err
 	}
-	d.proxyPID = hello.PID
 	var found struct{ Workspace named }
 	if err := d.client.Do(ctx, `{workspace(slug:"default"){id slug}}`, nil, &found); err != nil {
 		return nil, err
@@ -74,6 +78,38 @@ func install(ctx context.Context, program string) (_ *installation, err error) {
 		client.Variables{"w": found.Workspace.ID}, &made)
 	d.project = made.CreateProject.Project
 	return d, err
+}
+
+// copyProgram installs a program as a person does, from an archive. What the
+// linker itself wrote lies otherwise in the kernel's cache, and up to a quarter
+// more of it is in memory once a page is touched.
+func copyProgram(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("open the program (make build?): %w", err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o700)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(struct{ io.Writer }{out}, in) // not shared with the file that it is a copy of
+	return errors.Join(err, out.Close())
+}
+
+// meetProxy notes who the proxy is, once it knows whose routes it serves.
+func (d *installation) meetProxy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		hello, err := proxy.NewClient(d.config.Data).Hello(ctx)
+		if d.proxyPID, d.id = hello.PID, hello.Installation; err != nil || d.id != "" {
+			return err
+		}
+		if err := sleep(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // serve starts davit serve and returns how long it took until it was ready.
@@ -90,10 +126,10 @@ func (d *installation) serve(ctx context.Context) (time.Duration, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for us alone
 	began := time.Now()
 	if err := cmd.Start(); err != nil {
-		return 0, fmt.Errorf("start davit serve (make build?): %w", err)
+		return 0, fmt.Errorf("start davit serve: %w", err)
 	}
 	d.server = cmd
-	err = untilAnswers(ctx, "http://"+d.config.Listen+"/readyz", "")
+	err = untilAnswers(ctx, "http://"+d.config.Listen+"/readyz", "", "")
 	return time.Since(began), err
 }
 
@@ -104,7 +140,14 @@ func (d *installation) end() error {
 	}
 	cmd := d.server
 	d.server = nil
-	return errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait())
+	err := errors.Join(cmd.Process.Signal(os.Interrupt), cmd.Wait())
+	d.spent += usedBy(cmd)
+	return err
+}
+
+// usedBy is what a process that was waited for used.
+func usedBy(cmd *exec.Cmd) time.Duration {
+	return cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 }
 
 // remove takes everything down that the installation made.
@@ -141,14 +184,15 @@ func (d *installation) await(ctx context.Context, mutation string, v client.Vari
 
 // cpu is what Davit's processes used so far.
 func (d *installation) cpu() time.Duration {
-	return processCPU(d.server.Process.Pid) + processCPU(d.proxyPID)
+	return d.spent + processCPU(d.server.Process.Pid) + processCPU(d.proxyPID)
 }
 
 // askEvery is how often a URL is asked: half of it is added to what is timed.
 const askEvery = time.Millisecond
 
-// untilAnswers asks a URL, saying host, until it answers with 200.
-func untilAnswers(ctx context.Context, url, host string) error {
+// untilAnswers asks a URL, saying host, until it answers with 200 and body; ""
+// is any.
+func untilAnswers(ctx context.Context, url, host, body string) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, fmt.Errorf("%s (%s) does not answer with 200", url, host))
 	defer cancel()
 	again := time.NewTicker(askEvery)
@@ -161,8 +205,9 @@ func untilAnswers(ctx context.Context, url, host string) error {
 		req.Host = host
 		res, err := http.DefaultClient.Do(req)
 		if err == nil {
+			said, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
 			_ = res.Body.Close()
-			if res.StatusCode == http.StatusOK {
+			if err == nil && res.StatusCode == http.StatusOK && (body == "" || string(said) == body) {
 				return nil
 			}
 		}

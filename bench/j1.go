@@ -22,8 +22,9 @@ import (
 const stockEvery = 20
 
 // ringToHandler is J1: from Ring on an idle queue to the first line of the
-// handler, in the embedded Redis and in one of its own, beside a bare BLPOP and
-// asynq at its defaults. Then it counts what the idle ones ask of Redis.
+// handler, in the embedded Redis and in one of its own, beside a bare BLPOP,
+// asynq at its defaults, BullMQ on the same Redis and River on PostgreSQL. Then
+// it counts what the idle ones ask of Redis.
 func ringToHandler(ctx context.Context, b *bench) (err error) {
 	r, err := startRedis(ctx)
 	if err != nil {
@@ -49,8 +50,15 @@ func ringToHandler(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	all, err := b.interleave(ctx, own.subject("Davit, Redis", r.cpu), embedded.subject("Davit, embedded", nil),
-		bare.subject("bare LPUSH + BLPOP", r.cpu), stock.subject("asynq at its defaults", r.cpu))
+	others, end, err := otherQueues(ctx, b, r)
+	var all []series
+	if err == nil {
+		all, err = b.interleave(ctx, append([]subject{
+			own.subject("Davit, Redis", r.cpu), embedded.subject("Davit, embedded", nil),
+			bare.subject("bare LPUSH + BLPOP", r.cpu), stock.subject("asynq at its defaults", r.cpu),
+		}, others...)...)
+	}
+	err = errors.Join(err, end())
 	stock.close()
 	if err != nil {
 		return err
@@ -69,6 +77,41 @@ func ringToHandler(ctx context.Context, b *bench) (err error) {
 	own.close()
 	bare.close()
 	return idleCommands(ctx, b, r)
+}
+
+// otherQueues starts queues of other kinds. end ends those that started.
+func otherQueues(ctx context.Context, b *bench, r *redisServer) (subjects []subject, end func() error, err error) {
+	var started []*worker
+	end = func() error {
+		var errs []error
+		for _, w := range started {
+			errs = append(errs, w.close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, one := range []struct {
+		name  string
+		every int
+		cpu   func() time.Duration
+		start func() (*worker, error)
+	}{
+		{"BullMQ", 1, r.cpu, func() (*worker, error) { return startBullMQ(ctx, b, r.url(5)) }},
+		{"River, fetches as often as it can", 1, nil, func() (*worker, error) { return startRiver(ctx, b, "-fetch-cooldown", "1ms") }},
+		// It fetches ten times a second; others take part more often.
+		{"River at its defaults", stockEvery, nil, func() (*worker, error) { return startRiver(ctx, b) }},
+	} {
+		w, err := one.start()
+		if errors.Is(err, errMissing) {
+			b.skip(one.name, err)
+			continue
+		}
+		if err != nil {
+			return nil, end, fmt.Errorf("%s: %w", one.name, err)
+		}
+		started = append(started, w)
+		subjects = append(subjects, w.subject(one.name, one.every, one.cpu))
+	}
+	return subjects, end, nil
 }
 
 // idleCommands counts what an idle server with the queues of a Davit asks of

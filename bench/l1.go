@@ -15,7 +15,6 @@ import (
 	"github.com/moby/moby/client"
 
 	davit "github.com/davitdev/davit/internal/client"
-	"github.com/davitdev/davit/internal/proxy"
 )
 
 const (
@@ -37,7 +36,7 @@ func lineToSubscriber(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.remove(ctx)) }()
-	s, err := d.makeService(ctx, "printer", "WORKER", "debian:bookworm-slim", davit.Variables{"startCommand": printer})
+	s, err := d.makeService(ctx, "printer", "WORKER", fromImage("debian:bookworm-slim"), davit.Variables{"startCommand": printer})
 	if err != nil {
 		return err
 	}
@@ -53,7 +52,7 @@ func lineToSubscriber(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer api.Close()
-	container, err := containerOf(ctx, api, d)
+	container, err := containerOf(ctx, api, d.id)
 	if err != nil {
 		return err
 	}
@@ -86,13 +85,9 @@ func lineToSubscriber(ctx context.Context, b *bench) (err error) {
 }
 
 // containerOf finds the one container of an installation.
-func containerOf(ctx context.Context, api *client.Client, d *installation) (string, error) {
-	hello, err := proxy.NewClient(d.config.Data).Hello(ctx)
-	if err != nil {
-		return "", err
-	}
+func containerOf(ctx context.Context, api *client.Client, installation string) (string, error) {
 	list, err := api.ContainerList(ctx, client.ContainerListOptions{
-		Filters: make(client.Filters).Add("label", "davit.installation="+hello.Installation),
+		Filters: make(client.Filters).Add("label", "davit.installation="+installation),
 	})
 	if err != nil {
 		return "", err
@@ -138,7 +133,7 @@ func collect(read func(context.Context, func(string)) error) func(context.Contex
 // follow subscribes to what a deployment prints from now on.
 func (d *installation) follow(ctx context.Context, deployment string, line func(string)) error {
 	return d.client.Subscribe(ctx, `subscription($id:ID!){logs(source:{deploymentId:$id},tail:0){... on LogBatch{lines{message stream}}}}`,
-		func() davit.Variables { return davit.Variables{"id": deployment} },
+		func() any { return davit.Variables{"id": deployment} },
 		func(data json.RawMessage) error {
 			var m struct {
 				Logs struct {

@@ -18,6 +18,9 @@ type subject struct {
 	// cpu is what the processes that do the work used so far; nil means this one
 	// and its children.
 	cpu func() time.Duration
+	// count is how many operations the last op was, among which its CPU is
+	// divided; nil means as many as it returned times of.
+	count func() int
 	// every lets the subject take part in each every-th round only; 0 means 1.
 	every int
 }
@@ -27,14 +30,14 @@ type series struct {
 	name   string
 	took   []time.Duration       // all of them, sorted
 	median map[int]time.Duration // by round
-	cpu    time.Duration         // for one of took
+	cpu    time.Duration         // for one operation
 }
 
 // interleave lets the subjects take turns, A B C A B C …, for as many rounds;
 // a round before warms up and does not count. Who begins changes from round to
 // round, so that no subject always runs after the same other one.
 func (b *bench) interleave(ctx context.Context, subjects ...subject) ([]series, error) {
-	all := make([]series, len(subjects))
+	all, counts := make([]series, len(subjects)), make([]int, len(subjects))
 	for i, s := range subjects {
 		all[i] = series{name: s.name, median: map[int]time.Duration{}}
 	}
@@ -62,6 +65,11 @@ func (b *bench) interleave(ctx context.Context, subjects ...subject) ([]series, 
 				all[i].took = append(all[i].took, took...)
 				all[i].median[round] = quantile(slices.Sorted(slices.Values(took)), 0.5)
 				all[i].cpu += used
+				if s.count == nil {
+					counts[i] += len(took)
+				} else {
+					counts[i] += s.count()
+				}
 			}
 		}
 		if round%max(1, b.rounds/4) == 0 {
@@ -70,7 +78,7 @@ func (b *bench) interleave(ctx context.Context, subjects ...subject) ([]series, 
 	}
 	for i := range all {
 		slices.Sort(all[i].took)
-		all[i].cpu /= time.Duration(max(1, len(all[i].took)))
+		all[i].cpu /= time.Duration(max(1, counts[i]))
 	}
 	return all, nil
 }
@@ -81,6 +89,19 @@ func quantile[T cmp.Ordered](sorted []T, q float64) (v T) {
 		return v
 	}
 	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}
+
+// extra is the median of how much longer a subject took than its peer, round by
+// round.
+func extra(subject, peer series) time.Duration {
+	var out []time.Duration
+	for round, took := range subject.median {
+		if other, ok := peer.median[round]; ok {
+			out = append(out, took-other)
+		}
+	}
+	slices.Sort(out)
+	return quantile(out, 0.5)
 }
 
 // ratios of a subject to a peer, round by round, sorted.

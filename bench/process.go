@@ -15,14 +15,17 @@ import (
 const tick = 10 * time.Millisecond
 
 // ownCPU is what this process and those it has waited for used so far.
-func ownCPU() (used time.Duration) {
-	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
-		var u syscall.Rusage
-		if err := syscall.Getrusage(who, &u); err == nil {
-			used += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
+func ownCPU() time.Duration { return resourceUsage(syscall.RUSAGE_SELF) + childrenCPU() }
+
+// childrenCPU is what the processes it has waited for used.
+func childrenCPU() time.Duration { return resourceUsage(syscall.RUSAGE_CHILDREN) }
+
+func resourceUsage(who int) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(who, &u); err != nil {
+		return 0
 	}
-	return used
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // processCPU is what another process used so far, to a hundredth of a second;
@@ -41,6 +44,19 @@ func processCPU(pid int) time.Duration {
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
 	return time.Duration(user+system) * tick
+}
+
+// treeCPU is what a process and its children used so far: in a container the
+// first is an init.
+func treeCPU(pid int) time.Duration {
+	used := processCPU(pid)
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)) // none, if it has ended
+	for _, text := range strings.Fields(string(children)) {
+		if child, err := strconv.Atoi(text); err == nil {
+			used += treeCPU(child)
+		}
+	}
+	return used
 }
 
 // memory of a process, in bytes.

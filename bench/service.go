@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,13 +9,21 @@ import (
 	"net/url"
 
 	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/source"
 )
 
 // service is one of our project.
 type service struct{ id, instance string }
 
-// makeService makes a service of an image, not deployed.
-func (d *installation) makeService(ctx context.Context, name, kind, image string, settings client.Variables) (service, error) {
+// fromImage and fromUpload are sources of a service.
+func fromImage(image string) client.Variables {
+	return client.Variables{"image": client.Variables{"image": image}}
+}
+
+func fromUpload() client.Variables { return client.Variables{"upload": client.Variables{}} }
+
+// makeService makes a service, not deployed.
+func (d *installation) makeService(ctx context.Context, name, kind string, source, settings client.Variables) (service, error) {
 	var made struct {
 		CreateService struct {
 			Service struct {
@@ -26,7 +35,7 @@ func (d *installation) makeService(ctx context.Context, name, kind, image string
 	err := d.client.Do(ctx, `mutation($input:CreateServiceInput!){createService(input:$input){service{id instances{id}}}}`,
 		client.Variables{"input": client.Variables{
 			"projectId": d.project.ID, "name": name, "kind": kind, "deploy": false, "settings": settings,
-			"source": client.Variables{"image": client.Variables{"image": image}},
+			"source": source,
 		}}, &made)
 	if err != nil {
 		return service{}, err
@@ -41,6 +50,15 @@ func (d *installation) makeService(ctx context.Context, name, kind, image string
 // deployment is one, and where to open it ("" for a worker).
 type deployment struct{ ID, URL string }
 
+// host is what the proxy knows it by.
+func (d deployment) host() string {
+	u, err := url.Parse(d.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
+
 // deploy asks for a deployment.
 func (d *installation) deploy(ctx context.Context, s service) (deployment, error) {
 	var made struct {
@@ -50,22 +68,49 @@ func (d *installation) deploy(ctx context.Context, s service) (deployment, error
 	return made.Deploy.Deployment, err
 }
 
-// serves waits until a deployment's host answers with 200 through the proxy,
-// calls then, and returns when the deployment has succeeded. It asks the proxy
+// deployDir deploys a directory as davit deploy does: packed, sent and asked for.
+func (d *installation) deployDir(ctx context.Context, s service, dir string) (deployment, error) {
+	var packed bytes.Buffer
+	stats, err := source.Pack(ctx, dir, &packed, source.PackOptions{})
+	if err != nil {
+		return deployment{}, err
+	}
+	var up struct {
+		CreateUpload struct {
+			UploadURL string
+			Artifact  struct{ ID string }
+		}
+	}
+	err = d.client.Do(ctx, `mutation($input:CreateUploadInput!){createUpload(input:$input){uploadUrl artifact{id}}}`,
+		client.Variables{"input": client.Variables{
+			"serviceId": s.id, "filename": "bench.tar.gz", "sizeBytes": stats.Size, "sha256": stats.SHA256,
+		}}, &up)
+	if err != nil {
+		return deployment{}, err
+	}
+	if err := d.client.Upload(ctx, up.CreateUpload.UploadURL, &packed, stats.Size); err != nil {
+		return deployment{}, err
+	}
+	var made struct {
+		Deploy struct{ Deployment deployment }
+	}
+	err = d.client.Do(ctx, `mutation($id:ID!,$a:ID!){deploy(input:{serviceInstanceId:$id,artifactId:$a}){deployment{id url}}}`,
+		client.Variables{"id": s.instance, "a": up.CreateUpload.Artifact.ID}, &made)
+	return made.Deploy.Deployment, err
+}
+
+// serves waits until a deployment's host answers with 200 and body ("" is any)
+// through the proxy, calls then, and returns when the deployment has succeeded. It asks the proxy
 // only once the deployment serves, so that asking takes nothing from what is
 // timed.
-func (d *installation) serves(ctx context.Context, made deployment, then func()) error {
-	u, err := url.Parse(made.URL)
-	if err != nil {
-		return err
-	}
+func (d *installation) serves(ctx context.Context, made deployment, body string, then func()) error {
 	asked := false
 	return d.watch(ctx, "deploymentUpdated", made.ID, "COMPLETED", func(status string) error {
 		if asked || status != "FINALIZING" && status != "COMPLETED" {
 			return nil
 		}
 		asked = true
-		err := untilAnswers(ctx, "http://"+d.config.ProxyListen+"/", u.Hostname())
+		err := untilAnswers(ctx, "http://"+d.config.ProxyListen+"/", made.host(), body)
 		then()
 		return err
 	})
@@ -93,7 +138,7 @@ func (d *installation) watch(ctx context.Context, subscription, id, last string,
 		Failure            *struct{ Message string }
 	}
 	err := d.client.Subscribe(ctx, `subscription($id:ID!){state:`+subscription+`(id:$id){`+fields+`}}`,
-		func() client.Variables { return client.Variables{"id": id} },
+		func() any { return client.Variables{"id": id} },
 		func(data json.RawMessage) error {
 			var m struct{ State json.RawMessage }
 			if err := errors.Join(json.Unmarshal(data, &m), json.Unmarshal(m.State, &state)); err != nil {

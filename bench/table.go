@@ -45,6 +45,23 @@ func (r row) beside(subject, peer series) row {
 	return r
 }
 
+// rateOf is the line of a series whose times are those of one operation among
+// many: how many of them a second.
+func rateOf(s series, unit string) row {
+	r := row{Subject: s.name, Unit: unit, CPU: millis(s.cpu)}
+	if took := quantile(s.took, 0.5); took > 0 {
+		r.P50 = float64(time.Second) / float64(took)
+	}
+	return r
+}
+
+// rateBeside adds the ratio of a rate to a peer's.
+func (r row) rateBeside(subject, peer series) row {
+	r = r.beside(peer, subject) // who takes half the time does twice as much
+	r.Peer = peer.name
+	return r
+}
+
 // target adds what was promised and whether it is kept.
 func (r row) target(text string, met bool) row {
 	r.Target, r.Met = text, &met
@@ -72,8 +89,11 @@ func (r row) line() string {
 	if r.P99 != 0 {
 		p99 = figure(r.P99, r.Unit)
 	}
-	if r.CPU != 0 {
+	switch {
+	case r.CPU >= 0.1:
 		cpu = figure(r.CPU, "ms")
+	case r.CPU != 0:
+		cpu = figure(1000*r.CPU, "µs")
 	}
 	if r.Ratio != nil {
 		ratio = fmt.Sprintf("%.2f %.2f %.2f", r.Ratio.Min, r.Ratio.Median, r.Ratio.Max)
