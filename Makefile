@@ -52,7 +52,7 @@ lint: bin/golangci-lint ## check style and format
 	bin/golangci-lint run ./...
 
 test: ## run the tests on real services: make test PKG=./runner/... RUN=TestName
-	test/services run go run ./test/report $(if $(CI),-no-skip) -- $(RACE) -shuffle=on -timeout 20m $(if $(RUN),-run '$(RUN)') $(PKG)
+	test/services run go run ./test/report $(if $(CI),-no-skip -again) -- $(RACE) -shuffle=on -timeout 20m $(if $(RUN),-run '$(RUN)') $(PKG)
 
 pictures: ## pictures of the console's pages and dialogs, light, dark and on a phone, in dist/pictures
 	PICTURES=$(CURDIR)/dist/pictures test/services run go test -count=1 -run 'TestOnAnEngine/(what_fails|axe)' ./test/console

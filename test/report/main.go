@@ -1,6 +1,7 @@
 // Command report runs "go test" with its arguments, prints what failed, and
-// names the slowest, and ends with a line "N passed, N failed". With -no-skip a skipped test fails
-// the run, because a test that did not run has not passed.
+// names the slowest, and ends with a line "N passed, N failed". With -no-skip a
+// skipped test fails the run, because a test that did not run has not passed.
+// With -again the few that failed run once more, alone; see retry.go.
 package main
 
 import (
@@ -19,19 +20,26 @@ import (
 )
 
 func main() {
-	noSkip := flag.Bool("no-skip", false, "fail if a test is skipped")
+	var o options
+	flag.BoolVar(&o.noSkip, "no-skip", false, "fail if a test is skipped")
+	flag.BoolVar(&o.again, "again", false, "run the few that failed once more, alone, and name them flaky if they pass")
 	flag.Parse()
-	if !run(context.Background(), os.Stdout, *noSkip, flag.Args()) {
+	if !run(context.Background(), os.Stdout, o, flag.Args()) {
 		os.Exit(1)
 	}
 }
 
+type options struct{ noSkip, again bool }
+
 // run reports whether go test succeeded, something ran, and nothing was
 // skipped if noSkip.
-func run(ctx context.Context, w io.Writer, noSkip bool, args []string) bool {
+func run(ctx context.Context, w io.Writer, o options, args []string) bool {
 	r := newReport(w)
 	err := r.goTest(ctx, args)
-	return r.end(err, noSkip)
+	if o.again && r.retry(ctx, args) {
+		err = nil
+	}
+	return r.end(err, o.noSkip)
 }
 
 func (r *report) goTest(ctx context.Context, args []string) error {
@@ -61,6 +69,8 @@ type report struct {
 	output         map[test][]string // of what has not ended; a name of "" is the package
 	broken         map[string]bool   // packages in which a test failed
 	passed, failed int
+	failures       []test // that were named
+	fatal          bool   // something failed that is no test's alone
 	skipped        []test
 	took           []duration // of whole tests, parts included
 }
@@ -103,6 +113,7 @@ func (r *report) line(line []byte) {
 		fmt.Fprint(r.w, e.Output)
 	case "output":
 		r.output[t] = append(r.output[t], e.Output)
+		r.fatal = r.fatal || endsAll(e.Output)
 	case "pass", "fail", "skip":
 		r.ended(t, e)
 		delete(r.output, t)
@@ -120,6 +131,7 @@ func (r *report) ended(t test, e event) {
 	case t.name == "":
 		if !r.broken[t.pkg] { // it did not build, or ended outside a test
 			r.failed++
+			r.fatal = true
 		}
 		r.dump(t)
 		r.dumpUnended(t.pkg)
@@ -131,6 +143,7 @@ func (r *report) ended(t test, e event) {
 		r.dump(t)
 	default:
 		r.failed++
+		r.failures = append(r.failures, t)
 		r.broken[t.pkg] = true
 		r.dump(t)
 	}

@@ -35,7 +35,7 @@ func TestVerdict(t *testing.T) {
 			write(t, "go.mod", "module sample\n\ngo 1.26\n")
 			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\nvar _ testing.TB\n\n"+tt.body+"\n")
 			var out strings.Builder
-			if ok := run(t.Context(), &out, tt.noSkip, []string{"-timeout=" + tt.limit, "./..."}); ok != tt.ok {
+			if ok := run(t.Context(), &out, options{noSkip: tt.noSkip}, []string{"-timeout=" + tt.limit, "./..."}); ok != tt.ok {
 				t.Errorf("verdict %v, want %v", ok, tt.ok)
 			}
 			if !strings.Contains(out.String(), tt.says) {
@@ -43,6 +43,54 @@ func TestVerdict(t *testing.T) {
 			}
 			if n := strings.Count(out.String(), "\n"); n > lastWords+20 {
 				t.Errorf("it says %d lines", n)
+			}
+			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
+				t.Errorf("the last line is not %q", tt.closing)
+			}
+			if t.Failed() {
+				t.Log(out.String())
+			}
+		})
+	}
+}
+
+// once is the body of a test that fails the first time it runs.
+const once = `{ _, err := os.Stat("ran"); os.WriteFile("ran", nil, 0o600); if err != nil { t.Error("broken mast") } }`
+
+func TestAgain(t *testing.T) {
+	tests := []struct {
+		name, body string
+		ok         bool
+		says, not  string
+		closing    string
+	}{
+		{"a part that fails once", `func TestA(t *testing.T) { t.Run("b (c)", func(t *testing.T) ` + once + `); t.Run("d", func(t *testing.T) {}) }`, true,
+			"flaky sample TestA/b_(c): failed", "flaky sample TestA:", "3 passed, 0 failed"},
+		{"one that fails twice", `func TestA(t *testing.T) { t.Error("broken mast") }; func TestB(t *testing.T) {}`, false,
+			"again sample TestA", "flaky", "1 passed, 1 failed"},
+		{"one that once skips instead", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err == nil { t.Skip() }; os.WriteFile("ran", nil, 0o600); t.Error() }`, false,
+			"again sample TestA", "flaky", "0 passed, 1 failed"},
+		{"a panic", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err != nil { os.WriteFile("ran", nil, 0o600); panic("broken mast") } }`, false,
+			"broken mast", "again", "0 passed, 1 failed"},
+		{"a race", `func TestA(t *testing.T) { println("WARNING: DATA RACE"); t.Error() }`, false,
+			"DATA RACE", "again", "0 passed, 1 failed"},
+		{"too many", `func TestA(t *testing.T) { for range 5 { t.Run("b", func(t *testing.T) { t.Error("broken mast") }) } }`, false,
+			"broken mast", "again", "0 passed, 6 failed"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			write(t, "go.mod", "module sample\n\ngo 1.26\n")
+			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\n\n"+tt.body+"\n")
+			var out strings.Builder
+			if ok := run(t.Context(), &out, options{again: true}, []string{"-timeout", "1m", "-run", "Test", "./..."}); ok != tt.ok {
+				t.Errorf("verdict %v, want %v", ok, tt.ok)
+			}
+			if !strings.Contains(out.String(), tt.says) {
+				t.Errorf("it does not say %q", tt.says)
+			}
+			if strings.Contains(out.String(), tt.not) {
+				t.Errorf("it says %q", tt.not)
 			}
 			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
 				t.Errorf("the last line is not %q", tt.closing)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// mostRetried is how many failures may be the machine's: tests here kill
+// engines, fill disks and count milliseconds on machines that others use, too.
+// Where more fail it is ours.
+const mostRetried = 4
+
+// endsAll reports whether a line says that a test ended its whole package, or
+// that there is a race: neither is the machine's.
+func endsAll(line string) bool {
+	return strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") ||
+		strings.Contains(line, "race detected ") || strings.HasPrefix(line, "WARNING: DATA RACE")
+}
+
+// retry runs those that failed once more, each alone, and reports whether all
+// of them passed. They are named flaky: a flaky test is a bug, of it or of what
+// it tests.
+func (r *report) retry(ctx context.Context, args []string) bool {
+	failed := innermost(r.failures)
+	if len(failed) == 0 || len(failed) > mostRetried || r.fatal {
+		return false
+	}
+	flags := args[:1+lastFlag(args)]
+	for _, t := range failed {
+		fmt.Fprintf(r.w, "again %s %s\n", t.pkg, t.name)
+		second := newReport(r.w)
+		err := second.goTest(ctx, slices.Concat(flags, []string{"-count=1", "-run=" + pattern(t.name), t.pkg}))
+		if err != nil || second.failed+len(second.skipped) > 0 || second.passed == 0 {
+			return false
+		}
+	}
+	for _, t := range failed {
+		fmt.Fprintf(r.w, "flaky %s %s: failed, and passed when it ran again alone\n", t.pkg, t.name)
+	}
+	r.passed, r.failed = r.passed+r.failed, 0
+	return true
+}
+
+// lastFlag is where the last argument is that names no package: packages come
+// last, and as paths.
+func lastFlag(args []string) int {
+	for i, arg := range slices.Backward(args) {
+		if !strings.HasPrefix(arg, ".") {
+			return i
+		}
+	}
+	return -1
+}
+
+// innermost leaves out tests that failed because a part of them did.
+func innermost(failures []test) []test {
+	return slices.DeleteFunc(slices.Clone(failures), func(t test) bool {
+		return slices.ContainsFunc(failures, func(part test) bool {
+			return part.pkg == t.pkg && strings.HasPrefix(part.name, t.name+"/")
+		})
+	})
+}
+
+// pattern is what -run wants for the test of this name alone.
+func pattern(name string) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	return strings.Join(parts, "/")
+}
