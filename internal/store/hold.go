@@ -17,8 +17,10 @@ const (
 	// holdWait is how long a hold is waited for whose owner may just have ended:
 	// PostgreSQL notices that a moment later.
 	holdWait = 5 * time.Second
-	// holdEvery is how often it is made sure of.
+	// holdEvery is how often it is made sure of, and holdRetry how often it is asked
+	// for once it is lost: until it is taken again another server may get in.
 	holdEvery = 3 * time.Second
+	holdRetry = 300 * time.Millisecond
 	holdLimit = 5 * time.Second // for PostgreSQL to answer that
 )
 
@@ -106,6 +108,11 @@ func (h *Hold) Keep(ctx context.Context, log *slog.Logger) error {
 			log.InfoContext(ctx, "the hold of the database is taken again")
 		}
 		lost = err != nil
+		if lost {
+			tick.Reset(holdRetry)
+		} else {
+			tick.Reset(holdEvery)
+		}
 	}
 }
 
