@@ -31,24 +31,9 @@ func TestVerdict(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			write(t, "go.mod", "module sample\n\ngo 1.26\n")
-			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\nvar _ testing.TB\n\n"+tt.body+"\n")
-			var out strings.Builder
-			if ok := run(t.Context(), &out, options{noSkip: tt.noSkip}, []string{"-timeout=" + tt.limit, "./..."}); ok != tt.ok {
-				t.Errorf("verdict %v, want %v", ok, tt.ok)
-			}
-			if !strings.Contains(out.String(), tt.says) {
-				t.Errorf("it does not say %q", tt.says)
-			}
-			if n := strings.Count(out.String(), "\n"); n > lastWords+20 {
+			out := judge(t, tt.body, options{noSkip: tt.noSkip}, tt.limit, tt.ok, tt.says, tt.closing)
+			if n := strings.Count(out, "\n"); n > lastWords+20 {
 				t.Errorf("it says %d lines", n)
-			}
-			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
-				t.Errorf("the last line is not %q", tt.closing)
-			}
-			if t.Failed() {
-				t.Log(out.String())
 			}
 		})
 	}
@@ -64,42 +49,62 @@ func TestAgain(t *testing.T) {
 		says, not  string
 		closing    string
 	}{
-		{"a part that fails once", `func TestA(t *testing.T) { t.Run("b (c)", func(t *testing.T) ` + once + `); t.Run("d", func(t *testing.T) {}) }`, true,
-			"flaky sample TestA/b_(c): failed", "flaky sample TestA:", "3 passed, 0 failed"},
-		{"one that fails twice", `func TestA(t *testing.T) { t.Error("broken mast") }; func TestB(t *testing.T) {}`, false,
-			"again sample TestA", "flaky", "1 passed, 1 failed"},
-		{"one that once skips instead", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err == nil { t.Skip() }; os.WriteFile("ran", nil, 0o600); t.Error() }`, false,
-			"again sample TestA", "flaky", "0 passed, 1 failed"},
-		{"a panic", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err != nil { os.WriteFile("ran", nil, 0o600); panic("broken mast") } }`, false,
-			"broken mast", "again", "0 passed, 1 failed"},
-		{"a race", `func TestA(t *testing.T) { println("WARNING: DATA RACE"); t.Error() }`, false,
-			"DATA RACE", "again", "0 passed, 1 failed"},
-		{"too many", `func TestA(t *testing.T) { for range 5 { t.Run("b", func(t *testing.T) { t.Error("broken mast") }) } }`, false,
-			"broken mast", "again", "0 passed, 6 failed"},
+		{
+			"a part that fails once", `func TestA(t *testing.T) { t.Run("b (c)", func(t *testing.T) ` + once + `); t.Run("d", func(t *testing.T) {}) }`, true,
+			"flaky sample TestA/b_(c): failed", "flaky sample TestA:", "3 passed, 0 failed",
+		},
+		{
+			"one that fails twice", `func TestA(t *testing.T) { t.Error("broken mast") }; func TestB(t *testing.T) {}`, false,
+			"again sample TestA", "flaky", "1 passed, 1 failed",
+		},
+		{
+			"one that once skips instead", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err == nil { t.Skip() }; os.WriteFile("ran", nil, 0o600); t.Error() }`, false,
+			"again sample TestA", "flaky", "0 passed, 1 failed",
+		},
+		{
+			"a panic", `func TestA(t *testing.T) { if _, err := os.Stat("ran"); err != nil { os.WriteFile("ran", nil, 0o600); panic("broken mast") } }`, false,
+			"broken mast", "again", "0 passed, 1 failed",
+		},
+		{
+			"a race", `func TestA(t *testing.T) { println("WARNING: DATA RACE"); t.Error() }`, false,
+			"DATA RACE", "again", "0 passed, 1 failed",
+		},
+		{
+			"too many", `func TestA(t *testing.T) { for range 5 { t.Run("b", func(t *testing.T) { t.Error("broken mast") }) } }`, false,
+			"broken mast", "again", "0 passed, 6 failed",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Chdir(t.TempDir())
-			write(t, "go.mod", "module sample\n\ngo 1.26\n")
-			write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\n\n"+tt.body+"\n")
-			var out strings.Builder
-			if ok := run(t.Context(), &out, options{again: true}, []string{"-timeout", "1m", "-run", "Test", "./..."}); ok != tt.ok {
-				t.Errorf("verdict %v, want %v", ok, tt.ok)
-			}
-			if !strings.Contains(out.String(), tt.says) {
-				t.Errorf("it does not say %q", tt.says)
-			}
-			if strings.Contains(out.String(), tt.not) {
-				t.Errorf("it says %q", tt.not)
-			}
-			if !strings.HasSuffix(out.String(), tt.closing+"\n") {
-				t.Errorf("the last line is not %q", tt.closing)
-			}
-			if t.Failed() {
-				t.Log(out.String())
+			out := judge(t, tt.body, options{again: true}, "1m", tt.ok, tt.says, tt.closing)
+			if strings.Contains(out, tt.not) {
+				t.Errorf("it says %q:\n%s", tt.not, out)
 			}
 		})
 	}
+}
+
+// judge runs a module of one test file and returns what is printed of it, after
+// a look at the verdict, at what it says somewhere, and at its last line.
+func judge(t *testing.T, body string, o options, limit string, ok bool, says, closing string) string {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	write(t, "go.mod", "module sample\n\ngo 1.26\n")
+	write(t, "a_test.go", "package sample\n\nimport (\"os\"; \"testing\")\n\nvar _ = os.Exit\nvar _ testing.TB\n\n"+body+"\n")
+	var out strings.Builder
+	if got := run(t.Context(), &out, o, []string{"-timeout", limit, "./..."}); got != ok {
+		t.Errorf("verdict %v, want %v", got, ok)
+	}
+	if !strings.Contains(out.String(), says) {
+		t.Errorf("it does not say %q", says)
+	}
+	if !strings.HasSuffix(out.String(), closing+"\n") {
+		t.Errorf("the last line is not %q", closing)
+	}
+	if t.Failed() {
+		t.Log(out.String())
+	}
+	return out.String()
 }
 
 func write(t *testing.T, name, content string) {
