@@ -89,7 +89,7 @@ func TestCancel(t *testing.T) {
 
 	t.Run("a newer one takes the turn of those that wait and of one that prepares", func(t *testing.T) {
 		s := h.in(t).web("supersede")
-		s.set(variable("APP_UNHEALTHY_FOR", "3s"))
+		s.set(variable("APP_UNHEALTHY_FOR", "6s"))
 		deploying := s.request(nil)
 		s.reaches(deploying.ID, func(d deployment) bool { return d.Status == lifecycle.Deploying })
 		waits := s.request(input{"image": s.app("v2")})

@@ -22,7 +22,7 @@ func TestKillInEveryPhase(t *testing.T) {
 	}{
 		{"while it is queued", func(s *service) ([]string, func()) {
 			s.inOrder()
-			s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "2s"))
+			s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "6s"))
 			ahead := s.request(nil)
 			d := s.request(nil)
 			s.reaches(ahead.ID, func(d deployment) bool { return d.running(lifecycle.PhaseHealthCheck) })
@@ -49,7 +49,7 @@ func TestKillInEveryPhase(t *testing.T) {
 			return []string{d.ID}, nil
 		}},
 		{"before it is healthy", func(s *service) ([]string, func()) {
-			s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "3s"))
+			s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "6s"))
 			d := s.request(nil)
 			s.reaches(d.ID, func(d deployment) bool { return d.running(lifecycle.PhaseHealthCheck) })
 			return []string{d.ID}, nil

@@ -45,7 +45,7 @@ func TestKillOnPostgresAndRedis(t *testing.T) { //nolint:tparallel // its parts 
 	s.succeeded(s.request(nil).ID)
 	s.serves("v1")
 	hammer := s.hammer(4, 20*time.Millisecond, "v1", "next")
-	s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "3s"))
+	s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "8s"))
 	d := s.request(nil)
 	s.reaches(d.ID, func(d deployment) bool { return d.running(lifecycle.PhaseHealthCheck) })
 	h.kill()
@@ -140,7 +140,7 @@ func TestRedisIsLost(t *testing.T) { //nolint:tparallel // its parts follow on e
 	work := func(t *testing.T, version string) (mine *service, asked []string) {
 		t.Helper()
 		mine = s.in(t)
-		mine.set(variable("APP_VERSION", version), variable("APP_UNHEALTHY_FOR", "2s"))
+		mine.set(variable("APP_VERSION", version), variable("APP_UNHEALTHY_FOR", "6s"))
 		ahead, behind := mine.request(nil), mine.request(nil)
 		mine.reaches(ahead.ID, func(d deployment) bool { return d.running(lifecycle.PhaseHealthCheck) })
 		return mine, []string{ahead.ID, behind.ID}
@@ -210,7 +210,7 @@ func TestPostgresIsLost(t *testing.T) {
 	s := h.web("postgres")
 	s.succeeded(s.request(nil).ID)
 	hammer := s.hammer(2, 20*time.Millisecond, "v1", "next")
-	s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "3s"))
+	s.set(variable("APP_VERSION", "next"), variable("APP_UNHEALTHY_FOR", "8s"))
 	d := s.request(nil)
 	s.reaches(d.ID, func(d deployment) bool { return d.running(lifecycle.PhaseHealthCheck) })
 	must(t, rows.LockOut(t.Context()))

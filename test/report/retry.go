@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -20,11 +19,11 @@ func endsAll(line string) bool {
 		strings.Contains(line, "race detected ") || strings.HasPrefix(line, "WARNING: DATA RACE")
 }
 
-// retry runs those that failed once more, each alone, and reports whether all
-// of them passed. They are named flaky: a flaky test is a bug, of it or of what
-// it tests.
+// retry runs those that failed once more, each alone and whole, because its
+// parts may need each other, and reports whether all of them passed. They are
+// named flaky: a flaky test is a bug, of it or of what it tests.
 func (r *report) retry(ctx context.Context, args []string) bool {
-	failed := innermost(r.failures)
+	failed := slices.DeleteFunc(slices.Clone(r.failures), func(t test) bool { return strings.Contains(t.name, "/") })
 	if len(failed) == 0 || len(failed) > mostRetried || r.fatal {
 		return false
 	}
@@ -32,7 +31,7 @@ func (r *report) retry(ctx context.Context, args []string) bool {
 	for _, t := range failed {
 		fmt.Fprintf(r.w, "again %s %s\n", t.pkg, t.name)
 		second := newReport(r.w)
-		err := second.goTest(ctx, slices.Concat(flags, []string{"-count=1", "-run=" + pattern(t.name), t.pkg}))
+		err := second.goTest(ctx, slices.Concat(flags, []string{"-count=1", "-run=^" + t.name + "$", t.pkg}))
 		if err != nil || second.failed+len(second.skipped) > 0 || second.passed == 0 {
 			return false
 		}
@@ -53,22 +52,4 @@ func lastFlag(args []string) int {
 		}
 	}
 	return -1
-}
-
-// innermost leaves out tests that failed because a part of them did.
-func innermost(failures []test) []test {
-	return slices.DeleteFunc(slices.Clone(failures), func(t test) bool {
-		return slices.ContainsFunc(failures, func(part test) bool {
-			return part.pkg == t.pkg && strings.HasPrefix(part.name, t.name+"/")
-		})
-	})
-}
-
-// pattern is what -run wants for the test of this name alone.
-func pattern(name string) string {
-	parts := strings.Split(name, "/")
-	for i, part := range parts {
-		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
-	}
-	return strings.Join(parts, "/")
 }

@@ -141,7 +141,7 @@ await story(async ({ open }) => {
     await page.getByLabel('Path', { exact: true }).fill('/healthz');
     await page.getByLabel('Time to start').fill('3');
     await page.getByRole('button', { name: 'Save for the next deployment' }).click();
-    await page.getByText('Settings are changed').waitFor();
+    await page.getByText('Settings are changed', { exact: true }).waitFor();
     await send('three');
     await at(7);
     await failure.getByRole('heading', { name: 'The application was not healthy within 3s: GET /healthz answered 503.' }).waitFor();
