@@ -74,6 +74,21 @@ func ListenAdvice(ctx context.Context, r Runner, name string) string {
 	return found.Advice()
 }
 
+// Listens asks r, if it is a Listener, whether something in the container name
+// listens where others should reach it: on a port, 0 for the one of its Spec. It
+// is false where nobody knows.
+func Listens(ctx context.Context, r Runner, name string, port int) bool {
+	l, ok := r.(Listener)
+	if !ok {
+		return false
+	}
+	found, err := l.Listening(ctx, name)
+	if port != 0 {
+		found.Port = port
+	}
+	return err == nil && found.Advice() == ""
+}
+
 // Socket is a listening TCP socket as Linux shows it in /proc/net/tcp and
 // tcp6 (proc_net_tcp.rst of the kernel's documentation).
 type Socket struct {

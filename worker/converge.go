@@ -79,7 +79,12 @@ func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
 		replacing = replacing || slices.ContainsFunc(of, func(in []*ent.Replica) bool { return len(in) > 1 })
 		all = append(all, slices.Concat(of...)...)
 	}
-	failed := eachAlone(ctx, all, func(ctx context.Context, r *ent.Replica) error { return w.observe(ctx, work.Fence(), set, r) })
+	failed := eachAlone(ctx, all, func(ctx context.Context, r *ent.Replica) error {
+		if of := slots[r.Process][r.Slot]; len(of) == 1 && !r.Replace && w.keepers.away(r.ID) {
+			return w.succeed(ctx, work.Fence(), r)
+		}
+		return w.observe(ctx, work.Fence(), set, r)
+	})
 	var fresh []*ent.Replica
 	for _, share := range shares {
 		for slot, in := range slots[share.Process] {

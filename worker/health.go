@@ -85,9 +85,10 @@ func (e *endedError) Unwrap() error {
 }
 
 // untilWell waits until a started replica answers its health check. It fails
-// with an *endedError if the replica ends, and with what the check found if
-// the start period passes.
-func (w *Worker) untilWell(ctx context.Context, set *replicaSet, r *ent.Replica) error {
+// with an *endedError if the replica ends, with an *unreachedError if it is not
+// reached and another one would be made, and with what the check found if the
+// start period passes.
+func (w *Worker) untilWell(ctx context.Context, set *replicaSet, r *ent.Replica, another bool) error {
 	set = set.of(r)
 	h := set.settings.HealthCheck
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -100,7 +101,17 @@ func (w *Worker) untilWell(ctx context.Context, set *replicaSet, r *ent.Replica)
 	if h.Kind == spec.CheckNone {
 		return cause(ctx, pause(ctx, settle))
 	}
-	err := runner.WaitHealthy(timely, runner.Pace{Successes: h.HealthyThreshold}, func(ctx context.Context) error { return w.ask(ctx, set, r) })
+	var tried reach
+	err := runner.WaitHealthy(timely, runner.Pace{Successes: h.HealthyThreshold}, func(ctx context.Context) error {
+		err := w.ask(ctx, set, r)
+		if another && tried.failed(ctx, w, r, set.settings.HealthCheck.Port, err) {
+			cancel(&unreachedError{r})
+		}
+		return err
+	})
+	if unreached, ok := errors.AsType[*unreachedError](context.Cause(ctx)); ok {
+		return unreached
+	}
 	if ended, ok := errors.AsType[*endedError](context.Cause(ctx)); ok {
 		return ended
 	}

@@ -34,6 +34,7 @@ type keeper struct {
 	cancel context.CancelFunc
 	mu     sync.Mutex
 	health lifecycle.Health
+	away   bool // it is not reached
 }
 
 func (k *keepers) start(ctx context.Context, w *Worker) {
@@ -102,6 +103,19 @@ func (k *keepers) health(id string) (h lifecycle.Health, ok bool) {
 	return one.health, true
 }
 
+// away reports whether the keeper of a replica found that it is not reached.
+func (k *keepers) away(id string) bool {
+	k.mu.Lock()
+	one := k.byID[id]
+	k.mu.Unlock()
+	if one == nil {
+		return false
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return one.away
+}
+
 // beside does something while its caller goes on, unless the same is under way.
 func (k *keepers) beside(key string, do func(context.Context)) {
 	k.mu.Lock()
@@ -123,7 +137,7 @@ func (k *keepers) beside(key string, do func(context.Context)) {
 func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *ent.Replica) {
 	set = set.of(r)
 	if r.Status == lifecycle.ReplicaStarting {
-		err := k.w.untilWell(ctx, set, r)
+		err := k.w.untilWell(ctx, set, r, true)
 		if ctx.Err() != nil {
 			return
 		}
@@ -135,7 +149,8 @@ func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *en
 		if err != nil {
 			k.w.Log.InfoContext(ctx, "replica is not healthy", "replica", r.ID, "err", err)
 		}
-		one.set(map[bool]lifecycle.Health{true: lifecycle.HealthHealthy, false: lifecycle.HealthUnhealthy}[err == nil])
+		_, away := errors.AsType[*unreachedError](err)
+		one.set(map[bool]lifecycle.Health{true: lifecycle.HealthHealthy, false: lifecycle.HealthUnhealthy}[err == nil], away)
 		k.w.touch(ctx, r.InstanceID)
 	}
 	if set.settings.HealthCheck.Kind == spec.CheckNone {
@@ -144,16 +159,23 @@ func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *en
 	tick := time.NewTicker(set.settings.HealthCheck.Interval)
 	defer tick.Stop()
 	bad := 0
+	var tried reach
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if k.w.ask(ctx, set, r) == nil {
+		err := k.w.ask(ctx, set, r)
+		if err == nil {
 			bad = 0
 		} else if ctx.Err() == nil {
 			bad++
+		}
+		if tried.failed(ctx, k.w, r, set.settings.HealthCheck.Port, err) {
+			one.set(lifecycle.HealthUnhealthy, true)
+			k.w.touch(ctx, r.InstanceID)
+			tried = reach{}
 		}
 		if one.found(bad) {
 			k.w.touch(ctx, r.InstanceID)
@@ -161,10 +183,10 @@ func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *en
 	}
 }
 
-func (k *keeper) set(h lifecycle.Health) {
+func (k *keeper) set(h lifecycle.Health, away bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.health = h
+	k.health, k.away = h, away
 }
 
 // found notes how many checks in a row were bad and reports whether that
@@ -175,7 +197,7 @@ func (k *keeper) found(bad int) (changed bool) {
 	h := k.health
 	switch {
 	case bad == 0:
-		h = lifecycle.HealthHealthy
+		h, k.away = lifecycle.HealthHealthy, false
 	case bad >= unwellAfter:
 		h = lifecycle.HealthUnhealthy
 	}

@@ -60,9 +60,10 @@ func (w *Worker) run(ctx context.Context, f deploy.Fence, set *replicaSet, r *en
 }
 
 // await waits until a started replica is healthy and says so in its row. A
-// replica that ends before is an *endedError.
-func (w *Worker) await(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	if err := w.untilWell(ctx, set, r); err != nil {
+// replica that ends before is an *endedError, one that is not reached, if another
+// one would be made, an *unreachedError.
+func (w *Worker) await(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica, another bool) error {
+	if err := w.untilWell(ctx, set, r, another); err != nil {
 		if ended, ok := errors.AsType[*endedError](err); ok {
 			if serr := w.Deploy.SetReplica(ctx, f, r, ended.write); serr != nil {
 				return serr

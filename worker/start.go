@@ -66,12 +66,23 @@ func (w *Worker) untilHealthy(ctx context.Context, c *deploy.Claim, set *replica
 		if err := w.Deploy.NextPhase(ctx, c, lifecycle.PhaseStart, lifecycle.PhaseHealthCheck, startTries); err != nil {
 			return err
 		}
-		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.await(ctx, c.Fence(), set, r) })
+		another := try < startTries
+		err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.await(ctx, c.Fence(), set, r, another) })
 		if err == nil && len(replicas) > 1 { // who was healthy first has waited for the others
 			err = each(ctx, replicas, func(ctx context.Context, r *ent.Replica) error { return w.stillRuns(ctx, c.Fence(), r) })
 		}
 		if err == nil {
 			return nil
+		}
+		if unreached, ok := errors.AsType[*unreachedError](err); ok {
+			w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("%s. Starting another one (%d of %d).", err, try+1, startTries))
+			if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseStart, startTries); err != nil {
+				return err
+			}
+			if replicas, err = w.elsewhere(ctx, c, set, replicas, unreached.replica); err != nil {
+				return err
+			}
+			continue
 		}
 		ended, ok := errors.AsType[*endedError](err)
 		if !ok || !ended.again() || try == startTries {
