@@ -18,3 +18,6 @@ var (
 	EventCursor     = eventCursor
 	ReadEventCursor = readEventCursor
 )
+
+// LookEvery makes subscriptions to the installation look at it every d.
+func LookEvery(r *Resolver, d time.Duration) { r.look = d }

@@ -17,7 +17,13 @@ import (
 // with the context of none. An error after the first state ends the stream with
 // that error.
 func follow[T any](ctx context.Context, r *Resolver, topic string, load func(context.Context) (v T, final bool, err error)) (<-chan T, error) {
-	w, err := r.join(ctx, topic, func(ctx context.Context) (any, bool, error) { return load(ctx) })
+	return followBy(ctx, r, topic, func(ctx context.Context) <-chan struct{} { return r.subscribe(ctx, topic) }, load)
+}
+
+// followBy is follow with wakes of its own, which begin before the first load
+// and end with their context. Who follows by one name follows the same.
+func followBy[T any](ctx context.Context, r *Resolver, name string, wakes func(context.Context) <-chan struct{}, load func(context.Context) (v T, final bool, err error)) (<-chan T, error) {
+	w, err := r.join(ctx, name, wakes, func(ctx context.Context) (any, bool, error) { return load(ctx) })
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +60,9 @@ func follow[T any](ctx context.Context, r *Resolver, topic string, load func(con
 	return out, nil
 }
 
-// subscribe returns what is woken by a topic, and by the end of the session that
+// subscribe returns what is woken by topics, and by the end of the session that
 // asks: a stream of nothing new ends with it too.
-func (r *Resolver) subscribe(ctx context.Context, topic string) <-chan struct{} {
-	topics := []string{topic}
+func (r *Resolver) subscribe(ctx context.Context, topics ...string) <-chan struct{} {
 	if p, err := principal.From(ctx); err == nil && p.SessionID != "" {
 		topics = append(topics, p.SessionID)
 	}

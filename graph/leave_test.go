@@ -60,6 +60,7 @@ func TestSubscriptionsThatComeAndGoLeaveNothing(t *testing.T) {
 		"deploymentUpdated":      {s["deploymentUpdated"].query, vars{"id": s["deploymentUpdated"].id}, s["deploymentUpdated"].id},
 		"serviceInstanceUpdated": {s["serviceInstanceUpdated"].query, vars{"id": s["serviceInstanceUpdated"].id}, s["serviceInstanceUpdated"].id},
 		"operationUpdated":       {s["operationUpdated"].query, vars{"id": s["operationUpdated"].id}, s["operationUpdated"].id},
+		"platformUpdated":        {platformFeed, nil, "platform"},
 		"events":                 {eventsFeed, vars{"id": p.project.ID, "after": after, "types": []string{"test.done"}}, p.project.ID},
 		"logs":                   {logsFeed, vars{"source": vars{"deploymentId": p.deployment.ID}}, p.deployment.ID},
 	} {

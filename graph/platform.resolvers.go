@@ -14,3 +14,7 @@ import (
 func (r *queryResolver) Platform(ctx context.Context) (*model.Platform, error) {
 	return r.platform(ctx)
 }
+
+func (r *subscriptionResolver) PlatformUpdated(ctx context.Context) (<-chan *model.Platform, error) {
+	return r.followPlatform(ctx)
+}

@@ -34,6 +34,7 @@ type Resolver struct {
 	watched  watches
 	attempts attempts
 	wait     time.Duration // of loaders for more keys, 0: gather
+	look     time.Duration // from one look at the installation to the next, 0: lookEvery
 }
 
 // Site is what the API says about this installation.

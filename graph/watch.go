@@ -19,9 +19,9 @@ type watches struct {
 	open map[watched]*watch
 }
 
-// watched is a row as a principal sees it. Two tokens of one user are two
+// watched is what is watched, such as a row by its id, as a principal sees it. Two tokens of one user are two
 // principals, and so are two sessions of one token: one may end.
-type watched struct{ topic, principal string }
+type watched struct{ name, principal string }
 
 // state is a watched row at one moment.
 type state struct {
@@ -50,12 +50,12 @@ type watch struct {
 
 // join begins to watch a row and returns what watches it. Whoever joins calls
 // leave.
-func (r *Resolver) join(ctx context.Context, topic string, load func(context.Context) (row any, final bool, err error)) (*watcher, error) {
+func (r *Resolver) join(ctx context.Context, name string, wakes func(context.Context) <-chan struct{}, load func(context.Context) (row any, final bool, err error)) (*watcher, error) {
 	p, err := principal.From(ctx)
 	if err != nil {
 		return nil, err
 	}
-	key := watched{topic, fmt.Sprint(p.Kind, p.UserID, p.TokenID, p.SessionID, p.PlatformAdmin, p.Scopes)}
+	key := watched{name, fmt.Sprint(p.Kind, p.UserID, p.TokenID, p.SessionID, p.PlatformAdmin, p.Scopes)}
 	r.watched.mu.Lock()
 	defer r.watched.mu.Unlock()
 	w := r.watched.open[key]
@@ -67,7 +67,7 @@ func (r *Resolver) join(ctx context.Context, topic string, load func(context.Con
 		r.watched.open[key] = w
 		all, stop := context.WithCancel(context.WithoutCancel(ctx)) // it serves the others when this one goes
 		w.stop = stop
-		wake := r.subscribe(all, topic) // before the first load, so that no change falls in between
+		wake := wakes(all) // before the first load, so that no change falls in between
 		go r.watch(all, key, w, wake, load)
 	}
 	w.users++

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -67,6 +68,8 @@ func doctorCommand(getenv func(string) string) *cobra.Command {
 				checks, err = s.checkServer(cmd.Context())
 			}
 			if err == nil && here {
+				// A look at the disk from here says more about one that is sound.
+				checks = slices.DeleteFunc(checks, func(c check) bool { return c.Name == "disk" && c.Verdict == sound })
 				checks = append(checks, checkMachine(cmd.Context(), getenv, c)...)
 			}
 			if err == nil && deep {
@@ -154,6 +157,7 @@ var componentHints = map[string]string{
 	"database":    "Look at the log that \"davit serve\" prints, and at the disk, or whether PostgreSQL answers.",
 	"queue":       "Nothing is lost, and work goes on: what is asked for is in the database. Look whether its Redis answers, and set maxmemory-policy noeviction there.",
 	"runner":      "Start the container engine, or run \"davit serve --runner process\".",
+	"disk":        "Builds, images and logs need space: make some. docker system df says what images and build cache take.",
 	"proxy":       "Look at proxy.log in the data directory; \"davit serve\" starts the proxy again.",
 	"loki":        "Nothing is lost while there is room in the data directory: logs wait there and go to Loki in order once it takes them.",
 	"name server": "Containers use the engine's name server instead: names of other services may not resolve. Run the server as root, or open UDP port 53 on its bridges.",

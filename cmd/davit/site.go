@@ -64,6 +64,7 @@ func (h *house) components(ctx context.Context, q *queue.Queue, book *logs.Log) 
 			}
 			return h.runnerNote, nil
 		}),
+		ask(ctx, "disk", h.room),
 		ask(ctx, "proxy", func(ctx context.Context) (string, error) {
 			client, err := h.proxy(ctx)
 			if err != nil {
@@ -98,6 +99,26 @@ func queueNote(r queue.Report) (string, error) {
 	default:
 		return "Redis " + cmp.Or(r.Version, "of an unknown version") + ", eviction policy " + cmp.Or(r.Policy, "unknown"), nil
 	}
+}
+
+// errDisk is why the disk is not healthy.
+var errDisk = errors.New("the disk is nearly full")
+
+// room is how much may still be written, to operators in figures: by data and
+// builds, or by the engine if it has less.
+func (h *house) room(ctx context.Context) (string, error) {
+	free, err := h.space(ctx)
+	if err != nil {
+		return "", err
+	}
+	note := ""
+	if operates(ctx) {
+		note = size(free) + " are free"
+	}
+	if free < diskFailed {
+		return cmp.Or(note, "It is nearly full."), errDisk
+	}
+	return note, nil
 }
 
 // errNameServer is why the name servers are not healthy; the message says which.

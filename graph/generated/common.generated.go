@@ -83,6 +83,7 @@ type SubscriptionResolver interface {
 	Events(ctx context.Context, scopeID string, types []string, after *string) (<-chan *ent.Event, error)
 	OperationUpdated(ctx context.Context, id string) (<-chan *ent.Operation, error)
 	Logs(ctx context.Context, source model.LogSource, filter *model.LogQuery, after *string, tail int) (<-chan model.LogFeed, error)
+	PlatformUpdated(ctx context.Context) (<-chan *model.Platform, error)
 	ServiceInstanceUpdated(ctx context.Context, id string) (<-chan *ent.ServiceInstance, error)
 }
 
@@ -3298,6 +3299,38 @@ func (ec *executionContext) fieldContext_Subscription_logs(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Subscription_platformUpdated(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_platformUpdated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Subscription().PlatformUpdated(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Platform) graphql.Marshaler {
+			return ec.marshalNPlatform2ᚖgithubᚗcomᚋdavitdevᚋdavitᚋgraphᚋmodelᚐPlatform(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_platformUpdated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Platform(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Subscription_serviceInstanceUpdated(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
 	return graphql.ResolveFieldStream(
 		ctx,
@@ -4391,6 +4424,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 		return ec._Subscription_operationUpdated(ctx, fields[0])
 	case "logs":
 		return ec._Subscription_logs(ctx, fields[0])
+	case "platformUpdated":
+		return ec._Subscription_platformUpdated(ctx, fields[0])
 	case "serviceInstanceUpdated":
 		return ec._Subscription_serviceInstanceUpdated(ctx, fields[0])
 	default:

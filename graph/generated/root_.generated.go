@@ -772,6 +772,7 @@ type ComplexityRoot struct {
 		Events                 func(childComplexity int, scopeID string, types []string, after *string) int
 		Logs                   func(childComplexity int, source model.LogSource, filter *model.LogQuery, after *string, tail int) int
 		OperationUpdated       func(childComplexity int, id string) int
+		PlatformUpdated        func(childComplexity int) int
 		ServiceInstanceUpdated func(childComplexity int, id string) int
 	}
 
@@ -4055,6 +4056,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.OperationUpdated(childComplexity, args["id"].(string)), true
+	case "Subscription.platformUpdated":
+		if e.ComplexityRoot.Subscription.PlatformUpdated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Subscription.PlatformUpdated(childComplexity), true
 	case "Subscription.serviceInstanceUpdated":
 		if e.ComplexityRoot.Subscription.ServiceInstanceUpdated == nil {
 			break
@@ -5461,6 +5468,10 @@ type QueueStats {
 extend type Query {
   "This installation."
   platform: Platform!
+}
+extend type Subscription {
+  "How this installation is, now and after each look at it: every five seconds while somebody watches."
+  platformUpdated: Platform!
 }
 `, BuiltIn: false},
 	{Name: "../../schema/project.graphqls", Input: `"A set of services that belong together."
