@@ -92,6 +92,8 @@ await story(async ({ open }) => {
   await asking('behind', press('The API behind this page'));
   await go('/platform', page.getByRole('heading', { level: 1 }));
   await check(page, 'platform');
+  const looked = await page.locator('main time').first().getAttribute('datetime');
+  await page.locator(`main time[datetime="${looked}"]`).waitFor({ state: 'detached' }); // it is looked at again by itself
   await go('/registries', page.getByText('No registry credentials'));
   await check(page, 'registries');
   await asking('add a credential', press('Add credential'));

@@ -1,5 +1,6 @@
 import { cacheExchange } from '@urql/exchange-graphcache';
 import { Client, fetchExchange, mapExchange, subscriptionExchange } from '@urql/core';
+import { again } from './again';
 import { ask } from './ask';
 import { behindExchange } from './behind';
 import { code } from './fault';
@@ -29,14 +30,16 @@ export function connect() {
       fetchExchange,
       subscriptionExchange({
         forwardSubscription: ({ query, variables }) => ({
-          subscribe: (sink) => {
-            const [sent, heard] = resumed(variables ?? {});
-            const next: typeof sink.next = (result) => {
-              heard(result.data);
-              sink.next(result);
-            };
-            return { unsubscribe: socket.subscribe({ query: query ?? '', variables: sent }, { ...sink, next }) };
-          },
+          subscribe: (sink) => ({
+            unsubscribe: again((sink) => {
+              const [sent, heard] = resumed(variables ?? {});
+              const next: typeof sink.next = (result) => {
+                heard(result.data);
+                sink.next(result);
+              };
+              return socket.subscribe({ query: query ?? '', variables: sent }, { ...sink, next });
+            }, sink),
+          }),
         }),
       }),
     ],

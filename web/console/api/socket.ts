@@ -45,10 +45,12 @@ document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') wakeUp?.();
 });
 
-// waitToRetry waits 0.3 s to 10 s, longer each time and never for all consoles
-// alike, but no longer than until the network or the reader is back.
+// backoff is 0.3 s to 10 s, longer each time and never for all consoles alike.
+export const backoff = (attempt: number) => Math.min(10_000, 300 * 2 ** Math.min(attempt, 6)) * (0.75 + Math.random() / 2);
+
+// waitToRetry waits no longer than until the network or the reader is back.
 function waitToRetry() {
-  const ms = Math.min(10_000, 300 * 2 ** Math.min(attempt, 6)) * (0.75 + Math.random() / 2);
+  const ms = backoff(attempt);
   return new Promise<void>((resolve) => {
     const done = () => {
       clearTimeout(timer);

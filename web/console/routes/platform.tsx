@@ -1,9 +1,6 @@
-import { getRouteApi } from '@tanstack/react-router';
-import { useQuery } from 'urql';
+import { useQuery, useSubscription } from 'urql';
 import { graphql } from '../api/graphql';
-import { useEvents } from '../api/live';
 import { StatusDot } from '../ui/badge';
-import { Button } from '../ui/button';
 import { Card } from '../ui/card';
 import { Outdated } from '../ui/outdated';
 import { Page } from '../ui/page';
@@ -11,43 +8,64 @@ import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
 import { Time } from '../ui/time';
 
-const platformQuery = graphql(`
-  query Platform {
-    platform {
-      version
-      commit
-      baseDomain
-      components {
-        name
-        healthy
-        latencyMs
-        message
-        checkedAt
-      }
-      queues {
-        name
-        pending
-        active
-      }
+const installation = graphql(`
+  fragment Installation on Platform {
+    version
+    commit
+    baseDomain
+    components {
+      name
+      healthy
+      latencyMs
+      message
+      checkedAt
+    }
+    queues {
+      name
+      pending
+      active
     }
   }
 `);
 
-const route = getRouteApi('/shell');
+const platformQuery = graphql(
+  `
+    query Platform {
+      platform {
+        ...Installation
+      }
+    }
+  `,
+  [installation],
+);
 
-// Platform is how this installation is, now and after whatever happens in it.
+const platformUpdated = graphql(
+  `
+    subscription PlatformUpdated {
+      platformUpdated {
+        ...Installation
+      }
+    }
+  `,
+  [installation],
+);
+
+// Platform is how this installation is, now and every few seconds.
 export function Platform() {
-  const { workspace } = route.useRouteContext();
-  const [{ data, error, fetching, stale }, refetch] = useQuery({ query: platformQuery, requestPolicy: 'cache-and-network' });
-  const again = () => { refetch({ requestPolicy: 'network-only' }); };
-  useEvents(workspace.id, again, fetching || stale);
+  const [query, refetch] = useQuery({ query: platformQuery, requestPolicy: 'cache-and-network' });
+  const [live, watchAgain] = useSubscription({ query: platformUpdated });
+  const data = live.data?.platformUpdated ?? query.data?.platform;
+  const error = live.error ?? (live.data ? undefined : query.error);
+  const again = () => {
+    refetch({ requestPolicy: 'network-only' });
+    if (live.error) watchAgain();
+  };
   if (!data) return <Page title="Platform">{error ? <Problem error={error} onRetry={again} /> : <Waiting />}</Page>;
-  const { version, commit, baseDomain, components, queues } = data.platform;
+  const { version, commit, baseDomain, components, queues } = data;
   return (
     <Page
       title="Platform"
       hint={<>Davit {version}{commit && <> · <code className="font-mono text-[13px]">{commit.slice(0, 12)}</code></>} · applications below <code className="font-mono text-[13px]">{baseDomain}</code></>}
-      actions={<Button busy={fetching || stale} onClick={again}>Look again</Button>}
     >
       <Outdated error={error} onRetry={again} />
       <div className="grid items-start gap-5 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
