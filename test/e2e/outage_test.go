@@ -1,11 +1,24 @@
 package e2e
 
 import (
+	"errors"
+	"fmt"
+	"net"
 	"net/http"
+	"net/netip"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/test/daemon"
 )
 
 // An engine that dies takes its containers with it when it returns. They are
@@ -58,6 +71,64 @@ func TestTheEngineIsKilled(t *testing.T) {
 		s.within(5*time.Second, "the new version answers", s.well)
 		s.ours(1)
 	})
+	t.Run("and gives out an address that leads elsewhere", func(t *testing.T) {
+		s := s.in(t)
+		impostor(t, d)
+		made := s.succeeded(s.request(input{"image": h.app("v2")}).ID)
+		s.serves("v2")
+		s.ours(1)
+		for _, p := range made.Phases {
+			if p.Name == lifecycle.PhaseHealthCheck && p.Attempt < 2 {
+				t.Error("its address led to it: this test sees nothing")
+			}
+		}
+	})
+}
+
+// impostor is what an engine may leave behind that is killed while it starts a
+// container: a network of no process, with the address that it gives out next.
+// That of the machine is the same by then, because the engine makes it from the
+// address.
+func impostor(t *testing.T, d *daemon.Daemon) {
+	t.Helper()
+	networks, err := d.API.NetworkList(t.Context(), client.NetworkListOptions{})
+	must(t, err)
+	at := slices.IndexFunc(networks.Items, func(n network.Summary) bool { return strings.HasPrefix(n.Name, "davit-env") })
+	found, err := d.API.NetworkInspect(t.Context(), networks.Items[at].ID, client.NetworkInspectOptions{})
+	must(t, err)
+	subnet := found.Network.IPAM.Config[0].Subnet
+	taken := map[netip.Addr]bool{}
+	for _, c := range found.Network.Containers {
+		taken[c.IPv4Address.Addr()] = true
+	}
+	addr := subnet.Addr().Next().Next() // behind the gateway
+	for taken[addr] {
+		addr = addr.Next()
+	}
+	b := addr.As4()
+	nobody := exec.CommandContext(t.Context(), "sleep", "infinity")
+	nobody.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET}
+	must(t, nobody.Start())
+	t.Cleanup(func() { _ = nobody.Wait() }) // it is killed, as its context says
+	pid := strconv.Itoa(nobody.Process.Pid)
+	inside := []string{"nsenter", "-t", pid, "-n"}
+	for _, argv := range [][]string{
+		{"ip", "link", "add", "stray", "type", "veth", "peer", "name", "inside", "netns", pid},
+		{"ip", "link", "set", "stray", "master", "br-" + found.Network.ID[:12]},
+		{"ip", "link", "set", "stray", "up"},
+		slices.Concat(inside, []string{"ip", "link", "set", "inside", "address", fmt.Sprintf("02:42:%02x:%02x:%02x:%02x", b[0], b[1], b[2], b[3])}),
+		slices.Concat(inside, []string{"ip", "address", "add", netip.PrefixFrom(addr, subnet.Bits()).String(), "dev", "inside"}),
+		slices.Concat(inside, []string{"ip", "link", "set", "inside", "up"}),
+	} {
+		out, err := exec.CommandContext(t.Context(), argv[0], argv[1:]...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", argv, err, out)
+		}
+	}
+	dialer := net.Dialer{Timeout: patience}
+	if _, err := dialer.DialContext(t.Context(), "tcp", netip.AddrPortFrom(addr, 8080).String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Fatalf("nobody listens at %s: %v", addr, err)
+	}
 }
 
 // well reports whether the service answers and says so in the API.
