@@ -4964,7 +4964,7 @@ type Build implements Node {
   builder: BuilderKind!
   "What it builds for, for example linux/amd64."
   platform: String!
-  "Whether no step had to run."
+  "Whether no step had to run, but to load and to export."
   cacheHit: Boolean!
   "Its steps, in the order they were found."
   steps: [BuildStep!]!

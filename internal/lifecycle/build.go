@@ -38,10 +38,11 @@ type BuildStep struct {
 	Error      *string     `json:"error,omitempty"`
 }
 
-// AllCached reports whether a build of these steps had nothing to run.
+// AllCached reports whether a build of these steps has ended and had nothing to
+// run: a step without inputs is there to load or to export.
 func AllCached(steps []BuildStep) bool {
 	for _, s := range steps {
-		if !s.Cached {
+		if !s.Cached && (len(s.Inputs) > 0 || s.Status != PhaseSucceeded) {
 			return false
 		}
 	}

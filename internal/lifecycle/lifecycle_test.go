@@ -143,3 +143,27 @@ func TestBackoff(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsOnlyLoadedAndExportedIsFromTheCache(t *testing.T) {
+	t.Parallel()
+
+	load := BuildStep{Name: "[internal] load metadata", Status: PhaseSucceeded}
+	from := BuildStep{Name: "[1/2] FROM app", Status: PhaseSucceeded, Cached: true}
+	run := BuildStep{Name: "[2/2] RUN make", Inputs: []string{"from"}, Status: PhaseSucceeded, Cached: true}
+	anew, under := run, load
+	anew.Cached, under.Status = false, PhaseRunning
+	for _, tt := range []struct {
+		name  string
+		steps []BuildStep
+		want  bool
+	}{
+		{"a build that ran nothing", []BuildStep{load, from, run, load}, true},
+		{"a build that ran a step", []BuildStep{load, from, anew, load}, false},
+		{"a build under way", []BuildStep{from, run, under}, false},
+		{"no build", nil, false},
+	} {
+		if got := AllCached(tt.steps); got != tt.want {
+			t.Errorf("%s: %t", tt.name, got)
+		}
+	}
+}
