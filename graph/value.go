@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -54,12 +55,34 @@ func snapshotOf(ctx context.Context, d *ent.Deployment) (*model.DeploymentSnapsh
 	if err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(d.Settings.WithDefaults(svc.Kind))
+	wanted := d.Settings.WithDefaults(svc.Kind)
+	text, err := json.Marshal(wanted)
 	if err != nil {
 		return nil, err
 	}
 	out := &model.DeploymentSnapshot{Variables: pointers(d.Variables)}
-	return out, json.Unmarshal(text, &out.Settings)
+	if err := json.Unmarshal(text, &out.Settings); err != nil {
+		return nil, err
+	}
+	writeDurations(out.Settings, map[string]time.Duration{"drainTimeout": wanted.DrainTimeout})
+	if h, ok := out.Settings["healthCheck"].(map[string]any); ok {
+		writeDurations(h, map[string]time.Duration{
+			"interval": wanted.HealthCheck.Interval, "timeout": wanted.HealthCheck.Timeout, "startPeriod": wanted.HealthCheck.StartPeriod,
+		})
+	}
+	return out, nil
+}
+
+// writeDurations writes durations that are in object as the API does elsewhere,
+// where rows have nanoseconds.
+func writeDurations(object map[string]any, durations map[string]time.Duration) {
+	for name, d := range durations {
+		if _, ok := object[name]; ok {
+			var b strings.Builder
+			graphql.MarshalDuration(d).MarshalGQL(&b)
+			object[name] = strings.Trim(b.String(), `"`)
+		}
+	}
 }
 
 func triggerOf(ctx context.Context, d *ent.Deployment) (*model.DeploymentTrigger, error) {

@@ -4888,7 +4888,7 @@ type ImageRef {
 }
 "What was wanted when a deployment was asked for."
 type DeploymentSnapshot {
-  "Its settings, defaults filled in."
+  "Its settings, defaults filled in. Durations are those of ISO 8601, such as PT30S."
   settings: JSON!
   "Its variables by name, without their values."
   variables: [VariableDigest!]!

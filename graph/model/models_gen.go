@@ -395,7 +395,7 @@ type DeploymentOrder struct {
 
 // What was wanted when a deployment was asked for.
 type DeploymentSnapshot struct {
-	// Its settings, defaults filled in.
+	// Its settings, defaults filled in. Durations are those of ISO 8601, such as PT30S.
 	Settings map[string]any `json:"settings"`
 	// Its variables by name, without their values.
 	Variables []*spec.VariableRef `json:"variables"`

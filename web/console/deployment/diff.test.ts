@@ -14,6 +14,11 @@ describe('diffSettings', () => {
   });
 });
 
+it('says durations as people do, and leaves alone what only looks like one', () => {
+  const after = { drainTimeout: 'PT1H0M1.5S', healthCheck: { startPeriod: 'PT30S' }, startCommand: 'PT', cron: 'PTS' };
+  expect(diffSettings({}, after).map((d) => d.after)).toEqual(['PTS', '1 h 0 m 1.5 s', '30 s', 'PT']);
+});
+
 describe('diffVariables', () => {
   const variable = (name: string, digest: string, secret = false) => ({ name, digest, secret, scope: 'SERVICE' as const });
   it('says what is added, removed and changed', () => {

@@ -24,8 +24,12 @@ function leaves(value: unknown, path: string): [string, string][] {
     return Object.entries(value).flatMap(([key, inner]) => leaves(inner, path ? `${path}.${key}` : key));
   }
   if (Array.isArray(value) && value.length === 0) return [];
-  return [[path, typeof value === 'string' ? value : JSON.stringify(value)]];
+  return [[path, typeof value === 'string' ? inWords(value) : JSON.stringify(value)]];
 }
+
+// inWords is a duration of ISO 8601 as people write it, and any other text as it is.
+const inWords = (text: string) =>
+  /^PT(?:[\d.]+[HMS])+$/.test(text) ? text.slice(2).replace(/([HMS])/g, ' $1 ').trim().toLowerCase().replaceAll('  ', ' ') : text;
 
 export type VariableChange = { name: string; secret: boolean; change: 'added' | 'removed' | 'changed' };
 
