@@ -15,6 +15,22 @@ import (
 type output struct {
 	stdout, stderr *logs.Writer
 	at             runner.Position // up to which they are in the log
+	doubted        runner.Position // up to which a gap says what may be missing
+}
+
+// doubt says in both streams, as far as they have lines, that some may be missing
+// here: an engine that dies takes along what it had read from the application
+// and neither handed on nor kept.
+func (o *output) doubt() error {
+	var errs []error
+	if o.at.Stdout > o.doubted.Stdout {
+		errs = append(errs, o.stdout.Gap(0, logs.EngineAway))
+	}
+	if o.at.Stderr > o.doubted.Stderr {
+		errs = append(errs, o.stderr.Gap(0, logs.EngineAway))
+	}
+	o.doubted = o.at
+	return errors.Join(errs...)
 }
 
 // open opens the streams of a container and finds where they end.

@@ -173,6 +173,16 @@ func (rec *Recorder) wait(ctx context.Context, id string) error {
 // pump copies until the container ends. When it falls behind it lets go, waits
 // for the log, and goes on with the runner's own copy.
 func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream runner.Stream) {
+	away := false // the engine, since the last line
+	doubt := func() {
+		if !away {
+			return
+		}
+		if err := out.doubt(); err != nil {
+			rec.Log.WarnContext(ctx, "it is not said that lines may be missing", "of", by.id, "err", err)
+		}
+		away = false
+	}
 	for {
 		err := out.copy(stream)
 		stream.Close()
@@ -191,11 +201,13 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		case errors.Is(ierr, runner.ErrNotFound):
 			return
 		case ierr == nil && c.State != runner.Running && err == nil:
+			doubt()
 			if err := rec.catchUp(ctx, by, out, noLimit); err != nil && ctx.Err() == nil { // else Finish does it
 				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "of", by.id, "err", err)
 			}
 			return
 		case ierr != nil:
+			away = away || errors.Is(ierr, runner.ErrUnavailable)
 			if pause(ctx, time.Second) != nil {
 				return
 			}
@@ -205,7 +217,9 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 			if pause(ctx, time.Second) != nil {
 				return
 			}
+			continue
 		}
+		doubt()
 	}
 }
 

@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/davitdev/davit/internal/deploy"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
@@ -135,6 +137,78 @@ func TestRecorder(t *testing.T) {
 			t.Errorf("Davit says %q", said)
 		}
 	})
+}
+
+// met counts the questions that an engine that is away did not answer.
+type met struct {
+	runner.Runner
+	unanswered atomic.Int64
+}
+
+func (m *met) Inspect(ctx context.Context, name string) (runner.Container, error) {
+	c, err := m.Runner.Inspect(ctx, name)
+	if errors.Is(err, runner.ErrUnavailable) {
+		m.unanswered.Add(1)
+	}
+	return c, err
+}
+
+// An engine that dies takes along what it had read from an application and not
+// handed on. Nobody knows what that was, so it is said where it would be.
+func TestWhereAnEngineWasAwayLinesMayBeMissing(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t))
+	engine := &met{Runner: h.fake}
+	h.engine = engine
+	p := h.start()
+	i := h.service(h.version("v1", nil), nil)
+	d := h.deploy(i, "")
+	prints := func(want int) {
+		t.Helper()
+		if status, body := h.get(h.host(i), "/log?n=3"); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		h.until("it is recorded", func() bool {
+			n := 0
+			for _, l := range p.output(d, logs.Stdout) {
+				if strings.HasPrefix(l, "line ") {
+					n++
+				}
+			}
+			return n == want
+		})
+	}
+	prints(3)
+	for range 2 { // the second time nothing was printed in between
+		before := engine.unanswered.Load()
+		h.fake.SetAway(true)
+		h.until("it is met", func() bool { return engine.unanswered.Load() > before+1 })
+		h.fake.SetAway(false)
+		h.running(i, 1)
+	}
+	prints(6)
+	page, err := p.Recorder.Logs.Query(h.ctx, logs.Query{Source: sourceOf(d.InstanceID, d.ID), Filter: logs.Filter{Streams: []logs.Kind{logs.Stdout, logs.Stderr}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Gaps) != 1 || page.Gaps[0].Reason != logs.EngineAway || page.Gaps[0].Dropped != 0 {
+		t.Errorf("the gaps are %+v", page.Gaps)
+	}
+}
+
+// Whoever holds a row is told by others until it lets go, and no longer: what it
+// is told in lasts as long as the worker.
+func TestAHoldEndsWhatItAsked(t *testing.T) {
+	t.Parallel()
+	var asked context.Context
+	_, release := renewing(t.Context(), func(ctx context.Context) <-chan struct{} { asked = ctx; return nil }, func(context.Context) (fault.Code, error) { return "", nil })
+	if asked.Err() != nil {
+		t.Error("it asked in what had ended")
+	}
+	release()
+	if asked.Err() == nil {
+		t.Error("what it asked goes on")
+	}
 }
 
 // A worker that has returned leaves nothing behind.

@@ -133,7 +133,10 @@ func (p *linePrinter) gap(g client.LogGap) error {
 		return p.emit(p.out, map[string]any{"gap": g.Reason, "dropped": g.Dropped})
 	}
 	count := "lines are"
-	if g.Dropped != nil {
+	switch {
+	case g.Reason == client.LogGapReasonEngineAway:
+		count = "lines may be"
+	case g.Dropped != nil:
 		count = counted(int(*g.Dropped), "line is", "lines are")
 	}
 	out := p.out

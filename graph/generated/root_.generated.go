@@ -5380,6 +5380,8 @@ enum LogGapReason {
   RETENTION
   "They could not be stored or read."
   STORE_UNAVAILABLE
+  "The engine was away. What it had taken from the application by then and given to nobody is gone, if there was any."
+  ENGINE_AWAY
 }
 "The last thing a feed sends."
 type LogEnd {

@@ -1806,6 +1806,8 @@ const (
 	LogGapReasonRetention LogGapReason = "RETENTION"
 	// They could not be stored or read.
 	LogGapReasonStoreUnavailable LogGapReason = "STORE_UNAVAILABLE"
+	// The engine was away. What it had taken from the application by then and given to nobody is gone, if there was any.
+	LogGapReasonEngineAway LogGapReason = "ENGINE_AWAY"
 )
 
 var AllLogGapReason = []LogGapReason{
@@ -1813,6 +1815,7 @@ var AllLogGapReason = []LogGapReason{
 	LogGapReasonRateLimited,
 	LogGapReasonRetention,
 	LogGapReasonStoreUnavailable,
+	LogGapReasonEngineAway,
 }
 
 // LogLine includes the GraphQL fields of LogLine requested by the fragment LogLine.

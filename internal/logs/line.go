@@ -81,6 +81,7 @@ const (
 	RateLimited      GapReason = "RATE_LIMITED"
 	RetentionPassed  GapReason = "RETENTION"
 	StoreUnavailable GapReason = "STORE_UNAVAILABLE"
+	EngineAway       GapReason = "ENGINE_AWAY"
 )
 
 // End is the last item of a feed.

@@ -13,6 +13,10 @@ import (
 // printRate is how many lines a printer prints a second.
 const printRate = 200
 
+// taken is how many lines an engine that dies may take along, which it had read
+// and not handed on, at most in all its deaths: the log says that there was one.
+const taken = 50
+
 // log is one to be looked at, which was printed from a time to another.
 type log struct {
 	source   input
@@ -154,6 +158,9 @@ func (p *project) whole(ctx context.Context, l log, incomplete func(t tally, exc
 			return false
 		}
 		t, gaps = tallied(list, l.lines > 0, excused), g
+		if excused && gaps > 0 && t.lost <= taken && t.twice == 0 { // and said
+			t.lost, t.first = 0, ""
+		}
 		missing = incomplete(t, excused)
 		return missing == "" || t.lost+t.twice > 0
 	})

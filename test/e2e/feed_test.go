@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 
 	"github.com/davitdev/davit/internal/client"
@@ -101,8 +102,10 @@ func (h *house) past(source, query input, enough func(line) bool) (next input) {
 		query["limit"] = 1000
 		h.do(`query($source:LogSource!,$query:LogQuery){logs(source:$source,query:$query){
 				lines{stream message} gaps{reason} endCursor hasMoreAfter}}`, client.Variables{"source": source, "query": query}, &out)
-		if len(out.Logs.Gaps) > 0 {
-			h.t.Errorf("the history has gaps: %+v", out.Logs.Gaps)
+		for _, gap := range out.Logs.Gaps {
+			if gap.Reason != "ENGINE_AWAY" || os.Getenv(ownEngine) == "" { // which a test kills
+				h.t.Errorf("the history has a gap: %s", gap.Reason)
+			}
 		}
 		if out.Logs.EndCursor != nil {
 			query = input{"after": out.Logs.EndCursor}

@@ -8,6 +8,7 @@ const reasons: Record<GapReason, string> = {
   RATE_LIMITED: 'more was printed than Davit takes in',
   RETENTION: 'they were too old, or too many',
   STORE_UNAVAILABLE: 'they could not be stored or read',
+  ENGINE_AWAY: 'the engine was away, and what it had just taken is gone',
 };
 
 const states: Record<GapEntry['state'], string> = {
@@ -27,7 +28,7 @@ interface Props {
 // GapRow stands where lines are missing.
 export const GapRow = memo(function GapRow({ entry, active, onFill }: Props) {
   const { gap, state } = entry;
-  const lines = gap.dropped === null ? 'Some lines are' : count(gap.dropped, 'line is', 'lines are');
+  const lines = gap.reason === 'ENGINE_AWAY' ? 'Lines may be' : gap.dropped === null ? 'Some lines are' : count(gap.dropped, 'line is', 'lines are');
   return (
     <div
       id={`log-row-${entry.id}-0`}

@@ -17,7 +17,7 @@ export interface Line {
   continued: boolean;
 }
 
-export type GapReason = 'SLOW_CONSUMER' | 'RATE_LIMITED' | 'RETENTION' | 'STORE_UNAVAILABLE';
+export type GapReason = 'SLOW_CONSUMER' | 'RATE_LIMITED' | 'RETENTION' | 'STORE_UNAVAILABLE' | 'ENGINE_AWAY';
 
 // Gap is a place where lines are missing. What is still there of them lies
 // after `from` and before `to`.
