@@ -19,19 +19,21 @@ func (s stopped) Error() string { return "asked to stop: " + string(s.reason) }
 // when the deployment is asked to stop, its deadline passes or the claim is
 // lost; its cause says which.
 func (w *Worker) hold(ctx context.Context, c *deploy.Claim) (held context.Context, release func()) {
-	asked := w.Wakes.Subscribe(ctx, deploy.CancelTopic(c.ID))
+	asked := func(ctx context.Context) <-chan struct{} { return w.Wakes.Subscribe(ctx, deploy.CancelTopic(c.ID)) }
 	return renewing(ctx, asked, func(ctx context.Context) (fault.Code, error) { return w.Deploy.Renew(ctx, c) })
 }
 
 // holdJob does the same for an operation, which ends when it is asked to by
 // itself.
 func (w *Worker) holdJob(ctx context.Context, j *deploy.Job) (held context.Context, release func()) {
-	return renewing(ctx, nil, func(ctx context.Context) (fault.Code, error) { return "", w.Deploy.RenewOperation(ctx, j) })
+	return renewing(ctx, func(context.Context) <-chan struct{} { return nil }, func(ctx context.Context) (fault.Code, error) { return "", w.Deploy.RenewOperation(ctx, j) })
 }
 
-// renewing calls renew in good time, and when asked to.
-func renewing(ctx context.Context, asked <-chan struct{}, renew func(context.Context) (fault.Code, error)) (held context.Context, release func()) {
+// renewing calls renew in good time, and when asked to, by what lasts as long as
+// its context: that of a worker outlives many deployments.
+func renewing(ctx context.Context, ask func(context.Context) <-chan struct{}, renew func(context.Context) (fault.Code, error)) (held context.Context, release func()) {
 	held, cancel := context.WithCancelCause(ctx)
+	asked := ask(held) // before the first look, so that nothing falls in between
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
