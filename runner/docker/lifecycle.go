@@ -31,9 +31,7 @@ func (e *Engine) Start(ctx context.Context, name string) error {
 		return fmt.Errorf("docker start: %w: %w", runner.ErrNetworkNotFound, err)
 	case gone(err):
 		return runner.ErrNotFound
-	case err != nil && strings.Contains(err.Error(), "task "+c.ID) && strings.Contains(err.Error(), "already exists"):
-		// An engine that was killed while it started a container never starts
-		// that one again.
+	case err != nil && halfStarted(c.ID, err.Error()):
 		if rerr := e.remove(ctx, s, c.ID); rerr != nil {
 			return errors.Join(rerr, err)
 		}
@@ -45,6 +43,14 @@ func (e *Engine) Start(ctx context.Context, name string) error {
 		return e.fail(ctx, "start", err)
 	}
 	return nil
+}
+
+// halfStarted recognizes what an engine says that was killed while it started a
+// container: of a task that is there, or of the directory of one. It never
+// starts that container again.
+func halfStarted(id, message string) bool {
+	return strings.Contains(message, "task "+id) && strings.Contains(message, "already exists") ||
+		strings.Contains(message, "start shim: mkdir") && strings.Contains(message, "/"+id+": file exists")
 }
 
 // startError recognizes the runtime's word for a command that cannot be

@@ -15,6 +15,16 @@ import (
 // An engine that was killed while it started a container (20.10 and newer) says
 // so at every start from then on: that container never runs.
 func TestAContainerWhoseStartTheEngineDidNotOutliveIsRemoved(t *testing.T) {
+	for name, message := range map[string]string{
+		"its task is there":      "task %s: already exists",
+		"its directory is there": "failed to start shim: mkdir /run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/%s: file exists: unknown",
+	} {
+		t.Run(name, func(t *testing.T) { halfStarted(t, message) })
+	}
+}
+
+func halfStarted(t *testing.T, message string) {
+	t.Helper()
 	stuck := ""
 	p := newPlace(t, changedEngine(t, func(_ *httptest.Server, r *http.Response) error {
 		if id, ok := strings.CutSuffix(r.Request.URL.Path, "/start"); ok {
@@ -23,7 +33,7 @@ func TestAContainerWhoseStartTheEngineDidNotOutliveIsRemoved(t *testing.T) {
 			}
 			if id == stuck {
 				r.StatusCode = http.StatusInternalServerError
-				says(r, fmt.Appendf(nil, `{"message":"task %s: already exists"}`, id))
+				says(r, fmt.Appendf(nil, `{"message":%q}`, fmt.Sprintf(message, id)))
 			}
 		}
 		return nil
