@@ -12,8 +12,7 @@ import (
 )
 
 // sandboxed is a container that starts in the network of another one, which runs
-// already: what networks made in advance would save at most. Davit makes none,
-// see docs/decisions/0034-sandbox.md.
+// already: what networks made in advance would save at most. Davit makes none.
 func (e *engine) sandboxed(ctx context.Context, image string) (s subject, end func() error, err error) {
 	var sandbox string
 	var addr netip.Addr
