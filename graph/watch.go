@@ -19,8 +19,9 @@ type watches struct {
 	open map[watched]*watch
 }
 
-// watched is what is watched, such as a row by its id, as a principal sees it. Two tokens of one user are two
-// principals, and so are two sessions of one token: one may end.
+// watched is what is watched, such as a row by its id, as a principal sees it.
+// Two tokens of one user are two principals, and so are two sessions of one
+// token: one may end.
 type watched struct{ name, principal string }
 
 // state is a watched row at one moment.

@@ -80,7 +80,8 @@ func (w *Worker) pass(ctx context.Context, work *deploy.Work) error {
 		all = append(all, slices.Concat(of...)...)
 	}
 	failed := eachAlone(ctx, all, func(ctx context.Context, r *ent.Replica) error {
-		if of := slots[r.Process][r.Slot]; len(of) == 1 && !r.Replace && w.keepers.away(r.ID) {
+		_, away, _ := w.keepers.health(r.ID)
+		if away && !r.Replace && len(slots[r.Process][r.Slot]) == 1 {
 			return w.succeed(ctx, work.Fence(), r)
 		}
 		return w.observe(ctx, work.Fence(), set, r)
@@ -222,7 +223,7 @@ func moved(r *ent.Replica, c runner.Container) bool {
 
 // writeHealth writes what the keeper of a running replica found.
 func (w *Worker) writeHealth(ctx context.Context, f deploy.Fence, set *replicaSet, r *ent.Replica) error {
-	health, ok := w.keepers.health(r.ID)
+	health, _, ok := w.keepers.health(r.ID)
 	if !ok || health == r.Health && r.Status == lifecycle.ReplicaRunning || health == lifecycle.HealthStarting {
 		return nil
 	}

@@ -90,30 +90,18 @@ func (k *keepers) ids() map[string]bool {
 	return out
 }
 
-// health is what the keeper of a replica found last; ok is false without one.
-func (k *keepers) health(id string) (h lifecycle.Health, ok bool) {
+// health is what the keeper of a replica found last, and whether the replica is
+// away: not reached. ok is false without a keeper.
+func (k *keepers) health(id string) (h lifecycle.Health, away, ok bool) {
 	k.mu.Lock()
 	one := k.byID[id]
 	k.mu.Unlock()
 	if one == nil {
-		return "", false
+		return "", false, false
 	}
 	one.mu.Lock()
 	defer one.mu.Unlock()
-	return one.health, true
-}
-
-// away reports whether the keeper of a replica found that it is not reached.
-func (k *keepers) away(id string) bool {
-	k.mu.Lock()
-	one := k.byID[id]
-	k.mu.Unlock()
-	if one == nil {
-		return false
-	}
-	one.mu.Lock()
-	defer one.mu.Unlock()
-	return one.away
+	return one.health, one.away, true
 }
 
 // beside does something while its caller goes on, unless the same is under way.

@@ -157,7 +157,7 @@ func (w *Worker) compare(ctx context.Context) error {
 
 // kept reports whether somebody watches over a replica.
 func (w *Worker) kept(replicaID string) bool {
-	_, ok := w.keepers.health(replicaID)
+	_, _, ok := w.keepers.health(replicaID)
 	return ok
 }
 
