@@ -299,7 +299,8 @@ func stateOf(s lifecycle.InstanceStatus) proxy.State {
 }
 
 // Drain waits until a replica that is out of service has no requests left, at
-// most for d. It asks again as long as nobody can tell: then there may be some.
+// most for d. It asks again as long as nobody can tell: then there may be some,
+// and who is asked at last has drainLeast of d to end them.
 // The proxy in place of one that was killed knows of none, and ends the wait.
 func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duration) error {
 	addr, err := netip.ParseAddrPort(*replica.Addr)
@@ -308,7 +309,7 @@ func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duratio
 	}
 	end := time.Now().Add(d)
 	for again := drainAgain; ; again = min(2*again, drainSeldom) {
-		err := r.drain(ctx, replica, addr, max(time.Until(end), 0))
+		err := r.drain(ctx, replica, addr, max(time.Until(end), min(d, drainLeast)))
 		left := time.Until(end)
 		if err == nil || ctx.Err() != nil || left < drainAgain {
 			return err
@@ -327,6 +328,7 @@ func (r *Router) Drain(ctx context.Context, replica *ent.Replica, d time.Duratio
 const (
 	drainAgain  = 100 * time.Millisecond
 	drainSeldom = 2 * time.Second
+	drainLeast  = 2 * time.Second
 )
 
 func (r *Router) drain(ctx context.Context, replica *ent.Replica, addr netip.AddrPort, d time.Duration) error {

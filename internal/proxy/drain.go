@@ -39,17 +39,18 @@ func (s *server) drain(ctx context.Context, ids []Target, timeout time.Duration)
 	defer cancel()
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for patient.Err() == nil && !finished(leaving) {
-		for _, t := range leaving {
-			s.sockets.tell(t, socketIdle, bye)
+	for {
+		idle, until := socketIdle, patient
+		if patient.Err() != nil {
+			idle, until = 0, end
 		}
-		await(patient, leaving, tick.C)
-	}
-	for _, t := range leaving {
-		s.sockets.tell(t, 0, bye)
-	}
-	for end.Err() == nil && !finished(leaving) {
-		await(end, leaving, nil)
+		for _, t := range leaving {
+			s.sockets.tell(t, idle, bye) // each time: an upgrade may still be under way
+		}
+		if end.Err() != nil || finished(leaving) {
+			break
+		}
+		await(until, leaving, tick.C)
 	}
 	for _, t := range leaving {
 		left += t.inflight.Load()

@@ -209,6 +209,7 @@ func (s *server) leave(ctx context.Context) {
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.WarnContext(ctx, "requests were cut off", "inflight", s.inflight.load())
 	}
+	s.sockets.tell(nil, 0, farewell) // those whose upgrade was under way
 	s.http.Close()
 	s.inflight.wait(ctx)
 }

@@ -33,13 +33,12 @@ func (w *upgradeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	c := &socket{
-		Conn: conn, cancel: w.cancel, target: w.exchange.target,
+		Conn: conn, owner: &w.exchange.server.sockets, cancel: w.cancel, target: w.exchange.target,
 		websocket: strings.EqualFold(w.exchange.in.Header.Get("Upgrade"), "websocket"),
 	}
 	// What the client sent before it saw the switch; all of it is there.
 	c.early, _ = rw.Peek(rw.Reader.Buffered())
 	c.touch()
-	w.exchange.server.sockets.add(c)
 	return c, rw, nil
 }
 
@@ -49,19 +48,23 @@ type sockets struct {
 	open map[*socket]struct{}
 }
 
+// add lists c unless it is closed already.
 func (s *sockets) add(c *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if c.closed {
+		return
+	}
 	if s.open == nil {
 		s.open = make(map[*socket]struct{})
 	}
 	s.open[c] = struct{}{}
-	c.owner = s
 }
 
 func (s *sockets) remove(c *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c.closed = true
 	delete(s.open, c)
 }
 
@@ -90,6 +93,7 @@ type socket struct {
 	websocket bool
 	early     []byte
 	last      atomic.Int64 // Unix nanoseconds of the last byte in either direction
+	closed    bool         // owner.mu is held
 
 	leaving atomic.Bool
 	mu      sync.Mutex // held while writing
@@ -142,6 +146,10 @@ func (c *socket) sayRestart() error {
 	return err
 }
 
+// sayTime is what a close frame may take to be written, however short the grace
+// is: to be cut without one is what a client must not see.
+const sayTime = 100 * time.Millisecond
+
 // leave begins the end of the connection, which comes at the latest after
 // grace. Asking twice changes nothing.
 func (c *socket) leave(grace time.Duration) {
@@ -156,6 +164,7 @@ func (c *socket) leave(grace time.Duration) {
 	// Until then the client's answer to the close frame passes to the app.
 	// The deadline also ends a write, here or under way, to a client that does
 	// not read; cancel ends an app that does not care.
+	grace = max(grace, sayTime)
 	_ = c.SetDeadline(time.Now().Add(grace)) // fails only on a closed connection
 	time.AfterFunc(grace, c.cancel)
 	c.mu.Lock()
@@ -165,8 +174,11 @@ func (c *socket) leave(grace time.Duration) {
 	}
 }
 
-// WriteTo and ReadFrom keep io.Copy from using buffers of 32 KiB.
+// WriteTo and ReadFrom keep io.Copy from using buffers of 32 KiB. With WriteTo
+// the client has been told of the switch: a close frame before that would be
+// none.
 func (c *socket) WriteTo(w io.Writer) (int64, error) {
+	c.owner.add(c)
 	return io.CopyBuffer(struct{ io.Writer }{w}, struct{ io.Reader }{c}, make([]byte, socketBuffer))
 }
 

@@ -103,6 +103,54 @@ func TestASilentWebsocketIsAskedToReconnect(t *testing.T) {
 	}
 }
 
+// However short a drain is, no websocket is cut without a word.
+func TestADrainWithoutTimeSaysGoodbye(t *testing.T) {
+	t.Parallel()
+	target, _ := serve(t, echoSocket(t, make(chan error, 1)))
+	p := start(t, nil)
+	p.push(routeTo(target))
+	c := dialSocket(t, p)
+	p.push()
+	if _, err := p.Drain(t.Context(), []proxy.Target{target}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+		t.Errorf("the client saw %v", err)
+	}
+}
+
+// A websocket that the app accepts when the others have been told is told too.
+func TestAWebsocketAcceptedInADrainIsAskedToReconnect(t *testing.T) {
+	t.Parallel()
+	accept, asked := make(chan struct{}), make(chan struct{})
+	echo := echoSocket(t, make(chan error, 1))
+	target, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-accept
+		echo.ServeHTTP(w, r)
+	}))
+	p := start(t, nil)
+	p.push(routeTo(target))
+	saw := make(chan error, 1)
+	go func() {
+		c, _, err := websocket.Dial(t.Context(), "ws://shop.localhost/", &websocket.DialOptions{HTTPClient: client(t, p.addr)}) //nolint:bodyclose // is the connection
+		if err == nil {
+			_, _, err = c.Read(t.Context())
+		}
+		saw <- err
+	}()
+	<-asked
+	p.push()
+	const patience = 4 * time.Second // of which the last 1.25 s are the farewell
+	time.AfterFunc(patience-time.Second, func() { close(accept) })
+	if left, err := p.Drain(t.Context(), []proxy.Target{target}, patience); err != nil || left != 0 {
+		t.Errorf("%d left, %v", left, err)
+	}
+	if err := <-saw; websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+		t.Errorf("the client saw %v", err)
+	}
+}
+
 func TestABusyWebsocketIsClosedBetweenTwoMessages(t *testing.T) {
 	t.Parallel()
 	// The app sends without pause, in frames the proxy has to cut its copy at.
