@@ -82,7 +82,17 @@ func requestDir(t *testing.T, dir string, o build.Options) build.Request {
 	if err != nil {
 		t.Fatalf("Detect: %v", err)
 	}
-	return build.Request{Tree: src, Plan: plan, Instance: "ins_" + strings.ToLower(rand.Text()), Deployment: "dep_1", Args: o.Args}
+	return build.Request{Tree: src, Plan: plan, Instance: "ins_" + strings.ToLower(rand.Text()), Deployment: "dep_1", Args: o.Args, Timeout: patience}
+}
+
+// patience is for what takes seconds, minutes on a busy machine, and hangs if it
+// takes longer.
+const patience = 5 * time.Minute
+
+// cleaningUp is for what is to be done when a test ends, however it does.
+func cleaningUp(t *testing.T) (context.Context, context.CancelFunc) {
+	t.Helper()
+	return context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 }
 
 // heard is a Sink that remembers.
@@ -150,6 +160,17 @@ func (h *heard) said(stream build.Stream) string {
 	return b.String()
 }
 
+// failed is the steps that failed or were interrupted, a line each.
+func (h *heard) failed() string {
+	var b strings.Builder
+	for _, id := range h.order {
+		if s := h.steps[id]; s.Error != "" {
+			b.WriteString(s.Name + ": " + s.Error + "\n")
+		}
+	}
+	return b.String()
+}
+
 // check makes sure that every promise of a Sink was kept.
 func (h *heard) check(t *testing.T) {
 	t.Helper()
@@ -169,11 +190,13 @@ func built(t *testing.T, api *client.Client, req build.Request) (build.Result, *
 	h := &heard{}
 	result, err := buildKit(api).Build(t.Context(), req, h)
 	if err != nil {
-		t.Fatalf("Build: %v\n%s%s", err, h.said(build.Stdout), h.said(build.Stderr))
+		t.Fatalf("Build: %v\n%s%s%s", err, h.said(build.Stdout), h.said(build.Stderr), h.failed())
 	}
 	h.check(t)
 	t.Cleanup(func() {
-		_, err := api.ImageRemove(context.WithoutCancel(t.Context()), result.Reference, client.ImageRemoveOptions{PruneChildren: true})
+		ctx, cancel := cleaningUp(t)
+		defer cancel()
+		_, err := api.ImageRemove(ctx, result.Reference, client.ImageRemoveOptions{PruneChildren: true})
 		if err != nil {
 			t.Errorf("remove %s: %v", result.Reference, err)
 		}
@@ -184,7 +207,7 @@ func built(t *testing.T, api *client.Client, req build.Request) (build.Result, *
 // run starts a container of an image and returns where its port 8080 is.
 func run(t *testing.T, api *client.Client, image string) netip.AddrPort {
 	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
+	ctx := t.Context()
 	port := network.MustParsePort("8080/tcp")
 	c, err := api.ContainerCreate(ctx, client.ContainerCreateOptions{
 		Config:     &container.Config{Image: image},
@@ -194,6 +217,8 @@ func run(t *testing.T, api *client.Client, image string) netip.AddrPort {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
+		ctx, cancel := cleaningUp(t)
+		defer cancel()
 		if _, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
 			t.Error(err)
 		}

@@ -84,12 +84,15 @@ func TestProcessesOfAProcfileRun(t *testing.T) {
 	result, _ := built(t, api, req)
 	want := map[string]string{"web": "", "worker": "worker as 10001 []\n"} // QUEUE is set for the command, not before its words are
 	for _, p := range req.Plan.Processes {
-		ctx := context.WithoutCancel(t.Context())
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
 		c, err := api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{Image: result.Image, Entrypoint: p.Argv, Tty: true}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
+			ctx, cancel := cleaningUp(t)
+			defer cancel()
 			if _, err := api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true}); err != nil {
 				t.Error(err)
 			}
@@ -102,8 +105,8 @@ func TestProcessesOfAProcfileRun(t *testing.T) {
 		} else {
 			waitForTCP(t, api, c.ID)
 		}
-		patience := 20
-		if _, err := api.ContainerStop(ctx, c.ID, client.ContainerStopOptions{Timeout: &patience}); err != nil {
+		grace := 20 // seconds
+		if _, err := api.ContainerStop(ctx, c.ID, client.ContainerStopOptions{Timeout: &grace}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := api.ContainerInspect(ctx, c.ID, client.ContainerInspectOptions{})
