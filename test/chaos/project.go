@@ -119,8 +119,12 @@ func (p *project) greet(ctx context.Context) {
 func (p *project) leave() {
 	p.mu.Lock()
 	t, site := p.traffic, p.site
-	p.traffic, p.site = nil, nil
 	p.mu.Unlock()
+	defer func() { // until the last one is answered it is to be served
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.traffic, p.site = nil, nil
+	}()
 	if t != nil {
 		r := t.Stop()
 		p.count(r.All(), r.Failed, r.Excused)

@@ -133,6 +133,9 @@ func (t *Traffic) drive(ctx context.Context, kind Kind) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			if ctx.Err() != nil { // both at once
+				return
+			}
 		}
 		c := call{kind: kind, number: t.number.Add(1), may: *t.versions.Load(), stopped: ctx.Done()}
 		limit, cancel := context.WithCancel(context.WithoutCancel(ctx))
