@@ -31,7 +31,7 @@ const (
 	awayFor = 2 * time.Second
 )
 
-var errAway = errors.New("redis is away, and all handlers of this process are busy")
+var errAway = errors.New("the queue did not answer, and all handlers of this process are busy")
 
 // Task is a doorbell: somebody should look at a row.
 type Task struct {
