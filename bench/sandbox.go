@@ -12,7 +12,8 @@ import (
 )
 
 // sandboxed is a container that starts in the network of another one, which runs
-// already: what networks made in advance would save at most. Davit makes none.
+// already: what networks made in advance would save at most. Davit makes none, and
+// docs/decisions/0039-sandbox.md says why.
 func (e *engine) sandboxed(ctx context.Context, image string) (s subject, end func() error, err error) {
 	var sandbox string
 	var addr netip.Addr
