@@ -110,7 +110,7 @@ func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (
 			return src, err
 		}
 		image := spec.ImageSource{Image: o.Image}
-		if src.Image != nil {
+		if src.Image != nil && spec.ImageHost(src.Image.Image) == spec.ImageHost(o.Image) {
 			image.CredentialID = src.Image.CredentialID
 		}
 		return spec.Source{Image: &image}, nil

@@ -90,20 +90,21 @@ func (s *Service) OpenVariables(ctx context.Context, refs []spec.VariableRef, us
 type Login struct{ Username, Password string }
 
 // OpenCredential returns what opens the registry of an image: the credential
-// its source names, else the workspace's for its host, else nil.
+// its source names, else the workspace's for its host, else nil. None goes to
+// another host than its own.
 func (s *Service) OpenCredential(ctx context.Context, workspaceID string, src *spec.ImageSource) (*Login, error) {
-	q := s.DB.RegistryCredential.Query().Where(registrycredential.WorkspaceID(workspaceID))
-	switch {
-	case src == nil:
+	if src == nil {
 		return nil, nil //nolint:nilnil // what was built here needs none
-	case src.CredentialID != "":
+	}
+	host := spec.ImageHost(src.Image)
+	q := s.DB.RegistryCredential.Query().Where(registrycredential.WorkspaceID(workspaceID), registrycredential.Host(host))
+	if src.CredentialID != "" {
 		q.Where(registrycredential.ID(src.CredentialID))
-	default:
-		q.Where(registrycredential.Host(spec.ImageHost(src.Image)))
 	}
 	c, err := q.Only(ctx)
 	if ent.IsNotFound(err) && src.CredentialID != "" {
-		return nil, fault.New(fault.ImageUnauthorized, "The registry credential of this service was removed.").WithHint("Store it again, or name another one.")
+		return nil, fault.New(fault.ImageUnauthorized, "The registry credential of this service was removed, or is not for %s.", host).
+			WithHint("Store it again, or name another one.")
 	}
 	if ent.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // a public image

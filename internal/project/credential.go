@@ -40,6 +40,9 @@ func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, 
 		return nil, err
 	}
 	host = strings.ToLower(host)
+	if host == "index.docker.io" || host == "registry-1.docker.io" { // as an image says it
+		host = "docker.io"
+	}
 	switch {
 	case !registryHost().MatchString(host) || !hasPort(host):
 		return nil, fault.At("host", fault.Invalid, "The host of a registry looks like ghcr.io or registry.example.com:5000.")

@@ -345,6 +345,10 @@ func (s *Service) checkSource(ctx context.Context, workspaceID, serviceID string
 			if c.WorkspaceID != workspaceID {
 				return access.Missing()
 			}
+			if host := spec.ImageHost(src.Image.Image); c.Host != host {
+				return fault.At("source.image.credentialId", fault.Invalid, "This credential is for %s, and the image is at %s.", c.Host, host).
+					WithHint("Store one for that registry, or name none.")
+			}
 		}
 	}
 	if src.Upload != nil && src.Upload.ArtifactID != "" {

@@ -58,6 +58,7 @@ func TestCreateServiceRefuses(t *testing.T) {
 		w.service(p, "Web")
 		foreign := must(w.Create(w.stranger, project.New{WorkspaceID: w.them, Name: "Theirs"}))(t).QueryEnvironments().OnlyX(w.sys)
 		theirs := must(w.PutRegistryCredential(w.stranger, w.them, "ghcr.io", "u", "p"))(t)
+		mine := must(w.PutRegistryCredential(w.owner, w.mine, "ghcr.io", "u", "p"))(t)
 		env := p.QueryEnvironments().OnlyX(w.sys)
 		for what, tt := range map[string]struct {
 			change func(*project.NewService)
@@ -76,6 +77,7 @@ func TestCreateServiceRefuses(t *testing.T) {
 			"an image and an upload":         {func(n *project.NewService) { n.Source.Upload = &spec.UploadSource{} }, fault.Invalid, "source"},
 			"somebody else's credential":     {func(n *project.NewService) { n.Source.Image.CredentialID = theirs.ID }, fault.NotFound, ""},
 			"a credential that is not there": {func(n *project.NewService) { n.Source.Image.CredentialID = ident.New(ident.RegistryCredential) }, fault.NotFound, ""},
+			"a credential of another host":   {func(n *project.NewService) { n.Source.Image.CredentialID = mine.ID }, fault.Invalid, "source.image.credentialId"},
 			"somebody else's environment":    {func(n *project.NewService) { n.EnvironmentIDs = []string{env.ID, foreign.ID} }, fault.NotFound, "environmentIds"},
 			"an environment twice":           {func(n *project.NewService) { n.EnvironmentIDs = []string{env.ID, env.ID} }, fault.NotFound, "environmentIds"},
 			"an id that cannot be":           {func(n *project.NewService) { n.EnvironmentIDs = []string{"\x00"} }, fault.NotFound, "environmentIds"},

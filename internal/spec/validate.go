@@ -286,11 +286,12 @@ func CheckImage(field, ref string) error {
 	return nil
 }
 
-// ImageHost is the host of the registry that an image reference names.
+// ImageHost is the host of the registry that an image reference names, in lower
+// case.
 func ImageHost(ref string) string {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
 		return ""
 	}
-	return reference.Domain(named)
+	return strings.ToLower(reference.Domain(named))
 }

@@ -275,7 +275,7 @@ func TestImageHost(t *testing.T) {
 	t.Parallel()
 
 	for ref, want := range map[string]string{
-		"nginx": "docker.io", "team/app": "docker.io", "ghcr.io/team/app:v1": "ghcr.io", "localhost:5000/app": "localhost:5000", "no reference": "",
+		"nginx": "docker.io", "team/app": "docker.io", "ghcr.io/team/app:v1": "ghcr.io", "localhost:5000/app": "localhost:5000", "GHCR.io/a": "ghcr.io", "no reference": "",
 	} {
 		if got := ImageHost(ref); got != want {
 			t.Errorf("ImageHost(%q) = %q, want %q", ref, got, want)
