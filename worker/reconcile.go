@@ -136,6 +136,15 @@ func (w *Worker) compare(ctx context.Context) error {
 			w.touch(ctx, r.InstanceID)
 		}
 	}
+	short, err := w.Deploy.Short(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range short {
+		if !touched[id] {
+			w.touch(ctx, id)
+		}
+	}
 	for id := range watched { // removed meanwhile, perhaps by another process
 		w.keepers.drop(id)
 	}

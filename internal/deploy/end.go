@@ -217,12 +217,11 @@ func (s *Service) Over(ctx context.Context, id string) (*ent.Deployment, error) 
 // Retry gives the claim back for a later attempt of the same step, after
 // failure, a fault of the platform. It reports false if no attempt is left:
 // then the caller completes the deployment as failed. One that was asked to
-// stop meanwhile is not kept waiting: whoever claims it next may at once.
+// stop meanwhile is not kept waiting: whoever claims it next may at once. Nor is
+// one that is further than its claim knows, because the answer to a commit was
+// lost: it goes on from there, however the step is said to have failed.
 func (s *Service) Retry(ctx context.Context, c *Claim, failure *lifecycle.Failure) (bool, error) {
-	attempt := c.Row.Attempt + 1
-	if attempt >= MaxAttempts || !failure.Retryable {
-		return false, nil
-	}
+	attempt, later := c.Row.Attempt+1, true
 	wait := lifecycle.Backoff(attempt)
 	phases := c.Row.Phases
 	if c.Row.Status != lifecycle.Queued { // waiting for its turn cannot fail
@@ -235,6 +234,16 @@ func (s *Service) Retry(ctx context.Context, c *Claim, failure *lifecycle.Failur
 		}
 		if now.Epoch != c.Epoch || now.Status == lifecycle.Completed {
 			return ErrOvertaken
+		}
+		if now.Status != c.Row.Status { // what failed was to hear that the step was done
+			if err := tx.Ring(ctx, TaskRun, c.ID); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, `UPDATE deployments SET lease_until = 0, due_at = 0 WHERE id = ?`, c.ID)
+			return err
+		}
+		if later = attempt < MaxAttempts && failure.Retryable; !later {
+			return nil
 		}
 		if now.CancelReason != nil {
 			wait = 0
@@ -249,8 +258,5 @@ func (s *Service) Retry(ctx context.Context, c *Claim, failure *lifecycle.Failur
 		}
 		return tx.Deployment.Update().Where(deployment.ID(c.ID)).SetAttempt(attempt).SetPhases(phases).Exec(ctx)
 	})
-	if err != nil {
-		return false, err
-	}
-	return true, nil
+	return later && err == nil, err
 }

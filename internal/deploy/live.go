@@ -6,7 +6,6 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
-	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
@@ -57,18 +56,15 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 		if n == 0 {
 			return s.whyNot(ctx, tx, c)
 		}
-		if err := stillWell(ctx, tx, c.Row); err != nil {
+		whole, err := stillWell(ctx, tx, i, c.Row)
+		if err != nil {
 			return err
-		}
-		// A person who deploys wants it to run.
-		if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStopped(false).Exec(ctx); err != nil {
-			return fmt.Errorf("start instance: %w", err)
 		}
 		tx.ChangeRoutes()
 		if err := s.ringNext(ctx, tx, i.ID); err != nil { // it may begin while this one drains
 			return err
 		}
-		if err := s.derive(ctx, tx, i.ID); err != nil {
+		if err := s.starts(ctx, tx, i, whole); err != nil {
 			return err
 		}
 		return tx.Record(ctx, store.Event{
@@ -83,23 +79,41 @@ func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	return nil
 }
 
+// starts notes that an instance is to run: a person who deploys wants that. Of
+// one that was scaled while its deployment started not all is there.
+func (s *Service) starts(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, whole bool) error {
+	if !whole {
+		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(false) })
+	}
+	if err := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetStopped(false).Exec(ctx); err != nil {
+		return fmt.Errorf("start instance: %w", err)
+	}
+	return s.derive(ctx, tx, i.ID)
+}
+
 // stillWell fails with UNAVAILABLE if a replica of a deployment has ended since
 // it was healthy, or lost its address to another one (see evict): requests would
 // find nobody until what runs is compared with what should. Another attempt
-// starts it again.
-func stillWell(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
-	well := []predicate.Replica{replica.StatusEQ(lifecycle.ReplicaRunning), replica.HealthEQ(lifecycle.HealthHealthy)}
-	if d.Edges.Service.Kind == spec.Web {
-		well = append(well, replica.Or(replica.ProcessNEQ(""), replica.AddrNotNil()))
-	}
-	unwell, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), Existing, replica.Not(replica.And(well...))).Exist(ctx)
+// starts it again. It reports whether there are as many as the instance wants.
+func stillWell(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, d *ent.Deployment) (whole bool, err error) {
+	replicas, err := tx.Replica.Query().Where(replica.DeploymentID(d.ID), Existing).All(ctx)
 	if err != nil {
-		return fmt.Errorf("look at replicas: %w", err)
+		return false, fmt.Errorf("look at replicas: %w", err)
 	}
-	if unwell {
-		return fault.New(fault.Unavailable, "A replica that was healthy is not any more.")
+	have := map[string]int{}
+	for _, r := range replicas {
+		reached := r.Addr != nil || r.Process != "" || d.Edges.Service.Kind != spec.Web
+		if r.Status != lifecycle.ReplicaRunning || r.Health != lifecycle.HealthHealthy || !reached {
+			return false, fault.New(fault.Unavailable, "A replica that was healthy is not any more.")
+		}
+		have[r.Process]++
 	}
-	return nil
+	for _, share := range Shares(i, d) {
+		if have[share.Process] != share.Replicas {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 // whyNot says why a conditional write of a claim touched no row.

@@ -16,8 +16,15 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// Epoch of the claim behind the fence.
-func (f Fence) Epoch() int64 { return f.epoch }
+// Epoch is that of the deployment's claim behind the fence, by which the engine
+// tells apart who makes a container; 0 behind an instance's, which counts on its
+// own.
+func (f Fence) Epoch() int64 {
+	if f.table != deployment.Table {
+		return 0
+	}
+	return f.epoch
+}
 
 // ReplicasOf returns the replicas of a deployment that have, or should have, a
 // container, by process, slot and generation.

@@ -147,6 +147,18 @@ func (s *Service) WithCommand(ctx context.Context) (map[string]bool, error) {
 	return out, nil
 }
 
+// Short lists the instances that want more or fewer replicas of the service
+// itself than there are. Nothing of a replica that was never made would say so.
+func (s *Service) Short(ctx context.Context) ([]string, error) {
+	ids, err := s.DB.Strings(ctx, `SELECT i.id FROM service_instances i JOIN deployments d ON d.instance_id = i.id AND d.is_active
+		WHERE d.bundle IS NULL AND i.replica_count <> CASE WHEN i.stopped THEN i.replica_count ELSE (SELECT count(DISTINCT r.slot) FROM replicas r
+			WHERE r.deployment_id = d.id AND r.process = '' AND r.status NOT IN ('REMOVED', 'DRAINING')) END`)
+	if err != nil {
+		return nil, fmt.Errorf("count replicas: %w", err)
+	}
+	return ids, nil
+}
+
 // Touch rings for an instance because what runs may differ from what should.
 func (s *Service) Touch(ctx context.Context, instanceID string) error {
 	return s.DB.Tx(ctx, func(tx *store.Tx) error {

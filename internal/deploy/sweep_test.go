@@ -68,10 +68,10 @@ func TestWaiting(t *testing.T) {
 			w := newWorld(t, db)
 			w.live()
 			id := w.instance.ID
+			w.must(w.ReleaseInstance(w.ctx, must(w.ClaimInstance(w.ctx, id, "worker"))(t)))
 			if w.waits(TaskConverge, id) {
 				t.Error("it waits though nothing changed")
 			}
-			w.must(w.ReleaseInstance(w.ctx, must(w.ClaimInstance(w.ctx, id, "worker"))(t)))
 			if !must(w.Quiet(w.ctx))(t) {
 				t.Error("it is not quiet though nothing changed")
 			}

@@ -32,24 +32,34 @@ func (s *Service) ClaimInstance(ctx context.Context, id, owner string) (*Work, e
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.DB.Exec(ctx, `UPDATE service_instances SET dirty = ? WHERE id = ? AND epoch = ?`, false, id, epoch); err != nil {
-		return nil, fmt.Errorf("claim instance: %w", err)
-	}
-	i, err := s.DB.ServiceInstance.Query().Where(serviceinstance.ID(id)).
-		WithProject().WithEnvironment().WithService().
-		WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).
-		WithReplicas(func(q *ent.ReplicaQuery) {
-			q.Where(Existing).WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration())
-		}).
-		Only(ctx)
-	if ent.IsNotFound(err) || err == nil && i.Epoch != epoch {
-		return nil, ErrOvertaken
-	}
+	w := &Work{ID: id, Epoch: epoch}
+	// Under the lock of the instance, because it is several statements: a switch
+	// between two of them would show replicas that serve of a deployment that
+	// does not.
+	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
+		if err := w.Fence().check(ctx, tx); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `UPDATE service_instances SET dirty = ? WHERE id = ?`, false, id); err != nil {
+			return fmt.Errorf("claim instance: %w", err)
+		}
+		w.Row, err = tx.ServiceInstance.Query().Where(serviceinstance.ID(id)).
+			WithProject().WithEnvironment().WithService().
+			WithDeployments(func(q *ent.DeploymentQuery) { q.Where(deployment.IsActive(true)) }).
+			WithReplicas(func(q *ent.ReplicaQuery) {
+				q.Where(Existing).WithDeployment().Order(replica.ByProcess(), replica.BySlot(), replica.ByGeneration())
+			}).
+			Only(ctx)
+		if err != nil {
+			return fmt.Errorf("load instance: %w", err)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("load instance: %w", err)
+		return nil, err
 	}
-	w := &Work{ID: id, Epoch: epoch, Row: i, Replicas: i.Edges.Replicas}
-	for _, d := range i.Edges.Deployments {
+	w.Replicas = w.Row.Edges.Replicas
+	for _, d := range w.Row.Edges.Deployments {
 		w.Active = d
 	}
 	return w, nil
