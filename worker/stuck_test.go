@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -68,8 +70,17 @@ func TestThatAnOutputBeginsAnewIsOnTheDisk(t *testing.T) {
 	if rerr := os.Remove(group); rerr != nil {
 		t.Fatal(rerr)
 	}
-	if rerr := os.Rename(group+".aside", group); rerr != nil {
-		t.Fatal(rerr)
+	for {
+		rerr := os.Rename(group+".aside", group)
+		if rerr == nil {
+			break
+		}
+		if !errors.Is(rerr, fs.ErrExist) {
+			t.Fatal(rerr)
+		}
+		if rerr := os.RemoveAll(group); rerr != nil { // what was still being written made it again
+			t.Fatal(rerr)
+		}
 	}
 	if err != nil {
 		return // it is tried again
