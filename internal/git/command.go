@@ -20,6 +20,12 @@ const (
 	// MaxRepository is the largest repository that is fetched, in bytes of any
 	// one of its files.
 	MaxRepository = 2 << 30
+
+	// A few bytes of a pack may say that what they stand for has gigabytes, and a
+	// list of refs need not end: no object has more than maxAllocation bytes, and
+	// no run of git has more than maxMemory.
+	maxAllocation = 512 << 20
+	maxMemory     = 2 << 30
 )
 
 // command is one run of git.
@@ -56,7 +62,7 @@ func (g *Git) run(ctx context.Context, c command) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start git: %w", err)
 	}
-	limitFiles(cmd.Process.Pid, MaxRepository)
+	limit(cmd.Process.Pid, MaxRepository, maxMemory)
 	err = cmd.Wait()
 	switch {
 	case err == nil:

@@ -22,6 +22,8 @@ type sign struct {
 // signs are looked for in this order.
 var signs = []sign{
 	{"file too large", fault.RequestTooLarge, "The repository %s has more than 2 GiB.", "Keep large files elsewhere."},
+	{"over limit", fault.RequestTooLarge, "The repository %s has a file of more than 512 MiB.", "Keep large files elsewhere."},
+	{"out of memory", fault.RequestTooLarge, "The repository %s takes more memory than a fetch has.", "Keep large files elsewhere."},
 	{"no space left on device", fault.DiskFull, "There is no space left to fetch the repository %s.", "Whoever runs this installation can make room in its data directory."},
 	{"couldn't find remote ref", fault.RefNotFound, "The repository %s has no such branch, tag or commit.", "Look at its branches, or push first."},
 	{"not our ref", fault.RefNotFound, "The repository %s has no such commit.", "A force push may have removed it."},

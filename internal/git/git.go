@@ -77,6 +77,7 @@ func (g *Git) environment(ctx context.Context, r *Remote) ([]string, error) {
 	env := []string{
 		"PATH=" + g.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_OPTIONAL_LOCKS=0", "GIT_ALLOW_PROTOCOL=", "NO_PROXY=*",
+		"GIT_ALLOC_LIMIT=" + strconv.Itoa(maxAllocation),
 	}
 	if file := g.Getenv("SSL_CERT_FILE"); file != "" { // the operator's own authorities
 		env = append(env, "GIT_SSL_CAINFO="+file)

@@ -2,5 +2,5 @@
 
 package git
 
-// limitFiles does nothing: servers run on Linux.
-func limitFiles(int, uint64) {}
+// limit does nothing: servers run on Linux.
+func limit(int, uint64, uint64) {}
