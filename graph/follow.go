@@ -3,6 +3,7 @@ package graph
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"runtime/debug"
 
@@ -17,7 +18,8 @@ import (
 // with the context of none. An error after the first state ends the stream with
 // that error.
 func follow[T any](ctx context.Context, r *Resolver, topic string, load func(context.Context) (v T, final bool, err error)) (<-chan T, error) {
-	return followBy(ctx, r, topic, func(ctx context.Context) <-chan struct{} { return r.subscribe(ctx, topic) }, load)
+	name := fmt.Sprintf("%T %s", *new(T), topic) // an id of another kind is found by nobody
+	return followBy(ctx, r, name, func(ctx context.Context) <-chan struct{} { return r.subscribe(ctx, topic) }, load)
 }
 
 // followBy is follow with wakes of its own, which begin before the first load

@@ -104,6 +104,14 @@ func refusal(ctx context.Context) error {
 	return err
 }
 
+// refusal is the same in the words of the API.
+func (r *Resolver) refusal(ctx context.Context) *fault.Error {
+	if err := refusal(ctx); err != nil {
+		return classify(ctx, r.Log, err, nil)
+	}
+	return nil
+}
+
 // signedIn refuses every operation of nobody but to sign in, on every transport,
 // before the schema can be asked about. A socket may outlive the token or the
 // session it was opened with, so each of its operations asks anew.

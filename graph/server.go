@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -16,10 +17,11 @@ import (
 
 const (
 	maxBody   = 1 << 20 // of a request, bytes
-	documents = 1000    // parsed documents to keep
-	maxCost   = 50_000  // of one operation: a dashboard of all a page can nest
-	pageSize  = 20      // what a page is taken to have where none is said
-	listSize  = 4       // what an unpaged list is taken to have
+	bodyTime  = 30 * time.Second
+	documents = 1000   // parsed documents to keep
+	maxCost   = 50_000 // of one operation: a dashboard of all a page can nest
+	pageSize  = 20     // what a page is taken to have where none is said
+	listSize  = 4      // what an unpaged list is taken to have
 )
 
 // weights are the prices of fields that cost more than loading a row.
@@ -64,7 +66,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv := handler.New(generated.NewExecutableSchema(generated.Config{Resolvers: r}))
 	srv.SetQueryCache(cache)
 	srv.AddTransport(sockets)
-	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody})
+	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody, BodyTime: bodyTime, Refusal: r.refusal})
 	srv.Use(signedIn{r})
 	srv.Use(extension.Introspection{})
 	srv.Use(&guard.Guard{Limits: limits, Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})

@@ -42,6 +42,22 @@ func TestWebSocketSocketsAreCapped(t *testing.T) {
 		}
 		s.eventually(t, func() bool { status, _ := s.knock(t, nil); return status == http.StatusSwitchingProtocols })
 	})
+	t.Run("by address, of those nobody has signed in on", func(t *testing.T) {
+		t.Parallel()
+		s := serve(t, listen(t), func(ws *transport.WebSocket, _ *handler.Server) { ws.Limits.PerAddress = 1 })
+		first := s.dial(t, nil)
+		if status, _ := s.knock(t, nil); status != http.StatusTooManyRequests {
+			t.Errorf("got %d", status)
+		}
+		if status, _ := s.knock(t, as("bob")); status != http.StatusSwitchingProtocols {
+			t.Errorf("nobody keeps bob out with %d", status)
+		}
+		first.send(`{"type":"connection_init","payload":{"authorization":"ann"}}`)
+		first.want(ack)
+		if status, _ := s.knock(t, nil); status != http.StatusSwitchingProtocols {
+			t.Errorf("ann still counts as nobody: %d", status)
+		}
+	})
 	t.Run("by principal, known at the upgrade", func(t *testing.T) {
 		t.Parallel()
 		s := serve(t, listen(t), func(ws *transport.WebSocket, _ *handler.Server) { ws.Limits.PerPrincipal = 1 })

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -25,7 +26,15 @@ import (
 type HTTP struct {
 	Encoder *Encoder
 	MaxBody int64 // bytes; a longer body, or query string, is not read
+	// BodyTime is what a body may take to come.
+	BodyTime time.Duration
+	// Refusal is why who asks in ctx may do no more than sign in, nil if they may.
+	// More than a little they are not heard out, but told that. nil: everybody may.
+	Refusal func(ctx context.Context) *fault.Error
 }
+
+// maxRefused is what is read of those who may do no more than sign in, bytes.
+const maxRefused = 8 << 10
 
 var _ graphql.Transport = HTTP{}
 
@@ -134,13 +143,24 @@ func (t HTTP) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawPara
 	}
 	b := t.Encoder.buffer()
 	defer t.Encoder.release(b)
-	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, t.MaxBody))
+	limit, tooLarge := t.MaxBody, t.tooLarge()
+	if t.Refusal != nil {
+		if refused := t.Refusal(r.Context()); refused != nil {
+			limit, tooLarge = min(limit, maxRefused), refused
+		}
+	}
+	// Without an end to it whoever is slow enough holds memory for ever. A
+	// connection that knows no deadlines is a test's.
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(t.BodyTime))
+	_, err = b.ReadFrom(http.MaxBytesReader(w, r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, t.tooLarge()
+		return nil, tooLarge
 	}
 	if err != nil {
 		return nil, fault.New(fault.BadRequest, "The body could not be read to its end.")
 	}
+	_ = control.SetReadDeadline(time.Time{}) // else it would end the request
 	fields, ok := object(b.Bytes())
 	if !ok {
 		return nil, fault.New(fault.BadRequest, "The body must be one JSON object with a query; batches are not supported.")

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
@@ -342,7 +343,7 @@ func (u untouchable) Read([]byte) (int, error) {
 func TestHTTPALongBodyIsNotRead(t *testing.T) {
 	t.Parallel()
 
-	h := transport.HTTP{Encoder: &transport.Encoder{RequestID: func(context.Context) string { return "req_1" }}, MaxBody: 10}
+	h := transport.HTTP{Encoder: &transport.Encoder{RequestID: func(context.Context) string { return "req_1" }}, MaxBody: 10, BodyTime: time.Minute}
 	gql := handler.New(schema.NewExecutableSchema(schema.Config{Resolvers: newAPI()}))
 	gql.AddTransport(h)
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/graphql", untouchable{t})
@@ -352,5 +353,57 @@ func TestHTTPALongBodyIsNotRead(t *testing.T) {
 	gql.ServeHTTP(w, r)
 	if w.Code != http.StatusRequestEntityTooLarge || codes(t, w.Body.String())[0] != "REQUEST_TOO_LARGE" {
 		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+// Whoever may do no more than sign in is not heard out, and nobody takes for
+// ever: what a request holds is held for a while only.
+func TestHTTPABodyIsReadForAWhile(t *testing.T) {
+	t.Parallel()
+
+	gql := handler.New(schema.NewExecutableSchema(schema.Config{Resolvers: newAPI()}))
+	gql.AddTransport(transport.HTTP{
+		Encoder: &transport.Encoder{RequestID: func(context.Context) string { return "req_1" }}, MaxBody: 1 << 20, BodyTime: 200 * time.Millisecond,
+		Refusal: func(ctx context.Context) *fault.Error {
+			if user, _ := ctx.Value(userKey{}).(string); user == "" {
+				return fault.New(fault.Unauthenticated, "Sign in.")
+			}
+			return nil
+		},
+	})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gql.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, r.Header.Get("X-User"))))
+	}))
+	t.Cleanup(srv.Close)
+	ask := func(user string, body io.Reader) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("X-User", user)
+		resp, err := srv.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(codes(t, string(text)), " ")
+	}
+	long := `{"query":"{__typename}","x":"` + strings.Repeat("x", 16<<10) + `"}`
+	if got := ask("", strings.NewReader(long)); got != "UNAUTHENTICATED" {
+		t.Errorf("a long request of nobody: %q", got)
+	}
+	if got := ask("ann", strings.NewReader(long)); got != "" {
+		t.Errorf("a long request: %q", got)
+	}
+	never, end := io.Pipe()
+	t.Cleanup(func() { end.Close() })
+	if got := ask("ann", never); got != "BAD_REQUEST" {
+		t.Errorf("one that does not come: %q", got)
 	}
 }

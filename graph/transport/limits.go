@@ -14,7 +14,7 @@ type Limits struct {
 	Message      int64 // bytes of one message from the client
 	Operations   int   // running at once on one socket
 	PerPrincipal int   // sockets of one principal
-	PerAddress   int   // sockets of one address
+	PerAddress   int   // sockets of one address that nobody has signed in on
 
 	InitTimeout  time.Duration // from the upgrade to connection_init
 	KeepAlive    time.Duration // between pings; a peer silent for two of them is cut

@@ -185,7 +185,7 @@ func serve(tb testing.TB, ln net.Listener, change func(*transport.WebSocket, *ha
 	}
 	gql := handler.New(schema.NewExecutableSchema(schema.Config{Resolvers: s.api}))
 	gql.AddTransport(s.ws)
-	gql.AddTransport(transport.HTTP{Encoder: encoder, MaxBody: 4 << 10})
+	gql.AddTransport(transport.HTTP{Encoder: encoder, MaxBody: 4 << 10, BodyTime: time.Minute})
 	gql.Use(extension.Introspection{})
 	gql.SetErrorPresenter(present)
 	gql.SetRecoverFunc(func(context.Context, any) error { return errors.New("panic") })

@@ -2,8 +2,8 @@ package transport
 
 import "github.com/davitdev/davit/internal/fault"
 
-// slots counts the sockets of each principal and each address. It is not safe
-// for concurrent use.
+// slots counts the sockets of each principal, and by address those of nobody: a
+// proxy in front has one address for all. It is not safe for concurrent use.
 type slots struct {
 	principals, addresses map[string]int
 }
@@ -13,20 +13,11 @@ func (s *slots) take(l Limits, principal, address string) *fault.Error {
 	if s.addresses == nil {
 		s.principals, s.addresses = map[string]int{}, map[string]int{}
 	}
-	if s.addresses[address] >= l.PerAddress {
-		return fault.New(fault.TooManyRequests, "There are already %d sockets from this address; close one first.", l.PerAddress)
-	}
-	if err := s.takePrincipal(l, principal); err != nil {
-		return err
-	}
-	s.addresses[address]++
-	return nil
-}
-
-// takePrincipal counts a socket whose principal is known by now. "" is nobody
-// and not counted.
-func (s *slots) takePrincipal(l Limits, principal string) *fault.Error {
 	if principal == "" {
+		if s.addresses[address] >= l.PerAddress {
+			return fault.New(fault.TooManyRequests, "There are already %d sockets from this address that nobody has signed in on; close one first.", l.PerAddress)
+		}
+		s.addresses[address]++
 		return nil
 	}
 	if s.principals[principal] >= l.PerPrincipal {
@@ -37,14 +28,11 @@ func (s *slots) takePrincipal(l Limits, principal string) *fault.Error {
 }
 
 func (s *slots) free(principal, address string) {
-	s.freePrincipal(principal)
-	release(s.addresses, address)
-}
-
-func (s *slots) freePrincipal(principal string) {
-	if principal != "" {
-		release(s.principals, principal)
+	if principal == "" {
+		release(s.addresses, address)
+		return
 	}
+	release(s.principals, principal)
 }
 
 // release takes one from m[key], and key with the last one.

@@ -130,10 +130,10 @@ func (t *WebSocket) rename(s *socket, principal string) *fault.Error {
 	if principal == s.principal {
 		return nil
 	}
-	if err := t.slots.takePrincipal(t.Limits, principal); err != nil {
+	if err := t.slots.take(t.Limits, principal, s.address); err != nil {
 		return err
 	}
-	t.slots.freePrincipal(s.principal)
+	t.slots.free(s.principal, s.address)
 	s.principal = principal
 	return nil
 }
