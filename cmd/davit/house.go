@@ -151,7 +151,10 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 		return nil, err
 	}
 	projects := &project.Service{DB: h.db, Keys: keys}
-	h.uploads = &uploads{projects: projects, store: archives, log: log}
+	h.uploads = &uploads{
+		projects: projects, store: archives, log: log,
+		receipts: receipts{space: func() (int64, error) { return freeSpace(c.Data) }},
+	}
 	h.api = graph.NewServer(&graph.Resolver{
 		DB: h.db.Client, Auth: h.auth, Projects: projects, Deployments: verbs, Wakes: wakes,
 		Repositories: &gitrepository.Reader{DB: h.db.Client, Git: repositories, Scratch: c.Scratch(), Limits: gitrepository.DefaultLimits()},

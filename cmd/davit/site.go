@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -154,7 +153,13 @@ func nameServers(ctx context.Context, db *ent.Client, problems []worker.NameServ
 		}
 		list = append(list, entry)
 	}
-	message := fmt.Sprintf("Services do not find each other by name in %d environments", len(problems))
+	message := "Services do not find each other by name in some environments"
+	switch { // how many others there are is not for everybody
+	case viewer.PlatformAdmin:
+		message = "Services do not find each other by name in " + counted(len(problems), "environment", "environments")
+	case len(list) > 0:
+		message = "Services do not find each other by name in " + counted(len(list), "environment", "environments")
+	}
 	if len(list) > 0 {
 		message += ": " + strings.Join(list, ", ")
 	}

@@ -37,11 +37,11 @@ func TestThePlatformNamesEnvironmentsWithoutANameServer(t *testing.T) {
 		}{
 			"a member": {
 				principal.Principal{Kind: principal.User, UserID: u.ID},
-				"Services do not find each other by name in 2 environments: mine-shop/production.",
+				"Services do not find each other by name in 1 environment: mine-shop/production.",
 			},
 			"a stranger": {
 				principal.Principal{Kind: principal.User, UserID: "usr_nobody"},
-				"Services do not find each other by name in 2 environments.",
+				"Services do not find each other by name in some environments.",
 			},
 			"the operator": {
 				principal.Principal{Kind: principal.User, UserID: "usr_root", PlatformAdmin: true},

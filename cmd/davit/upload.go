@@ -22,11 +22,12 @@ import (
 type uploads struct {
 	projects *project.Service
 	store    *source.Store
+	receipts receipts
 	log      *slog.Logger
 }
 
 // ServeHTTP keeps the body of PUT /uploads/{token} and burns the token. What
-// breaks off may be sent again; of two that send at the same time one wins.
+// breaks off may be sent again; of two that send at the same time the second.
 func (u *uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a, err := u.receive(w, r)
 	if err != nil {
@@ -58,10 +59,16 @@ func (u *uploads) receive(w http.ResponseWriter, r *http.Request) (*ent.Artifact
 	if a.ExpiresAt != nil {
 		deadline = *a.ExpiresAt
 	}
-	if err := http.NewResponseController(w).SetReadDeadline(deadline); err != nil {
+	control := http.NewResponseController(w)
+	if err := control.SetReadDeadline(deadline); err != nil {
 		return nil, err
 	}
-	if _, err := u.store.Receive(ctx, r.Body, a.Sha256, a.SizeBytes, source.Limits{Archive: project.MaxUpload}); err != nil {
+	one, err := u.receipts.begin(a.ID, a.SizeBytes, func() { _ = control.SetReadDeadline(time.Unix(1, 0)) }) // it worked before
+	if err != nil {
+		return nil, err
+	}
+	_, err = u.store.Receive(ctx, r.Body, a.Sha256, a.SizeBytes, source.Limits{Archive: project.MaxUpload})
+	if err = u.receipts.end(one, err); err != nil {
 		return nil, err
 	}
 	return u.projects.ReceiveUpload(ctx, a.ID)

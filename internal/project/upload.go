@@ -26,6 +26,9 @@ const (
 	MaxUpload = 512 << 20
 	// UploadTime is how long the URL of an upload works.
 	UploadTime = time.Hour
+	// maxAnnounced is how many uploads of a service may be announced and not yet
+	// sent: of more the oldest are forgotten.
+	maxAnnounced = 20
 
 	maxFilename = 255 // bytes
 )
@@ -107,6 +110,14 @@ func announce(ctx context.Context, tx *store.Tx, svc *ent.Service, in NewUpload)
 	_, err := tx.Artifact.Delete().Where(artifact.ServiceID(svc.ID), artifact.ReceivedAtIsNil(), artifact.ExpiresAtLT(now)).Exec(ctx)
 	if err != nil {
 		return Upload{}, fmt.Errorf("forget expired uploads: %w", err)
+	}
+	older, err := tx.Artifact.Query().Where(artifact.ServiceID(svc.ID), artifact.ReceivedAtIsNil()).
+		Order(ent.Desc(artifact.FieldID)).Offset(maxAnnounced - 1).IDs(ctx)
+	if err != nil {
+		return Upload{}, fmt.Errorf("find older uploads: %w", err)
+	}
+	if _, err := tx.Artifact.Delete().Where(artifact.IDIn(older...)).Exec(ctx); err != nil {
+		return Upload{}, fmt.Errorf("forget older uploads: %w", err)
 	}
 	token := rand.Text()
 	a, err := tx.Artifact.Create().SetProjectID(svc.ProjectID).SetServiceID(svc.ID).SetName(in.Filename).
