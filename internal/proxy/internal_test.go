@@ -277,6 +277,34 @@ func BenchmarkProxy(b *testing.B) {
 	}
 }
 
+// report is one that is read when whoever waits for it gives up.
+type report struct {
+	io.Reader
+
+	read func()
+}
+
+func (r report) Read(p []byte) (int, error) {
+	defer r.read()
+	return r.Reader.Read(p)
+}
+
+func (report) Close() error { return nil }
+
+// Its predecessor leaves: there would be none.
+func TestAProxyThatHasReportedIsNotKilled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	kill := func() error {
+		t.Error("it is killed")
+		return nil
+	}
+	o := Spawn{LogFile: "proxy.log"}
+	if err := o.hear(ctx, report{strings.NewReader("{\"data\":1}\n"), cancel}, kill); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTheSiteBeforeIsThereForAWhile(t *testing.T) {
 	t.Parallel()
 
