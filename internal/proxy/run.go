@@ -209,9 +209,16 @@ func (s *server) leave(ctx context.Context) {
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.WarnContext(ctx, "requests were cut off", "inflight", s.inflight.load())
 	}
-	s.sockets.tell(nil, 0, farewell) // those whose upgrade was under way
 	s.http.Close()
-	s.inflight.wait(ctx)
+	for {
+		s.sockets.tell(nil, 0, farewell) // each time: an upgrade may still be under way
+		if s.inflight.load() == 0 || ctx.Err() != nil {
+			break
+		}
+		tick, cancel := context.WithTimeout(ctx, drainTick)
+		s.inflight.wait(tick)
+		cancel()
+	}
 }
 
 // close frees what is left; it ends everything that Run waits for.
