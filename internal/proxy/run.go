@@ -184,8 +184,9 @@ func (s *server) connState(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave ends the service: at most grace for plain requests, and a farewell for
-// upgraded connections.
+// leave ends the service: at most grace for plain requests, those of a
+// predecessor too if there is a successor, and a farewell for upgraded
+// connections.
 func (s *server) leave(ctx context.Context) {
 	s.pushing.Lock() // a handover under way succeeds or fails first
 	s.leaving.Store(true)
@@ -218,6 +219,12 @@ func (s *server) leave(ctx context.Context) {
 		tick, cancel := context.WithTimeout(ctx, drainTick)
 		s.inflight.wait(tick)
 		cancel()
+	}
+	if successor && s.predecessor != nil {
+		select {
+		case <-s.predecessor.gone: // our end says to the successor that this one has ended too
+		case <-ctx.Done():
+		}
 	}
 }
 

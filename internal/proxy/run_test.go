@@ -49,3 +49,34 @@ func TestAnUpgradeUnderWayWhenAProxyLeavesIsAskedToReconnect(t *testing.T) {
 		<-left
 	})
 }
+
+// A successor takes the end of a proxy for the end of those before it, too.
+func TestAProxyWaitsForItsPredecessorNoLongerThanItsGrace(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		successor bool
+		goes      time.Duration // when the predecessor does
+		want      time.Duration
+	}{
+		"it goes":          {successor: true, goes: 20 * time.Second, want: 20 * time.Second},
+		"it hangs":         {successor: true, goes: time.Hour, want: 30 * time.Second},
+		"nobody asks":      {successor: false, goes: 20 * time.Second, want: 0},
+		"it went long ago": {successor: true, goes: 0, want: 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s := leavingServer(t)
+				s.moved = test.successor
+				s.predecessor = &predecessor{gone: make(chan struct{})}
+				time.AfterFunc(test.goes, func() { close(s.predecessor.gone) })
+				synctest.Wait()
+				began := time.Now()
+				s.leave(t.Context())
+				if took := time.Since(began); took != test.want {
+					t.Errorf("it left after %s, not %s", took, test.want)
+				}
+			})
+		})
+	}
+}
