@@ -30,7 +30,7 @@ import (
 //	                             ←     one byte: leaving, now it is yours
 //	takes the name of the              accepts no more, drains, exits
 //	control socket, accepts
-//	end of file: it has left     ←
+//	end of file: it has left     ←     and whoever handed over to it
 //
 // If the successor fails before it takes the place, the proxy goes on as if
 // nothing had happened.
@@ -39,7 +39,7 @@ const handoverTime = 10 * time.Second
 // predecessor is the proxy that handed over to us.
 type predecessor struct {
 	conn *net.UnixConn
-	gone chan struct{} // closed when its last request is done and it has exited
+	gone chan struct{} // closed when its last request is done, those of its predecessors are, and it has exited
 }
 
 // takeOver asks the live proxy of the data directory for its listener, which

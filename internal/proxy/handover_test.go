@@ -84,3 +84,37 @@ func TestADrainCountsWhatThePredecessorHas(t *testing.T) {
 		t.Errorf("%d left after the end", left)
 	}
 }
+
+// The end of a proxy between two others says nothing of the first.
+func TestADrainCountsWhatThePredecessorOfThePredecessorHas(t *testing.T) {
+	t.Parallel()
+	entered, answer := make(chan struct{}), make(chan struct{})
+	target, _ := serve(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		close(entered)
+		<-answer
+	}))
+	first := start(t, func(o *proxy.Options) { o.Grace = time.Minute })
+	first.push(routeTo(target))
+	c, done := client(t, first.addr), make(chan struct{})
+	go func() {
+		defer close(done)
+		if res := get(t, c, "http://shop.localhost/"); res.status != http.StatusOK {
+			t.Errorf("answered %d", res.status)
+		}
+	}()
+	<-entered
+	start(t, func(o *proxy.Options) { o.Data, o.Grace = first.data, time.Minute })
+	third := start(t, func(o *proxy.Options) { o.Data = first.data })
+	third.push()
+	left, err := third.Drain(t.Context(), []proxy.Target{target}, 2*time.Second)
+	if err != nil || left == 0 {
+		t.Errorf("with the request under way: %d left, %v", left, err)
+	}
+	close(answer)
+	<-done
+	c.CloseIdleConnections()
+	left, err = third.Drain(t.Context(), []proxy.Target{target}, 20*time.Second)
+	if err != nil || left != 0 {
+		t.Errorf("after the end: %d left, %v", left, err)
+	}
+}

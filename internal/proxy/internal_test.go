@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,68 @@ func TestACloseFrameComesBetweenTwoFrames(t *testing.T) {
 	}
 }
 
+// A client that does not read for a while is not silent: what it is sent is
+// under way, and a socket that is cut there gets no close frame any more.
+func TestOnlyTheLastFarewellEndsAFrameUnderWay(t *testing.T) {
+	t.Parallel()
+	client, conn := net.Pipe()
+	defer client.Close()
+	if err := client.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	_, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c := &socket{Conn: conn, cancel: cancel, websocket: true}
+	var open sockets
+	open.add(c)
+	silent := func() {
+		c.last.Store(0)
+		open.tell(nil, time.Second, time.Second)
+	}
+	read := func(want string) {
+		t.Helper()
+		b := make([]byte, len(want))
+		if _, err := io.ReadFull(client, b); err != nil || string(b) != want {
+			t.Errorf("the client got %q, %v, not %q", b, err, want)
+		}
+	}
+	var written chan error
+	write := func(s string) {
+		done := make(chan error, 1)
+		go func() { _, err := io.WriteString(c, s); done <- err }()
+		written = done
+	}
+
+	write("\x81\x05hello")
+	read("\x81\x05") // the rest is in a write that waits for the client
+	silent()
+	if c.leaving.Load() {
+		t.Error("it is asked to leave in a write")
+	}
+	read("hello")
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	write("\x81\x05he")
+	read("\x81\x05he")
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+	silent()
+	if c.leaving.Load() {
+		t.Error("it is asked to leave in a frame")
+	}
+	go open.tell(nil, 0, time.Minute)
+	for !c.leaving.Load() {
+		runtime.Gosched()
+	}
+	write("llo")
+	read("llo" + serviceRestart)
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
 func BenchmarkMatch(b *testing.B) {
 	t := Table{Version: 1}
 	for i := range 1000 {
@@ -211,6 +274,34 @@ func BenchmarkProxy(b *testing.B) {
 		if w.Code != http.StatusOK {
 			b.Fatal(w.Code)
 		}
+	}
+}
+
+// report is one that is read when whoever waits for it gives up.
+type report struct {
+	io.Reader
+
+	read func()
+}
+
+func (r report) Read(p []byte) (int, error) {
+	defer r.read()
+	return r.Reader.Read(p)
+}
+
+func (report) Close() error { return nil }
+
+// Its predecessor leaves: there would be none.
+func TestAProxyThatHasReportedIsNotKilled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	kill := func() error {
+		t.Error("it is killed")
+		return nil
+	}
+	o := Spawn{LogFile: "proxy.log"}
+	if err := o.hear(ctx, report{strings.NewReader("{\"data\":1}\n"), cancel}, kill); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -184,8 +184,9 @@ func (s *server) connState(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// leave ends the service: at most grace for plain requests, and a farewell for
-// upgraded connections.
+// leave ends the service: at most grace for plain requests, those of a
+// predecessor too if there is a successor, and a farewell for upgraded
+// connections.
 func (s *server) leave(ctx context.Context) {
 	s.pushing.Lock() // a handover under way succeeds or fails first
 	s.leaving.Store(true)
@@ -209,9 +210,22 @@ func (s *server) leave(ctx context.Context) {
 	if err := s.http.Shutdown(ctx); err != nil {
 		s.log.WarnContext(ctx, "requests were cut off", "inflight", s.inflight.load())
 	}
-	s.sockets.tell(nil, 0, farewell) // those whose upgrade was under way
 	s.http.Close()
-	s.inflight.wait(ctx)
+	for {
+		s.sockets.tell(nil, 0, farewell) // each time: an upgrade may still be under way
+		if s.inflight.load() == 0 || ctx.Err() != nil {
+			break
+		}
+		tick, cancel := context.WithTimeout(ctx, drainTick)
+		s.inflight.wait(tick)
+		cancel()
+	}
+	if successor && s.predecessor != nil {
+		select {
+		case <-s.predecessor.gone: // our end says to the successor that this one has ended too
+		case <-ctx.Done():
+		}
+	}
 }
 
 // close frees what is left; it ends everything that Run waits for.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -114,17 +115,23 @@ func (o *Spawn) start(ctx context.Context) error {
 	}
 	go func() { _ = cmd.Wait() }() // how it ended is in its log
 
+	return o.hear(ctx, report, cmd.Process.Kill)
+}
+
+// hear returns what the report of a process that starts says. One that says
+// nothing in time is killed.
+func (o *Spawn) hear(ctx context.Context, report io.ReadCloser, kill func() error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTime, errors.New("the proxy did not start in time"))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() { report.Close() })()
 	var a answer[int]
-	err = json.NewDecoder(report).Decode(&a)
+	err := json.NewDecoder(report).Decode(&a)
+	if err == nil {
+		return a.Error.fault() // whatever became of ctx meanwhile: one that serves is the only one that does
+	}
 	if ctx.Err() != nil {
-		_ = cmd.Process.Kill() // nobody will ask for it; fails only if it has ended
+		_ = kill() // nobody will ask for it; fails only if it has ended
 		return context.Cause(ctx)
 	}
-	if err != nil {
-		return fault.Wrap(err, fault.Internal, "The proxy ended while it started; %s may say why", o.LogFile)
-	}
-	return a.Error.fault()
+	return fault.Wrap(err, fault.Internal, "The proxy ended while it started; %s may say why", o.LogFile)
 }

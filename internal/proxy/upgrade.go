@@ -69,13 +69,18 @@ func (s *sockets) remove(c *socket) {
 }
 
 // tell asks the target's sockets (nil: all) that were silent for at least idle
-// to leave within grace, and returns when they know or the grace is over.
+// to leave within grace, and returns when they know or the grace is over. With
+// an idle of 0 it asks those too on which something is under way.
 func (s *sockets) tell(of *target, idle, grace time.Duration) {
+	end := (*socket).leave
+	if idle > 0 {
+		end = (*socket).leaveSilently
+	}
 	var wg sync.WaitGroup // one that does not read must not delay the others
 	s.mu.Lock()
 	for c := range s.open {
 		if (of == nil || c.target == of) && time.Since(time.Unix(0, c.last.Load())) >= idle {
-			wg.Go(func() { c.leave(grace) })
+			wg.Go(func() { end(c, grace) })
 		}
 	}
 	s.mu.Unlock()
@@ -120,9 +125,9 @@ func (c *socket) Read(p []byte) (int, error) {
 // Write passes on what the app sends. What it sends after the close frame goes
 // nowhere: the client has left and only its answer is still awaited.
 func (c *socket) Write(p []byte) (int, error) {
-	c.touch()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.touch() // until then mu says that it is not silent
 	if c.told {
 		return len(p), nil
 	}
@@ -153,13 +158,38 @@ const sayTime = 100 * time.Millisecond
 // leave begins the end of the connection, which comes at the latest after
 // grace. Asking twice changes nothing.
 func (c *socket) leave(grace time.Duration) {
+	if !c.limit(grace) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.frames.boundary() && !c.told {
+		_ = c.sayRestart() // the deadline ends what this could not
+	}
+}
+
+// leaveSilently is leave for a connection on which nothing is under way; another
+// one goes on. What the client takes its time to read is under way.
+func (c *socket) leaveSilently(grace time.Duration) {
+	if !c.mu.TryLock() {
+		return // it is written to
+	}
+	defer c.mu.Unlock()
+	if c.frames.boundary() && c.limit(grace) {
+		_ = c.sayRestart() // the deadline ends what this could not
+	}
+}
+
+// limit ends the connection after grace, or at once where there is no close
+// frame. It reports whether one has to be said.
+func (c *socket) limit(grace time.Duration) bool {
 	if !c.websocket {
 		c.Conn.Close()
 		c.cancel()
-		return
+		return false
 	}
 	if c.leaving.Swap(true) {
-		return
+		return false
 	}
 	// Until then the client's answer to the close frame passes to the app.
 	// The deadline also ends a write, here or under way, to a client that does
@@ -167,11 +197,7 @@ func (c *socket) leave(grace time.Duration) {
 	grace = max(grace, sayTime)
 	_ = c.SetDeadline(time.Now().Add(grace)) // fails only on a closed connection
 	time.AfterFunc(grace, c.cancel)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.frames.boundary() && !c.told {
-		_ = c.sayRestart() // the deadline ends what this could not
-	}
+	return true
 }
 
 // WriteTo and ReadFrom keep io.Copy from using buffers of 32 KiB. With WriteTo
