@@ -308,3 +308,17 @@ func TestASubscriptionIsToOneStream(t *testing.T) {
 		t.Errorf("one stream in two parts shows %s", got.raw)
 	}
 }
+
+// An id that somebody follows is followed as another kind by nobody.
+func TestARowOfAnotherKindIsNotFound(t *testing.T) {
+	t.Parallel()
+	eachStream(t, func(w *world, tn *tenant, name string, s stream) {
+		f := tn.owner.subscribe(s.query, vars{"id": s.id})
+		f.next().ok()
+		for _, other := range []string{"deploymentUpdated", "serviceInstanceUpdated", "operationUpdated"} {
+			if other != name {
+				tn.owner.subscribe("subscription($id: ID!) { "+other+"(id: $id) { id } }", vars{"id": s.id}).fails("NOT_FOUND")
+			}
+		}
+	})
+}

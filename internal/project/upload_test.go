@@ -71,6 +71,18 @@ func TestUploads(t *testing.T) {
 		}
 		w.wantEvent("service.source_uploaded", 1)
 
+		// Of what is announced again and again the oldest is forgotten.
+		in.SHA256 = strings.Repeat("ef", 32)
+		var announced []project.Upload
+		for range 21 {
+			announced = append(announced, must(w.CreateUpload(w.editor, in))(t))
+		}
+		_, err = w.ExpectedUpload(w.sys, announced[0].Token)
+		wantCode(t, "the oldest of too many", err, fault.UploadExpired)
+		for _, a := range announced[1:] {
+			must(w.ExpectedUpload(w.sys, a.Token))(t)
+		}
+
 		// A URL works for a while.
 		in.SHA256 = strings.Repeat("cd", 32)
 		late := must(w.CreateUpload(w.owner, in))(t)
