@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,9 +53,9 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 func askValue(cmd *cobra.Command, name string) (string, error) {
 	in := cmd.InOrStdin()
 	if f, ok := in.(*os.File); ok && isTerminal(in) {
-		return askUnseen(f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
+		return askUnseen(cmd.Context(), f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
 	}
-	text, err := readBounded(in, "variables", maxEnvFile)
+	text, err := readBounded(cmd.Context(), in, "variables", maxEnvFile)
 	if err != nil {
 		return "", err
 	}
@@ -61,23 +64,47 @@ func askValue(cmd *cobra.Command, name string) (string, error) {
 
 // askUnseen reads a line that is not shown. What is typed before the question
 // is there is not shown either.
-func askUnseen(in *os.File, out io.Writer, question string) (string, error) {
+func askUnseen(ctx context.Context, in *os.File, out io.Writer, question string) (string, error) {
 	before, err := term.MakeRaw(int(in.Fd())) //nolint:gosec // a descriptor
 	if err != nil {
 		return "", fmt.Errorf("read value: %w", err)
 	}
-	text, err := term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{in, out}, "").ReadPassword(question)
+	text, err := untilInterrupted(ctx, func() (string, error) {
+		typed := &keys{Reader: in, Writer: out}
+		text, err := term.NewTerminal(typed, "").ReadPassword(question)
+		if err != nil && typed.interrupt {
+			err = context.Canceled
+		}
+		return text, err
+	})
 	if rerr := term.Restore(int(in.Fd()), before); rerr != nil { //nolint:gosec // a descriptor
 		return "", fmt.Errorf("restore terminal: %w", rerr)
 	}
-	if err != nil { // Ctrl-C or Ctrl-D
+	if err != nil {
 		fmt.Fprintln(out)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "", err
+	}
+	if err != nil { // Ctrl-D
 		return "", fault.New(fault.Canceled, "Nothing was set.")
 	}
 	return text, nil
+}
+
+// keys is a terminal that shows nothing of what is typed: there Ctrl-C is a byte
+// like others, and interrupt is whether it was typed.
+type keys struct {
+	io.Reader
+	io.Writer
+	interrupt bool
+}
+
+func (k *keys) Read(p []byte) (int, error) {
+	const ctrlC = 3
+	n, err := k.Reader.Read(p)
+	k.interrupt = k.interrupt || slices.Contains(p[:n], ctrlC)
+	return n, err
 }
 
 // envOf reads variables of the form NAME=VALUE, or NAME for the value that the

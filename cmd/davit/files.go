@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -95,8 +96,10 @@ func filesSetCommand(getenv func(string) string) *cobra.Command {
 // readConfig reads the text of a config file. What is no text would become
 // another one on its way.
 func readConfig(cmd *cobra.Command, from string) (string, error) {
-	in := cmd.InOrStdin()
-	if from != "-" {
+	var in io.Reader
+	if from == "-" {
+		in = stdin(cmd, "the config file")
+	} else {
 		f, err := os.Open(from)
 		if err != nil {
 			return "", fault.Wrap(err, fault.Invalid, "No config file can be read there")
@@ -104,7 +107,7 @@ func readConfig(cmd *cobra.Command, from string) (string, error) {
 		defer f.Close()
 		in = f
 	}
-	text, err := readBounded(in, "a config file", spec.MaxFileBytes)
+	text, err := readBounded(cmd.Context(), in, "a config file", spec.MaxFileBytes)
 	if err == nil && !utf8.ValidString(text) {
 		return "", fault.New(fault.Invalid, "A config file is text in UTF-8: put others into the image.")
 	}

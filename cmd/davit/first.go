@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
@@ -53,7 +52,7 @@ func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, d
 	}
 	fmt.Fprintf(d.out, "%s is deployed for the first time, to %s.\n", d.dir, d.server)
 	lines := bufio.NewReader(d.in)
-	project, err := d.answer(lines, "Project", project)
+	project, err := d.answer(ctx, lines, "Project", project)
 	if err != nil {
 		return "", "", err
 	}
@@ -62,22 +61,20 @@ func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, d
 			return "", "", err
 		}
 	}
-	name, err = d.answer(lines, "Service", name)
+	name, err = d.answer(ctx, lines, "Service", name)
 	return project, name, err
 }
 
 // answer asks one question, and takes what is proposed for an empty line.
-func (d *deployment) answer(lines *bufio.Reader, what, proposal string) (string, error) {
-	fmt.Fprintf(d.out, "%s [%s]: ", what, proposal)
-	line, err := lines.ReadString('\n')
+func (d *deployment) answer(ctx context.Context, lines *bufio.Reader, what, proposal string) (string, error) {
+	line, err := askLine(ctx, lines, d.out, fmt.Sprintf("%s [%s]: ", what, proposal))
 	if err == io.EOF {
-		fmt.Fprintln(d.out)
 		return "", fault.New(fault.Canceled, "Nothing was deployed.")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read answer: %w", err)
 	}
-	return cmp.Or(strings.TrimSpace(line), proposal), nil
+	return cmp.Or(line, proposal), nil
 }
 
 // freeName is a name that no service of a project has: the one that is
