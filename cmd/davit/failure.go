@@ -44,6 +44,9 @@ func report(stderr io.Writer, cmd *cobra.Command, err error) int {
 		said.Code, said.Hint, exit = fault.Invalid, u.hint(), exitUsage
 	} else if f, ok := errors.AsType[*fault.Error](err); ok {
 		said.Code, said.Field, said.Hint, exit = f.Code, f.Field, cmp.Or(f.Hint, hintFor(f.Code)), f.Code.Info().Exit
+		if f.Code == fault.Canceled && cmd.Context().Err() != nil { // by this Ctrl-C, not by somebody else
+			exit = exitInterrupted
+		}
 	} else if errors.Is(err, context.Canceled) {
 		said.Code, said.Message, exit = fault.Canceled, "Interrupted.", exitInterrupted
 	}
