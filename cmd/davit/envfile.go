@@ -24,7 +24,8 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import [FILE]", Short: "Set the variables of a .env file, or of stdin", Args: cobra.MaximumNArgs(1),
 		Long: "Sets the variables of a file in .env format, of stdin without one. $NAME in a value means an\n" +
-			"earlier variable of the file, never one of this machine.",
+			"earlier variable of the file, never one of this machine. A file without a variable is refused,\n" +
+			"also with --replace.",
 		Example: "  davit env import .env\n  davit env import --secret --replace < secrets.env",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var in io.Reader
@@ -46,8 +47,8 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(list) == 0 && !replace {
-				return fault.New(fault.Invalid, "There is no variable in it.")
+			if len(list) == 0 {
+				return fault.New(fault.Invalid, "There is no variable in it: nothing was set.").WithHint("To unset variables say \"davit env unset NAME...\".")
 			}
 			return v.set(cmd, list, replace)
 		},
