@@ -14,7 +14,8 @@ import (
 )
 
 // ensureLink returns the link of the directory. The first time it makes the
-// project and the service, asking a person on a terminal about their names.
+// project and the service, asking a person on a terminal about their names. It
+// makes nothing where the link to them cannot be kept.
 func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, error) {
 	l, ok, err := readLink(d.dir)
 	if err != nil {
@@ -25,6 +26,9 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 	}
 	dir, err := filepath.Abs(d.dir)
 	if err != nil {
+		return l, err
+	}
+	if err := keepsLink(dir); err != nil {
 		return l, err
 	}
 	project := cmp.Or(d.project, d.repo.name(), spec.Slugify(filepath.Base(dir)), "app")
