@@ -39,14 +39,14 @@ func TestEveryClassOfFaultHasItsExitStatus(t *testing.T) {
 		exitStatus(fault.ExitApp):                                      fault.ExitApp,
 	} {
 		var text, object strings.Builder
-		if got := report(&text, cmd, err); got != want {
+		if got := report(&text, cmd, nil, err); got != want {
 			t.Errorf("%v: status %d, want %d", err, got, want)
 		}
 		said := cmd.Flags().Lookup("json")
 		if err := said.Value.Set("true"); err != nil {
 			t.Fatal(err)
 		}
-		if got := report(&object, cmd, err); got != want {
+		if got := report(&object, cmd, nil, err); got != want {
 			t.Errorf("%v: status %d with --json, want %d", err, got, want)
 		}
 		if err := said.Value.Set("false"); err != nil {
@@ -86,7 +86,7 @@ func TestCtrlCHasItsExitStatus(t *testing.T) {
 		fault.New(fault.Conflict, "No."):                                 fault.ExitConflict,
 		outcome(&client.Deployment{Conclusion: new(lifecycle.Canceled)}): fault.ExitConflict,
 	} {
-		if got := report(io.Discard, cmd, err); got != want {
+		if got := report(io.Discard, cmd, nil, err); got != want {
 			t.Errorf("%v: status %d, want %d", err, got, want)
 		}
 	}

@@ -27,8 +27,9 @@ func TestTheTokenOfAnotherUsersServerIsAskedFor(t *testing.T) {
 		_, err := localToken(data)
 		got <- err
 	}()
-	f, ok := errors.AsType[*fault.Error](<-got)
+	err := <-got
+	f, ok := errors.AsType[*fault.Error](err)
 	if !ok || f.Code != fault.Unauthenticated || !strings.Contains(f.Hint, "--token") {
-		t.Errorf("localToken = %v, want UNAUTHENTICATED and what to do", f)
+		t.Errorf("localToken = %v, want UNAUTHENTICATED and what to do", err)
 	}
 }
