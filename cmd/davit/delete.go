@@ -3,8 +3,8 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -83,9 +83,11 @@ func confirm(cmd *cobra.Command, slug string) error {
 	if !isTerminal(cmd.InOrStdin()) {
 		return fault.New(fault.ConfirmationFailed, "Nobody can be asked here: say --yes to delete %s.", plain(slug))
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Type %s to delete it: ", plain(slug))
-	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != slug {
+	line, err := askLine(cmd.Context(), bufio.NewReader(cmd.InOrStdin()), cmd.OutOrStdout(), "Type "+plain(slug)+" to delete it: ")
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	if err != nil || line != slug {
 		return fault.New(fault.ConfirmationFailed, "Nothing was deleted.")
 	}
 	return nil

@@ -18,30 +18,20 @@ import (
 // maxEnvFile bounds what is read of variables, in bytes.
 const maxEnvFile = 16 << 20
 
-// readBounded reads all of in, or fails with INVALID if that is more than limit
-// bytes of what it is said to be.
-func readBounded(in io.Reader, what string, limit int) (string, error) {
-	text, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
-	if err != nil {
-		return "", fmt.Errorf("read %s: %w", what, err)
-	}
-	if len(text) > limit {
-		return "", fault.New(fault.Invalid, "More than %s of %s are too many.", bytes(int64(limit)), what)
-	}
-	return string(text), nil
-}
-
 func envImportCommand(getenv func(string) string) *cobra.Command {
 	var v *variables
 	var secret, replace bool
 	cmd := &cobra.Command{
 		Use: "import [FILE]", Short: "Set the variables of a .env file, or of stdin", Args: cobra.MaximumNArgs(1),
 		Long: "Sets the variables of a file in .env format, of stdin without one. $NAME in a value means an\n" +
-			"earlier variable of the file, never one of this machine.",
+			"earlier variable of the file, never one of this machine. A file without a variable is refused,\n" +
+			"also with --replace.",
 		Example: "  davit env import .env\n  davit env import --secret --replace < secrets.env",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := cmd.InOrStdin()
-			if len(args) == 1 && args[0] != "-" {
+			var in io.Reader
+			if len(args) == 0 || args[0] == "-" {
+				in = stdin(cmd, "the variables, NAME=VALUE in each line")
+			} else {
 				f, err := os.Open(args[0])
 				if err != nil {
 					return fault.Wrap(err, fault.Invalid, "No variables can be read there")
@@ -49,7 +39,7 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 				defer f.Close()
 				in = f
 			}
-			text, err := readBounded(in, "variables", maxEnvFile)
+			text, err := readBounded(cmd.Context(), in, "variables", maxEnvFile)
 			if err != nil {
 				return err
 			}
@@ -57,8 +47,8 @@ func envImportCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if len(list) == 0 && !replace {
-				return fault.New(fault.Invalid, "There is no variable in it.")
+			if len(list) == 0 {
+				return fault.New(fault.Invalid, "There is no variable in it: nothing was set.").WithHint("To unset variables say \"davit env unset NAME...\".")
 			}
 			return v.set(cmd, list, replace)
 		},

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,23 +22,26 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "set NAME[=VALUE]...", Short: "Set variables", Args: cobra.MinimumNArgs(1),
 		Long: "Sets variables. One may be named without a value: it is then read from stdin, or on a terminal\n" +
-			"asked for without being shown. So a secret is neither in the shell's history nor in the list of processes.",
+			"asked for without being shown. So a secret is neither in the shell's history nor in the list of processes.\n" +
+			"An empty value is set by NAME= alone: what is read is refused if it is empty.",
 		Example: "  davit env set LOG_LEVEL=debug REGION=eu\n  davit env set --secret API_KEY\n  pass show db | davit env set --secret --redeploy DATABASE_URL",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			list, asked := make([]client.VariableInput, 0, len(args)), false
-			for _, arg := range args {
+			list, asked := make([]client.VariableInput, 0, len(args)), -1
+			for n, arg := range args {
 				name, value, given := strings.Cut(arg, "=")
 				if !given {
-					if asked {
+					if asked >= 0 {
 						return fault.New(fault.Invalid, "Only one value can be read: give the others as NAME=VALUE.")
 					}
-					asked = true
-					var err error
-					if value, err = askValue(cmd, name); err != nil {
-						return err
-					}
+					asked = n
 				}
 				list = append(list, client.VariableInput{Name: name, Value: value, Secret: secret})
+			}
+			if asked >= 0 {
+				var err error
+				if list[asked].Value, err = askValue(cmd, list[asked].Name); err != nil {
+					return err
+				}
 			}
 			return v.set(cmd, list, false)
 		},
@@ -46,38 +52,65 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 }
 
 // askValue reads the value of a variable: what is typed unseen on a terminal,
-// else all of stdin but the end of its last line.
-func askValue(cmd *cobra.Command, name string) (string, error) {
+// else all of stdin but the end of its last line. INVALID is a value that is
+// empty, as it is after a program that failed.
+func askValue(cmd *cobra.Command, name string) (value string, err error) {
 	in := cmd.InOrStdin()
 	if f, ok := in.(*os.File); ok && isTerminal(in) {
-		return askUnseen(f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
+		value, err = askUnseen(cmd.Context(), f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
+	} else {
+		value, err = readBounded(cmd.Context(), in, "variables", maxEnvFile)
+		value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 	}
-	text, err := readBounded(in, "variables", maxEnvFile)
-	if err != nil {
-		return "", err
+	if err == nil && value == "" {
+		return "", fault.New(fault.Invalid, "No value of %s was given: nothing was set.", plain(name)).WithHint("Say %s= for an empty value.", plain(name))
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), nil
+	return value, err
 }
 
 // askUnseen reads a line that is not shown. What is typed before the question
 // is there is not shown either.
-func askUnseen(in *os.File, out io.Writer, question string) (string, error) {
+func askUnseen(ctx context.Context, in *os.File, out io.Writer, question string) (string, error) {
 	before, err := term.MakeRaw(int(in.Fd())) //nolint:gosec // a descriptor
 	if err != nil {
 		return "", fmt.Errorf("read value: %w", err)
 	}
-	text, err := term.NewTerminal(struct {
-		io.Reader
-		io.Writer
-	}{in, out}, "").ReadPassword(question)
+	text, err := untilInterrupted(ctx, func() (string, error) {
+		typed := &keys{Reader: in, Writer: out}
+		text, err := term.NewTerminal(typed, "").ReadPassword(question)
+		if err != nil && typed.interrupt {
+			err = context.Canceled
+		}
+		return text, err
+	})
 	if rerr := term.Restore(int(in.Fd()), before); rerr != nil { //nolint:gosec // a descriptor
 		return "", fmt.Errorf("restore terminal: %w", rerr)
 	}
-	if err != nil { // Ctrl-C or Ctrl-D
+	if err != nil {
 		fmt.Fprintln(out)
+	}
+	if errors.Is(err, context.Canceled) {
+		return "", err
+	}
+	if err != nil { // Ctrl-D
 		return "", fault.New(fault.Canceled, "Nothing was set.")
 	}
 	return text, nil
+}
+
+// keys is a terminal that shows nothing of what is typed: there Ctrl-C is a byte
+// like others, and interrupt is whether it was typed.
+type keys struct {
+	io.Reader
+	io.Writer
+	interrupt bool
+}
+
+func (k *keys) Read(p []byte) (int, error) {
+	const ctrlC = 3
+	n, err := k.Reader.Read(p)
+	k.interrupt = k.interrupt || slices.Contains(p[:n], ctrlC)
+	return n, err
 }
 
 // envOf reads variables of the form NAME=VALUE, or NAME for the value that the

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -27,8 +28,9 @@ const (
 )
 
 // report says on stderr why cmd failed, to a program with --json, and returns
-// the exit status of the failure's class.
-func report(stderr io.Writer, cmd *cobra.Command, err error) int {
+// the exit status of the failure's class. The flags of a command that was typed
+// wrong may not have been read: its args tell then.
+func report(stderr io.Writer, cmd *cobra.Command, args []string, err error) int {
 	if status, ok := errors.AsType[exitStatus](err); ok {
 		return int(status)
 	}
@@ -40,14 +42,23 @@ func report(stderr io.Writer, cmd *cobra.Command, err error) int {
 	}
 	said.Code, said.Message = fault.Internal, err.Error()
 	exit := fault.ExitFailure
+	flag := cmd.Flags().Lookup("json")
+	program := flag != nil && flag.Value.String() == "true"
 	if u, ok := errors.AsType[*usageError](err); ok {
+		if end := slices.Index(args, "--"); end >= 0 {
+			args = args[:end]
+		}
+		program = program || slices.Contains(args, "--json")
 		said.Code, said.Hint, exit = fault.Invalid, u.hint(), exitUsage
 	} else if f, ok := errors.AsType[*fault.Error](err); ok {
 		said.Code, said.Field, said.Hint, exit = f.Code, f.Field, cmp.Or(f.Hint, hintFor(f.Code)), f.Code.Info().Exit
+		if f.Code == fault.Canceled && cmd.Context().Err() != nil { // by this Ctrl-C, not by somebody else
+			exit = exitInterrupted
+		}
 	} else if errors.Is(err, context.Canceled) {
 		said.Code, said.Message, exit = fault.Canceled, "Interrupted.", exitInterrupted
 	}
-	if flag := cmd.Flags().Lookup("json"); flag != nil && flag.Value.String() == "true" {
+	if program {
 		_ = json.NewEncoder(stderr).Encode(map[string]any{"error": said}) // whom else could we tell
 		return exit
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strconv"
@@ -45,7 +46,7 @@ func filesSetCommand(getenv func(string) string) *cobra.Command {
 	var from, mode string
 	cmd := &cobra.Command{
 		Use: "set PATH", Short: "Set a config file", Args: cobra.ExactArgs(1),
-		Long:    "Sets the config file at an absolute path inside the containers. What it holds is read from stdin, or\nfrom a file of this machine.",
+		Long:    "Sets the config file at an absolute path inside the containers. What it holds is read from stdin, or\nfrom a file of this machine. An empty stdin is refused: an empty config file is set by\n--from of an empty file.",
 		Example: "  davit files set /etc/app/config.yml --from config.yml\n  pass show app | davit files set /run/app.key --mode 0400 --redeploy",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx, out := cmd.Context(), cmd.OutOrStdout()
@@ -93,10 +94,12 @@ func filesSetCommand(getenv func(string) string) *cobra.Command {
 }
 
 // readConfig reads the text of a config file. What is no text would become
-// another one on its way.
+// another one on its way, and an empty stdin is no text either: both are INVALID.
 func readConfig(cmd *cobra.Command, from string) (string, error) {
-	in := cmd.InOrStdin()
-	if from != "-" {
+	var in io.Reader
+	if from == "-" {
+		in = stdin(cmd, "the config file")
+	} else {
 		f, err := os.Open(from)
 		if err != nil {
 			return "", fault.Wrap(err, fault.Invalid, "No config file can be read there")
@@ -104,9 +107,12 @@ func readConfig(cmd *cobra.Command, from string) (string, error) {
 		defer f.Close()
 		in = f
 	}
-	text, err := readBounded(in, "a config file", spec.MaxFileBytes)
+	text, err := readBounded(cmd.Context(), in, "a config file", spec.MaxFileBytes)
 	if err == nil && !utf8.ValidString(text) {
 		return "", fault.New(fault.Invalid, "A config file is text in UTF-8: put others into the image.")
+	}
+	if err == nil && text == "" && from == "-" { // as after a program that failed
+		return "", fault.New(fault.Invalid, "There is nothing on stdin: no config file was set.").WithHint("For an empty config file say --from with an empty file.")
 	}
 	return text, err
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
@@ -15,7 +14,8 @@ import (
 )
 
 // ensureLink returns the link of the directory. The first time it makes the
-// project and the service, asking a person on a terminal about their names.
+// project and the service, asking a person on a terminal about their names. It
+// makes nothing where the link to them cannot be kept.
 func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, error) {
 	l, ok, err := readLink(d.dir)
 	if err != nil {
@@ -26,6 +26,9 @@ func (d *deployment) ensureLink(ctx context.Context, c *client.Client) (link, er
 	}
 	dir, err := filepath.Abs(d.dir)
 	if err != nil {
+		return l, err
+	}
+	if err := keepsLink(dir); err != nil {
 		return l, err
 	}
 	project := cmp.Or(d.project, d.repo.name(), spec.Slugify(filepath.Base(dir)), "app")
@@ -53,7 +56,7 @@ func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, d
 	}
 	fmt.Fprintf(d.out, "%s is deployed for the first time, to %s.\n", d.dir, d.server)
 	lines := bufio.NewReader(d.in)
-	project, err := d.answer(lines, "Project", project)
+	project, err := d.answer(ctx, lines, "Project", project)
 	if err != nil {
 		return "", "", err
 	}
@@ -62,22 +65,20 @@ func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, d
 			return "", "", err
 		}
 	}
-	name, err = d.answer(lines, "Service", name)
+	name, err = d.answer(ctx, lines, "Service", name)
 	return project, name, err
 }
 
 // answer asks one question, and takes what is proposed for an empty line.
-func (d *deployment) answer(lines *bufio.Reader, what, proposal string) (string, error) {
-	fmt.Fprintf(d.out, "%s [%s]: ", what, proposal)
-	line, err := lines.ReadString('\n')
+func (d *deployment) answer(ctx context.Context, lines *bufio.Reader, what, proposal string) (string, error) {
+	line, err := askLine(ctx, lines, d.out, fmt.Sprintf("%s [%s]: ", what, proposal))
 	if err == io.EOF {
-		fmt.Fprintln(d.out)
 		return "", fault.New(fault.Canceled, "Nothing was deployed.")
 	}
 	if err != nil {
 		return "", fmt.Errorf("read answer: %w", err)
 	}
-	return cmp.Or(strings.TrimSpace(line), proposal), nil
+	return cmp.Or(line, proposal), nil
 }
 
 // freeName is a name that no service of a project has: the one that is

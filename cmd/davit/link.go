@@ -56,6 +56,32 @@ func readLink(dir string) (l link, ok bool, err error) {
 	return l, true, nil
 }
 
+// keepsLink refuses a directory without a link that none can be written to. It
+// leaves the directory as it is.
+func keepsLink(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("try link: %w", err)
+	}
+	defer root.Close()
+	err = root.Mkdir(linkDir, 0o755)
+	if err == nil {
+		defer root.RemoveAll(linkDir)
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = errors.Join(
+			root.WriteFile(linkDir+"/.gitignore", []byte("*\n"), 0o644),
+			root.WriteFile(linkFile+".new", nil, 0o644),
+			root.Remove(linkFile+".new"),
+		)
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "No link to a service can be kept in %s, so that nothing was deployed", dir).
+			WithHint("Make the directory and its %s writable for this user, or deploy a copy of it.", linkDir).Because(err)
+	}
+	return nil
+}
+
 // write keeps l in a directory, out of sight of git.
 func (l link) write(dir string) error {
 	text, err := json.MarshalIndent(l, "", "  ")

@@ -36,7 +36,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 	cmd.SetOut(&escaper{out: stdout})
 	cmd.SetErr(out)
 	if cmd, err := cmd.ExecuteContextC(ctx); err != nil {
-		return report(out, cmd, err)
+		return report(out, cmd, args, err)
 	}
 	return 0
 }

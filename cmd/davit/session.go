@@ -107,9 +107,14 @@ func defaultData(getenv func(string) string) string {
 	return cmp.Or(getenv("DAVIT_DATA"), config.Defaults().Data)
 }
 
-// localToken reads the operator's token of a data directory, "" without one.
+// localToken reads the operator's token of a data directory, "" without one. One
+// that this user may not read is UNAUTHENTICATED.
 func localToken(data string) (string, error) {
 	text, err := os.ReadFile(config.Config{Data: data}.TokenFile())
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fault.New(fault.Unauthenticated, "The operator's token is another user's").
+			WithHint("Give a token with --token or DAVIT_TOKEN, or run this as the user that the server runs as.").Because(err)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("read operator token: %w", err)
 	}

@@ -25,8 +25,12 @@ func (e *usageError) hint() string {
 
 func wrongUsage(cmd *cobra.Command, err error) error { return &usageError{err, cmd} }
 
-// wrongFlag is the error of a flag that cannot be read.
+// wrongFlag is the error of a flag that cannot be read. A command that is not
+// known has no flags: it is what is wrong then.
 func wrongFlag(cmd *cobra.Command, err error) error {
+	if words := cmd.Flags().Args(); cmd.HasSubCommands() && len(words) > 0 {
+		return cmd.Args(cmd, words)
+	}
 	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
