@@ -312,7 +312,7 @@ func TestASubscriptionIsToOneStream(t *testing.T) {
 // An id that somebody follows is followed as another kind by nobody.
 func TestARowOfAnotherKindIsNotFound(t *testing.T) {
 	t.Parallel()
-	eachStream(t, func(w *world, tn *tenant, name string, s stream) {
+	eachStream(t, func(_ *world, tn *tenant, name string, s stream) {
 		f := tn.owner.subscribe(s.query, vars{"id": s.id})
 		f.next().ok()
 		for _, other := range []string{"deploymentUpdated", "serviceInstanceUpdated", "operationUpdated"} {

@@ -23,6 +23,21 @@ import (
 func TestConverge(t *testing.T) {
 	t.Parallel()
 
+	t.Run("what was never started is found though nothing was changed and nobody rang", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			h := newHouse(t, db)
+			h.start()
+			i := h.service(h.version("v1", nil), nil)
+			h.deploy(i, "")
+			h.running(i, 1)
+			if _, err := db.Exec(h.ctx, "UPDATE service_instances SET replica_count = 3 WHERE id = ?", i.ID); err != nil {
+				t.Fatal(err)
+			}
+			h.running(i, 3)
+		})
+	})
+
 	t.Run("replicas come and go with the scale, and a restart replaces them without a failed request", func(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {

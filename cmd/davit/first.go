@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -72,7 +73,7 @@ func (d *deployment) ask(ctx context.Context, c *client.Client, project, name, d
 // answer asks one question, and takes what is proposed for an empty line.
 func (d *deployment) answer(ctx context.Context, lines *bufio.Reader, what, proposal string) (string, error) {
 	line, err := askLine(ctx, lines, d.out, fmt.Sprintf("%s [%s]: ", what, proposal))
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return "", fault.New(fault.Canceled, "Nothing was deployed.")
 	}
 	if err != nil {

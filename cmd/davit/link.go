@@ -66,7 +66,7 @@ func keepsLink(dir string) error {
 	defer root.Close()
 	err = root.Mkdir(linkDir, 0o755)
 	if err == nil {
-		defer root.RemoveAll(linkDir)
+		defer func() { _ = root.RemoveAll(linkDir) }() // it was not there
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		err = errors.Join(

@@ -125,7 +125,7 @@ func TestAnInstanceIsSeenAsItIsAtOneMoment(t *testing.T) {
 				if !looked.Swap(true) { // who serves is known, what runs is not
 					soon, cancel := context.WithTimeout(w.ctx, 300*time.Millisecond)
 					defer cancel()
-					if err := w.Switch(soon, c); err == nil {
+					if err := w.Switch(soon, c); err == nil { //nolint:contextcheck // not the query's
 						t.Error("a switch is not kept out")
 					}
 				}
