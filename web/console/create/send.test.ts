@@ -36,3 +36,12 @@ it('ends when it is told to', async () => {
   expect(request.aborted).toBe(true);
   await expect(result).rejects.toThrow();
 });
+
+it('says why the server did not take it, in the words of the server where it has some', async () => {
+  const refused = await sending();
+  refused.request.answer(413, JSON.stringify({ error: { code: 'INVALID', message: 'It is larger than 512 MiB.' } }));
+  await expect(refused.result).rejects.toThrow('It is larger than 512 MiB.');
+  const broken = await sending();
+  broken.request.answer(502, '<html>');
+  await expect(broken.result).rejects.toThrow('The server did not take the files: 502.');
+});

@@ -37,9 +37,8 @@ function put(url: string, body: Blob, onProgress: (p: Progress) => void, signal:
 
 function saidBy(request: XMLHttpRequest): string {
   try {
-    const answer = JSON.parse(request.responseText) as { errors?: { message?: string }[]; message?: string };
-    const text = answer.errors?.[0]?.message ?? answer.message;
-    if (text) return text;
+    const answer = JSON.parse(request.responseText) as { error?: { message?: string } };
+    if (answer.error?.message) return answer.error.message;
   } catch {
     // no JSON: from something between us and the server
   }
