@@ -16,6 +16,9 @@ afterEach(() => {
   navigate.mockClear();
 });
 
+// until waits for what follows, on a machine that has other things to do too.
+const until = (holds: () => void) => vi.waitFor(holds, { timeout: 10_000 });
+
 // turn lets what is ready happen.
 const turn = () => new Promise((resolve) => { setTimeout(resolve, 20); });
 
@@ -27,7 +30,7 @@ const answers = {
 };
 
 // creating is a service that is being made of a folder, whose files are on their way.
-async function creating() {
+async function creating(environmentId = 'env_1') {
   const requests = fakeRequests();
   const asked: string[] = [];
   const server: typeof fetch = (_, init) => {
@@ -38,23 +41,23 @@ async function creating() {
   };
   const client = new Client({ url: 'http://davit/graphql', preferGetMethod: false, exchanges: [fetchExchange], fetch: server });
   const wrapper = ({ children }: { children: ReactNode }) => <Provider value={client}>{children}</Provider>;
-  const place = { projectId: 'prj_1', project: 'shop', environmentId: 'env_1', env: 'production' };
+  const place = { projectId: 'prj_1', project: 'shop', environmentId, env: 'production' };
   const { result, unmount } = renderHook(() => useCreate(place), { wrapper });
   const upload = { name: 'shop.tar.gz', archive: new Blob(['files']), files: 1 };
   const run = () => { act(() => { void result.current.run({ ...fresh, from: 'upload', upload }, undefined); }); };
   run();
-  await vi.waitFor(() => { expect(requests).toHaveLength(1); });
+  await until(() => { expect(requests).toHaveLength(1); });
   return { asked, requests, result, run, unmount };
 }
 
 it('sends the files of a service that is made, once more if they broke off', async () => {
   const { asked, requests, result, run } = await creating();
   requests[0]?.answer(500);
-  await vi.waitFor(() => { expect(result.current.problem).toBeTruthy(); });
+  await until(() => { expect(result.current.problem).toBeTruthy(); });
   run();
-  await vi.waitFor(() => { expect(requests).toHaveLength(2); });
+  await until(() => { expect(requests).toHaveLength(2); });
   requests[1]?.answer(204);
-  await vi.waitFor(() => { expect(navigate).toHaveBeenCalledOnce(); });
+  await until(() => { expect(navigate).toHaveBeenCalledOnce(); });
   expect(asked).toEqual(['createService', 'createUpload', 'createUpload', 'deploy']);
 });
 
@@ -63,6 +66,14 @@ it('sends no more, deploys nothing and leads nowhere once the page is left', asy
   unmount();
   expect(requests[0]?.aborted).toBe(true);
   await turn();
+  expect(asked).toEqual(['createService', 'createUpload']);
+  expect(navigate).not.toHaveBeenCalled();
+});
+
+it('deploys to no other environment than the one it is made in', async () => {
+  const { asked, requests, result } = await creating('env_gone');
+  requests[0]?.answer(204);
+  await until(() => { expect(result.current.problem?.message).toBe('Its environment is not there any more, so it was not deployed.'); });
   expect(asked).toEqual(['createService', 'createUpload']);
   expect(navigate).not.toHaveBeenCalled();
 });

@@ -13,7 +13,7 @@ import { send, type Progress } from './send';
 import { useSignal } from './use-signal';
 
 type Place = { projectId: string; project: string; environmentId: string | undefined; env: string | undefined };
-type Made = { id: string; slug: string; instance: string; publicKey: string | null };
+type Made = { id: string; slug: string; instance: string | undefined; publicKey: string | null };
 
 // createInput is a draft as the API takes it.
 export const createInput = (projectId: string, draft: Draft, detection: Detection | undefined) => ({
@@ -50,6 +50,7 @@ export function useCreate({ projectId, project, environmentId, env }: Place) {
   const search = env ? { env } : {};
 
   const begin = async (service: Made, artifactId?: string) => {
+    if (!service.instance) throw new Error('Its environment is not there any more, so it was not deployed.');
     const { data, error } = await client.mutation(deploy, { input: { serviceInstanceId: service.instance, ...(artifactId && { artifactId }) } });
     if (!data) throw error ?? new Error('The server gave no answer.');
     return data.deploy.deployment.id;
@@ -66,10 +67,11 @@ export function useCreate({ projectId, project, environmentId, env }: Place) {
     const { data, error } = await client.mutation(createService, { input: createInput(projectId, draft, detection) });
     if (!data) throw error ?? new Error('The server gave no answer.');
     const { service, deployments } = data.createService;
-    const instance = service.instances.find((i) => i.environment.id === environmentId) ?? service.instances[0];
-    const first = deployments.find((d) => d.environment.id === environmentId) ?? deployments[0];
+    const here = ({ environment }: { environment: { id: string } }) => !environmentId || environment.id === environmentId;
+    const instance = service.instances.find(here);
+    const first = deployments.find(here);
     const publicKey = service.source && 'credential' in service.source ? (service.source.credential?.publicKey ?? null) : null;
-    return { service: { id: service.id, slug: service.slug, instance: instance?.id ?? '', publicKey }, deployment: first?.id };
+    return { service: { id: service.id, slug: service.slug, instance: instance?.id, publicKey }, deployment: first?.id };
   };
 
   const attempt = async (work: (signal: AbortSignal) => Promise<void>) => {

@@ -3,6 +3,7 @@ import { CombinedError } from '@urql/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 import { refusal } from '../api/can';
+import { useKept } from '../api/kept';
 import { workspaceSlug } from '../api/session';
 import { fresh, missing, nameOf, nothingSaid, type Draft, type From } from '../create/draft';
 import { AddKey } from '../create/add-key';
@@ -22,6 +23,7 @@ import { Problem } from '../ui/problem';
 import { ProblemLine } from '../ui/problem-line';
 import { Waiting } from '../ui/skeleton';
 import { parseEnv } from '../variable/env-file';
+import { NoEnvironment } from './no-environment';
 import { NotFound } from './not-found';
 
 const route = getRouteApi('/shell/create/$project');
@@ -30,12 +32,20 @@ const route = getRouteApi('/shell/create/$project');
 export function Create() {
   const { project: slug } = route.useParams();
   const { env } = route.useSearch();
-  const [{ data, error }, refetch] = useQuery({ query: projectQuery, variables: { workspace: workspaceSlug, project: slug } });
-  if (!data) return <Page title="New service">{error ? <Problem error={error} onRetry={() => { refetch({ requestPolicy: 'network-only' }); }} /> : <Waiting />}</Page>;
-  const { project } = data;
+  const [{ data, error, fetching, stale }, refetch] = useQuery({
+    query: projectQuery,
+    variables: { workspace: workspaceSlug, project: slug },
+    requestPolicy: 'cache-and-network', // an environment may be newer than what is known
+  });
+  const asking = fetching || stale;
+  const project = useKept(slug, data?.project, asking || error !== undefined);
+  const environments = project?.environments.nodes ?? [];
+  const environment = env ? environments.find((e) => e.slug === env) : environments[0];
+  const lacks = !project || (env && !environment);
+  if (lacks && error) return <Page title="New service"><Problem error={error} onRetry={() => { refetch({ requestPolicy: 'network-only' }); }} /></Page>;
+  if (lacks && asking) return <Page title="New service"><Waiting /></Page>;
   if (!project) return <NotFound />;
-  const environments = project.environments.nodes;
-  const environment = environments.find((e) => e.slug === env) ?? environments[0];
+  if (env && !environment) return <NoEnvironment project={project} environment={env} />;
   return <Form project={project} environment={environment} />;
 }
 
