@@ -1,21 +1,24 @@
 import { cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
-import { afterEach, expect, it, vi } from 'vitest';
-import { at } from '../service/fixture';
-import type { Source } from './drop';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { fakeRequests } from './fakerequest';
-import { UploadDialog } from './upload-dialog';
 
 const navigate = vi.hoisted(() => vi.fn(() => Promise.resolve()));
 vi.mock('@tanstack/react-router', () => ({ useNavigate: () => navigate }));
-vi.mock('./drop', () => ({
-  Drop: ({ onSource }: { onSource: (source: Source) => void }) => <button onClick={() => { onSource({ name: 'shop.tar.gz', archive: new Blob(['files']), files: 1 }); }}>Drop</button>,
-}));
+
+// Test files share what is loaded: these are to be loaded with what stands in for
+// others here, and for no other file.
+vi.resetModules();
+const { at } = await import('../service/fixture');
+const { UploadDialog } = await import('./upload-dialog');
+afterAll(() => { vi.resetModules(); });
 
 afterEach(() => {
   cleanup();
   vi.unstubAllGlobals();
   navigate.mockClear();
 });
+
+const patience = { timeout: 10_000 };
 
 // turn lets what is ready happen.
 const turn = () => new Promise((resolve) => { setTimeout(resolve, 20); });
@@ -26,16 +29,17 @@ async function sending() {
   const upload = { createUpload: { uploadUrl: 'http://davit/uploads/art_1', artifact: { id: 'art_1' } } };
   const deployed = { deploy: { deployment: { id: 'dep_2', number: 2 } } };
   const view = at(<UploadDialog onClose={vi.fn()} />, ({ query }) => ({ data: query.includes('createUpload') ? upload : deployed }));
-  fireEvent.click(screen.getByRole('button', { name: 'Drop', hidden: true }));
+  fireEvent.change(screen.getByLabelText('Folder to upload'), { target: { files: [Object.assign(new File(['x'], 'a.txt'), { webkitRelativePath: 'shop/a.txt' })] } });
+  await screen.findByText(/1 file, /, {}, patience);
   fireEvent.click(screen.getByRole('button', { name: 'Upload and deploy', hidden: true }));
-  await waitFor(() => { expect(requests).toHaveLength(1); });
+  await waitFor(() => { expect(requests).toHaveLength(1); }, patience);
   return { ...view, request: requests[0] };
 }
 
 it('deploys what was sent, and leads there', async () => {
   const { asked, request } = await sending();
   request?.answer(204);
-  await waitFor(() => { expect(navigate).toHaveBeenCalledOnce(); });
+  await waitFor(() => { expect(navigate).toHaveBeenCalledOnce(); }, patience);
   expect(asked.at(-1)).toEqual({ input: { serviceInstanceId: 'ins_1', artifactId: 'art_1' } });
 });
 

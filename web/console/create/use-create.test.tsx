@@ -2,13 +2,18 @@ import { act, cleanup, renderHook } from '@testing-library/react';
 import { Client, fetchExchange } from '@urql/core';
 import type { ReactNode } from 'react';
 import { Provider } from 'urql';
-import { afterEach, expect, it, vi } from 'vitest';
-import { fresh } from './draft';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 import { fakeRequests } from './fakerequest';
-import { useCreate } from './use-create';
 
 const navigate = vi.hoisted(() => vi.fn(() => Promise.resolve()));
 vi.mock('@tanstack/react-router', () => ({ useNavigate: () => navigate }));
+
+// Test files share what is loaded: these are to be loaded with what stands in for
+// others here, and for no other file.
+vi.resetModules();
+const { fresh } = await import('./draft');
+const { useCreate } = await import('./use-create');
+afterAll(() => { vi.resetModules(); });
 
 afterEach(() => {
   cleanup();

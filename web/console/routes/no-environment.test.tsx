@@ -1,12 +1,8 @@
 import { cleanup, screen } from '@testing-library/react';
 import type { ReactElement, ReactNode } from 'react';
-import { afterEach, expect, it, vi } from 'vitest';
-import { at, serviceView } from '../service/fixture';
-import { Create } from './create';
-import { Project } from './project';
-import { Service } from './service';
+import { afterAll, afterEach, expect, it, vi } from 'vitest';
 
-const address = vi.hoisted(() => ({ search: {} as { env?: string } }));
+const address = vi.hoisted((): { search: { env?: string } } => ({ search: {} }));
 vi.mock('@tanstack/react-router', () => ({
   getRouteApi: () => ({ useParams: () => ({ project: 'shop', service: 'web' }), useSearch: () => address.search }),
   Link: ({ to, search, children, 'aria-current': current }: { to: string; search?: { env?: string }; children: ReactNode; 'aria-current'?: 'page' }) => <a href={`${to}?${new URLSearchParams(search).toString()}`} aria-current={current}>{children}</a>,
@@ -16,6 +12,15 @@ vi.mock('@tanstack/react-router', () => ({
 }));
 vi.mock('../api/live', () => ({ useEvents: () => undefined }));
 vi.mock(import('../api/instance'), async (original) => ({ ...(await original()), useInstanceUpdates: () => undefined }));
+
+// Test files share what is loaded: these are to be loaded with what stands in for
+// others here, and for no other file.
+vi.resetModules();
+const { at, serviceView } = await import('../service/fixture');
+const { Create } = await import('./create');
+const { Project } = await import('./project');
+const { Service } = await import('./service');
+afterAll(() => { vi.resetModules(); });
 
 afterEach(cleanup);
 
