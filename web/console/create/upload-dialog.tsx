@@ -10,26 +10,33 @@ import { Dialog } from '../ui/dialog';
 import { Drop, type Source } from './drop';
 import { send, type Progress } from './send';
 import { Sending } from './sending';
+import { useSignal } from './use-signal';
 
-// UploadDialog sends another folder for a service and deploys it.
+// UploadDialog sends another folder for a service and deploys it. Who closes it
+// before all is sent has cancelled that.
 export function UploadDialog({ onClose }: { onClose: () => void }) {
   const { service, instance } = useService();
   const client = useClient();
   const navigate = useNavigate();
+  const begin = useSignal();
   const [source, setSource] = useState<Source>();
   const [progress, setProgress] = useState<Progress>();
   const [problem, setProblem] = useState<string | null>(null);
   const submit = async () => {
     if (!source) return;
+    const signal = begin();
     setProblem(null);
     setProgress({ sent: 0, total: source.archive.size });
     try {
-      const artifactId = await send(client, service.id, source.name, source.archive, setProgress);
+      const artifactId = await send(client, service.id, source, setProgress, signal);
+      signal.throwIfAborted();
       const { data, error } = await client.mutation(deploy, { input: { serviceInstanceId: instance.id, artifactId } });
       if (!data) throw error ?? new Error('The server gave no answer.');
+      signal.throwIfAborted();
       const params = { project: service.project.slug, service: service.slug, deployment: data.deploy.deployment.id };
       await navigate({ to: '/projects/$project/$service/deployments/$deployment', params, search: { env: instance.environment.slug } });
     } catch (error) {
+      if (signal.aborted) return; // nobody is there to read it
       setProblem(error instanceof CombinedError ? sentence(error) : error instanceof Error ? error.message : 'It was not sent.');
       setProgress(undefined);
     }

@@ -10,9 +10,10 @@ import type { Source } from './drop';
 import { examples } from './example-list';
 import { createService, type Detection } from './operations';
 import { send, type Progress } from './send';
+import { useSignal } from './use-signal';
 
 type Place = { projectId: string; project: string; environmentId: string | undefined; env: string | undefined };
-type Made = { id: string; slug: string; instance: string; publicKey: string | null };
+type Made = { id: string; slug: string; instance: string | undefined; publicKey: string | null };
 
 // createInput is a draft as the API takes it.
 export const createInput = (projectId: string, draft: Draft, detection: Detection | undefined) => ({
@@ -37,6 +38,7 @@ async function filesOf(draft: Draft): Promise<Source | undefined> {
 // useCreate makes a service of a draft, sends its files if it has any, and leads
 // to its first deployment. A service that was made before the files broke off is
 // not made again. One with a deploy key waits until its public half was added.
+// Who leaves the page ends the attempt: nothing more is sent, and it leads nowhere.
 export function useCreate({ projectId, project, environmentId, env }: Place) {
   const client = useClient();
   const navigate = useNavigate();
@@ -44,59 +46,67 @@ export function useCreate({ projectId, project, environmentId, env }: Place) {
   const [progress, setProgress] = useState<Progress>();
   const [problem, setProblem] = useState<Error>();
   const [made, setMade] = useState<Made>();
+  const signalOf = useSignal();
   const search = env ? { env } : {};
 
   const begin = async (service: Made, artifactId?: string) => {
+    if (!service.instance) throw new Error('Its environment is not there any more, so it was not deployed.');
     const { data, error } = await client.mutation(deploy, { input: { serviceInstanceId: service.instance, ...(artifactId && { artifactId }) } });
     if (!data) throw error ?? new Error('The server gave no answer.');
     return data.deploy.deployment.id;
   };
 
-  const upload = async (files: Source, service: Made) => {
+  const upload = async (files: Source, service: Made, signal: AbortSignal) => {
     setProgress({ sent: 0, total: files.archive.size });
-    return await begin(service, await send(client, service.id, files.name, files.archive, setProgress));
+    const artifactId = await send(client, service.id, files, setProgress, signal);
+    signal.throwIfAborted();
+    return await begin(service, artifactId);
   };
 
   const make = async (draft: Draft, detection: Detection | undefined) => {
     const { data, error } = await client.mutation(createService, { input: createInput(projectId, draft, detection) });
     if (!data) throw error ?? new Error('The server gave no answer.');
     const { service, deployments } = data.createService;
-    const instance = service.instances.find((i) => i.environment.id === environmentId) ?? service.instances[0];
-    const first = deployments.find((d) => d.environment.id === environmentId) ?? deployments[0];
+    const here = ({ environment }: { environment: { id: string } }) => !environmentId || environment.id === environmentId;
+    const instance = service.instances.find(here);
+    const first = deployments.find(here);
     const publicKey = service.source && 'credential' in service.source ? (service.source.credential?.publicKey ?? null) : null;
-    return { service: { id: service.id, slug: service.slug, instance: instance?.id ?? '', publicKey }, deployment: first?.id };
+    return { service: { id: service.id, slug: service.slug, instance: instance?.id, publicKey }, deployment: first?.id };
   };
 
-  const attempt = async (work: () => Promise<void>) => {
+  const attempt = async (work: (signal: AbortSignal) => Promise<void>) => {
+    const signal = signalOf();
     setBusy(true);
     setProblem(undefined);
     try {
-      await work();
+      await work(signal);
     } catch (error) {
+      if (signal.aborted) return;
       setProblem(error instanceof CombinedError || error instanceof Error ? error : new Error('It was not made.'));
       setProgress(undefined);
     }
     setBusy(false);
   };
-  const show = async (service: Made, deployment: string | undefined) => {
+  const show = async (service: Made, deployment: string | undefined, signal: AbortSignal) => {
+    signal.throwIfAborted();
     const params = { project, service: service.slug };
     if (deployment) await navigate({ to: '/projects/$project/$service/deployments/$deployment', params: { ...params, deployment }, search });
     else await navigate({ to: '/projects/$project/$service', params, search });
   };
 
   const run = (draft: Draft, detection: Detection | undefined) =>
-    attempt(async () => {
+    attempt(async (signal) => {
       const files = await filesOf(draft); // before, lest it be made for files that cannot be read
       let service = made;
       let deployment: string | undefined;
       if (!service) ({ service, deployment } = await make(draft, detection));
       setMade(service);
       if (service.publicKey) return;
-      if (files) deployment = await upload(files, service);
-      await show(service, deployment);
+      if (files) deployment = await upload(files, service, signal);
+      await show(service, deployment, signal);
     });
   // once the public half of the deploy key was added
-  const go = () => attempt(async () => { if (made) await show(made, await begin(made)); });
-  const later = () => attempt(async () => { if (made) await show(made, undefined); });
+  const go = () => attempt(async (signal) => { if (made) await show(made, await begin(made), signal); });
+  const later = () => attempt(async (signal) => { if (made) await show(made, undefined, signal); });
   return { run, go, later, busy, progress, problem, made };
 }

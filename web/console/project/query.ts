@@ -11,7 +11,7 @@ export const projectQuery = graphql(
         description
         version
         deleting
-        environments(first: 20) {
+        environments(first: 100) {
           nodes {
             id
             slug

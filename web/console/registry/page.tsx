@@ -3,12 +3,14 @@ import { useState } from 'react';
 import { useQuery } from 'urql';
 import { useForm } from '../api/act';
 import { refusal } from '../api/can';
+import { useKept } from '../api/kept';
 import { useEvents } from '../api/live';
 import { workspaceSlug } from '../api/session';
 import { Button } from '../ui/button';
 import { Card } from '../ui/card';
 import { Confirm } from '../ui/confirm';
 import { Empty } from '../ui/empty';
+import { Outdated } from '../ui/outdated';
 import { Page } from '../ui/page';
 import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
@@ -25,7 +27,7 @@ export function Registries() {
   const removing = useForm(removeCredential);
   const [{ data, error, fetching, stale }, refetch] = useQuery({ query: credentialsQuery, variables: { workspace: workspaceSlug }, requestPolicy: 'cache-and-network' });
   const again = () => { refetch({ requestPolicy: 'network-only' }); };
-  const workspace = data?.workspace;
+  const workspace = useKept(workspaceSlug, data?.workspace, fetching || stale || error !== undefined);
   useEvents(workspace?.id, again, fetching || stale);
   if (!workspace) return <Page title="Registries">{error ? <Problem error={error} onRetry={again} /> : <Waiting height="h-12" />}</Page>;
   const all = workspace.registryCredentials;
@@ -41,6 +43,7 @@ export function Registries() {
   const add = <Button tone="primary" refused={refusal(workspace.can, 'WRITE')} onClick={() => { setAsking({ what: 'put' }); }}><Plus aria-hidden /> Add credential</Button>;
   return (
     <Page title="Registries" hint="What opens private images, for every project" actions={all.length > 0 && add}>
+      <Outdated error={error} onRetry={again} />
       {all.length === 0 ? (
         <Empty icon={<Container />} title="No registry credentials" action={add}>Public images need none. For a private one, store a user name and a token that may read it.</Empty>
       ) : (

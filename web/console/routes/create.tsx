@@ -3,9 +3,11 @@ import { CombinedError } from '@urql/core';
 import { useState } from 'react';
 import { useQuery } from 'urql';
 import { refusal } from '../api/can';
+import { useKept } from '../api/kept';
 import { workspaceSlug } from '../api/session';
 import { fresh, missing, nameOf, nothingSaid, type Draft, type From } from '../create/draft';
 import { AddKey } from '../create/add-key';
+import { Drop } from '../create/drop';
 import { How } from '../create/how';
 import { kindsOf, WhereFrom } from '../create/where-from';
 import { createService, type Detection } from '../create/operations';
@@ -22,6 +24,7 @@ import { Problem } from '../ui/problem';
 import { ProblemLine } from '../ui/problem-line';
 import { Waiting } from '../ui/skeleton';
 import { parseEnv } from '../variable/env-file';
+import { NoEnvironment } from './no-environment';
 import { NotFound } from './not-found';
 
 const route = getRouteApi('/shell/create/$project');
@@ -30,12 +33,20 @@ const route = getRouteApi('/shell/create/$project');
 export function Create() {
   const { project: slug } = route.useParams();
   const { env } = route.useSearch();
-  const [{ data, error }, refetch] = useQuery({ query: projectQuery, variables: { workspace: workspaceSlug, project: slug } });
-  if (!data) return <Page title="New service">{error ? <Problem error={error} onRetry={() => { refetch({ requestPolicy: 'network-only' }); }} /> : <Waiting />}</Page>;
-  const { project } = data;
+  const [{ data, error, fetching, stale }, refetch] = useQuery({
+    query: projectQuery,
+    variables: { workspace: workspaceSlug, project: slug },
+    requestPolicy: 'cache-and-network', // an environment may be newer than what is known
+  });
+  const asking = fetching || stale;
+  const project = useKept(slug, data?.project, asking || error !== undefined);
+  const environments = project?.environments.nodes ?? [];
+  const environment = env ? environments.find((e) => e.slug === env) : environments[0];
+  const lacks = !project || (env && !environment);
+  if (lacks && error) return <Page title="New service"><Problem error={error} onRetry={() => { refetch({ requestPolicy: 'network-only' }); }} /></Page>;
+  if (lacks && asking) return <Page title="New service"><Waiting /></Page>;
   if (!project) return <NotFound />;
-  const environments = project.environments.nodes;
-  const environment = environments.find((e) => e.slug === env) ?? environments[0];
+  if (env && !environment) return <NoEnvironment project={project} environment={env} />;
   return <Form project={project} environment={environment} />;
 }
 
@@ -58,6 +69,8 @@ function Form({ project, environment }: FormProps) {
   };
   const onFrom = (from: From) => { change({ from, ...nothingSaid, kind: kindsOf(from).includes(draft.kind) ? draft.kind : 'WEB' }); };
   const env = parseEnv(draft.env);
+  const sends = draft.from === 'upload' || draft.from === 'example';
+  const search = environment ? { env: environment.slug } : {};
   const lacks = missing(draft) ?? env.problem;
   const trouble = problem instanceof CombinedError ? <ProblemLine error={problem} /> : problem && <p role="alert" className="text-bad">{problem.message}</p>;
   if (made?.publicKey) {
@@ -77,39 +90,49 @@ function Form({ project, environment }: FormProps) {
           if (!lacks && !busy) void run(draft, detection);
         }}
       >
-        <WhereFrom draft={draft} change={change} onFrom={onFrom} onPrivateImage={() => { setAsking(true); }} detection={detection} onDetection={onDetection} />
-        <Card title="How it runs" hint={detection ? 'As it was detected. What you change is sent, the rest stays so.' : 'What stays empty is as detected.'}>
-          <div className="flex flex-col gap-4">
-            <Field label="Name" hint="Also its host name, which never changes.">
-              {(wiring) => <Input {...wiring} placeholder={nameOf(draft) || 'web'} value={draft.name} onChange={(event) => { change({ name: event.target.value }); }} />}
-            </Field>
-            <How
-              draft={draft}
-              change={(part) => {
-                if (part.kind) setGuessed(false);
-                change(part);
-              }}
-              detection={detection}
-            />
-          </div>
-        </Card>
-        <Card title="Variables" hint="More can be set later.">
-          <div className="flex flex-col gap-3">
-            <Field optional label=".env" error={env.problem}>
-              {(wiring) => <Textarea {...wiring} rows={3} placeholder="NAME=VALUE, one a line" value={draft.env} onChange={(event) => { change({ env: event.target.value }); }} />}
-            </Field>
-            <Checkbox label="All of them are secret" checked={draft.secret} onChange={(event) => { change({ secret: event.target.checked }); }} />
-          </div>
-        </Card>
+        {made && draft.from === 'upload' && <Card title="Its files"><Drop source={draft.upload} onSource={(upload) => { change({ upload }); }} /></Card>}
+        <fieldset disabled={made !== undefined} className="contents">
+          {!(made && draft.from === 'upload') && (
+            <WhereFrom draft={draft} change={change} onFrom={onFrom} onPrivateImage={() => { setAsking(true); }} detection={detection} onDetection={onDetection} />
+          )}
+          <Card title="How it runs" hint={detection ? 'As it was detected. What you change is sent, the rest stays so.' : 'What stays empty is as detected.'}>
+            <div className="flex flex-col gap-4">
+              <Field label="Name" hint="Also its host name, which never changes.">
+                {(wiring) => <Input {...wiring} placeholder={(made?.slug ?? nameOf(draft)) || 'web'} value={draft.name} onChange={(event) => { change({ name: event.target.value }); }} />}
+              </Field>
+              <How
+                draft={draft}
+                change={(part) => {
+                  if (part.kind) setGuessed(false);
+                  change(part);
+                }}
+                detection={detection}
+              />
+            </div>
+          </Card>
+          <Card title="Variables" hint="More can be set later.">
+            <div className="flex flex-col gap-3">
+              <Field optional label=".env" error={env.problem}>
+                {(wiring) => <Textarea {...wiring} rows={3} placeholder="NAME=VALUE, one a line" value={draft.env} onChange={(event) => { change({ env: event.target.value }); }} />}
+              </Field>
+              <Checkbox label="All of them are secret" checked={draft.secret} onChange={(event) => { change({ secret: event.target.checked }); }} />
+            </div>
+          </Card>
+        </fieldset>
         {progress && <Sending progress={progress} />}
         {trouble}
+        {made && sends && (
+          <p className="text-muted">
+            {made.slug} is made, and not deployed yet. All but its files is changed on <Link to="/projects/$project/$service" params={{ project: project.slug, service: made.slug }} search={search} className="text-accent-text hover:underline">its own page</Link> now.
+          </p>
+        )}
         <div className="flex flex-wrap items-center justify-end gap-3">
           <div className="mr-auto">
-            {lacks ? <span className="text-[13px] text-faint">{lacks}</span> : <CopyAs document={createService} variables={{ input: createInput(project.id, draft, detection) }} />}
+            {lacks ? <span className="text-[13px] text-faint">{lacks}</span> : !made && <CopyAs document={createService} variables={{ input: createInput(project.id, draft, detection) }} />}
           </div>
-          <Link to="/projects/$project" params={{ project: project.slug }} search={environment ? { env: environment.slug } : {}} className={buttonClass()}>Cancel</Link>
+          <Link to="/projects/$project" params={{ project: project.slug }} search={search} className={buttonClass()}>Cancel</Link>
           <Button tone="primary" type="submit" busy={busy} disabled={Boolean(lacks)} refused={refusal(project.can, 'WRITE')}>
-            {draft.from === 'git' && draft.deployKey ? 'Create and make a key' : 'Create and deploy'}
+            {made ? 'Deploy' : draft.from === 'git' && draft.deployKey ? 'Create and make a key' : 'Create and deploy'}
           </Button>
         </div>
       </form>

@@ -18,6 +18,7 @@ import { Outdated } from '../ui/outdated';
 import { Page } from '../ui/page';
 import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
+import { NoEnvironment } from './no-environment';
 import { NotFound } from './not-found';
 
 const route = getRouteApi('/shell/projects/$project');
@@ -37,10 +38,13 @@ export function Project(): ReactElement {
   const project = useKept(slug, data?.project, asking || error !== undefined);
   useEvents(project?.id, again, asking);
 
-  if (!project && error) return <Page title={slug}><Problem error={error} onRetry={again} /></Page>;
-  if (!project) return asking ? <Page title={slug}><Waiting /></Page> : <NotFound />;
-  const environments = project.environments.nodes;
-  const environment = environments.find((e) => e.slug === env) ?? environments[0];
+  const environments = project?.environments.nodes ?? [];
+  const environment = env ? environments.find((e) => e.slug === env) : environments[0];
+  const lacks = !project || (env && !environment);
+  if (lacks && error) return <Page title={slug}><Problem error={error} onRetry={again} /></Page>;
+  if (lacks && asking) return <Page title={slug}><Waiting /></Page>;
+  if (!project) return <NotFound />;
+  if (env && !environment) return <NoEnvironment project={project} environment={env} />;
   const instances = environment?.instances ?? [];
   const refused = refusal(project.can, 'WRITE');
   const shown = instances.filter((i) => i.service.name.toLowerCase().includes(query.toLowerCase()));

@@ -16,6 +16,7 @@ import { Page } from '../ui/page';
 import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
 import { tab, tabBar } from '../ui/tabs';
+import { NoEnvironment } from './no-environment';
 import { NotFound } from './not-found';
 
 const route = getRouteApi('/shell/projects/$project/$service');
@@ -36,12 +37,13 @@ export function Service(): ReactElement {
   const again = () => { refetch({ requestPolicy: 'network-only' }); };
   const asking = fetching || stale;
   const service = useKept(`${params.project}/${params.service}`, data?.service, asking || error !== undefined);
-  const instance = service?.instances.find((i) => i.environment.slug === env) ?? service?.instances[0];
+  const instance = env ? service?.instances.find((i) => i.environment.slug === env) : service?.instances[0];
   useInstanceUpdates(instance?.id, again);
   useEvents(service?.id, again, asking);
 
-  if (!service && error) return <Page title={params.service}><Problem error={error} onRetry={again} /></Page>;
-  if (!service && asking) return <Page title={params.service}><Waiting /></Page>;
+  if (!instance && error) return <Page title={params.service}><Problem error={error} onRetry={again} /></Page>;
+  if (!instance && asking) return <Page title={params.service}><Waiting /></Page>;
+  if (service && !instance && env) return <NoEnvironment project={service.project} environment={env} />;
   if (!service || !instance) return <NotFound />;
   const [tone, words] = instanceStatus(instance);
   const search = env ? { env } : {};

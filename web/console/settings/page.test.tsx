@@ -1,11 +1,12 @@
-import { cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
+import { act, cleanup, fireEvent, screen, waitFor } from '@testing-library/react';
 import { afterEach, expect, it, vi } from 'vitest';
 import { at } from '../service/fixture';
 import { Settings } from './page';
 
 const navigate = vi.hoisted(() => vi.fn(() => Promise.resolve()));
 vi.mock('@tanstack/react-router', () => ({ useNavigate: () => navigate }));
-vi.mock('../api/live', () => ({ useEvents: () => undefined }));
+let happened: () => void = () => undefined;
+vi.mock('../api/live', () => ({ useEvents: (_: string, changed: () => void) => { happened = changed; } }));
 
 afterEach(cleanup);
 
@@ -83,4 +84,20 @@ it('lets nobody change what he may not', async () => {
   at(<Settings />, ok, { can: [{ action: 'WRITE', allowed: false, reason: 'You may look only.' }] });
   expect((await screen.findByLabelText<HTMLInputElement>('Port')).disabled).toBe(true);
   expect(screen.getByText('You may look only.')).toBeTruthy();
+});
+
+it('keeps what is typed when it cannot be read again, and says that it was not', async () => {
+  let broken = false;
+  at(<Settings />, (body) => (broken ? { errors: [{ message: 'Something broke.' }] } : ok(body)));
+  await screen.findByLabelText('Port');
+  change('Port', '3000');
+  broken = true;
+  act(() => { happened(); });
+  await screen.findByText('Something broke.');
+  expect(screen.getByLabelText<HTMLInputElement>('Port').value).toBe('3000');
+  expect(screen.getByText('1 change, not applied yet')).toBeTruthy();
+  broken = false;
+  fireEvent.click(screen.getByRole('button', { name: 'Try again' }));
+  await waitFor(() => { expect(screen.queryByText('Something broke.')).toBeNull(); });
+  expect(screen.getByLabelText<HTMLInputElement>('Port').value).toBe('3000');
 });

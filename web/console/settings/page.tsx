@@ -4,11 +4,13 @@ import { useClient, useQuery } from 'urql';
 import { sayProblem, useAct, useForm } from '../api/act';
 import { code } from '../api/fault';
 import { refusal } from '../api/can';
+import { useKept } from '../api/kept';
 import { useEvents } from '../api/live';
 import { useService } from '../service/context';
 import { deploy } from '../service/operations';
 import { CopyAs } from '../shell/copy-as';
 import { Button } from '../ui/button';
+import { Outdated } from '../ui/outdated';
 import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
 import { Time } from '../ui/time';
@@ -30,9 +32,14 @@ export function Settings() {
   const [{ data, error, fetching, stale }, refetch] = useQuery({ query: settingsQuery, variables: { id: instance.id }, requestPolicy: 'cache-and-network' });
   const again = () => { refetch({ requestPolicy: 'network-only' }); };
   useEvents(service.id, again, fetching || stale); // else a version that is shared with other pages would be newer than the settings
-  const found = data?.serviceInstance;
+  const found = useKept(instance.id, data?.serviceInstance, fetching || stale || error !== undefined); // with it goes what was typed
   if (!found) return error ? <Problem error={error} onRetry={again} /> : <Waiting />;
-  return <Form key={found.id} data={found} again={again} />;
+  return (
+    <>
+      <Outdated error={error} onRetry={again} />
+      <Form key={found.id} data={found} again={again} />
+    </>
+  );
 }
 
 function Form({ data, again }: { data: SettingsData; again: () => void }) {

@@ -3,10 +3,16 @@
 // sight. It is handed out once.
 let secret = '';
 
-if (location.pathname === '/claim' && location.hash.length > 1) {
+const isClaim = () => location.pathname === '/claim' && location.hash.length > 1;
+
+if (isClaim()) {
   secret = decodeURIComponent(location.hash.slice(1));
   history.replaceState(null, '', '/claim');
 }
+
+// One that is opened where another was differs in its hash alone, for which no
+// browser loads a page.
+addEventListener('hashchange', () => { if (isClaim()) location.reload(); });
 
 export function takeClaim(): string {
   const taken = secret;

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { useQuery } from 'urql';
 import { useForm } from '../api/act';
 import { refusal } from '../api/can';
+import { useKept } from '../api/kept';
 import { useEvents } from '../api/live';
 import { useService } from '../service/context';
 import { Button } from '../ui/button';
@@ -10,6 +11,7 @@ import { Card } from '../ui/card';
 import { Confirm } from '../ui/confirm';
 import { Command } from '../ui/copy';
 import { Empty } from '../ui/empty';
+import { Outdated } from '../ui/outdated';
 import { Problem } from '../ui/problem';
 import { Waiting } from '../ui/skeleton';
 import { toast } from '../ui/toast';
@@ -30,7 +32,7 @@ export function Variables() {
   const again = () => { refetch({ requestPolicy: 'network-only' }); };
   useEvents(service.project.id, again, fetching || stale);
   const close = () => { setAsking(undefined); };
-  const found = data?.serviceInstance;
+  const found = useKept(instance.id, data?.serviceInstance, fetching || stale || error !== undefined);
   if (!found) return error ? <Problem error={error} onRetry={again} /> : <Waiting height="h-12" />;
 
   const own = found.variables;
@@ -64,6 +66,7 @@ export function Variables() {
   );
   return (
     <div className="flex flex-col gap-5">
+      <Outdated error={error} onRetry={again} />
       {shown.length === 0 ? (
         <Empty icon={<KeyRound />} title="No variables" action={buttons}>
           <p>Builds and replicas get variables as their environment. Secrets are write-only and hidden in logs. From a terminal:</p>
