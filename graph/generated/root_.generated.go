@@ -6326,7 +6326,7 @@ input GitSourceInput {
 input ImageSourceInput {
   "Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…, digest and all."
   image: String!
-  "What opens it; absent: the workspace's credential for its host, if there is one."
+  "What opens it, a credential for the host of its registry; absent: the workspace's for that host, if there is one."
   credentialId: ID
 }
 "Directories that will be sent."
@@ -6714,7 +6714,7 @@ input CreateUploadInput {
 type CreateUploadPayload {
   "As sent."
   clientMutationId: String
-  "Where to PUT the file. It needs no token and works until the file has arrived or the URL has expired. Null if it is there already."
+  "Where to PUT the file. It needs no token and works until the file has arrived, the URL has expired, or 20 more uploads of the service were announced. Null if it is there already."
   uploadUrl: URL
   "What the file becomes."
   artifact: Artifact!

@@ -281,7 +281,7 @@ type CreateUploadInput struct {
 type CreateUploadPayload struct {
 	// As sent.
 	ClientMutationID *string `json:"clientMutationId"`
-	// Where to PUT the file. It needs no token and works until the file has arrived or the URL has expired. Null if it is there already.
+	// Where to PUT the file. It needs no token and works until the file has arrived, the URL has expired, or 20 more uploads of the service were announced. Null if it is there already.
 	UploadURL *string `json:"uploadUrl"`
 	// What the file becomes.
 	Artifact *ent.Artifact `json:"artifact"`
@@ -495,7 +495,7 @@ type HealthCheckInput struct {
 type ImageSourceInput struct {
 	// Any reference, for example nginx:1.27 or registry.example.com/team/app@sha256:…, digest and all.
 	Image string `json:"image"`
-	// What opens it; absent: the workspace's credential for its host, if there is one.
+	// What opens it, a credential for the host of its registry; absent: the workspace's for that host, if there is one.
 	CredentialID *string `json:"credentialId"`
 }
 
