@@ -21,7 +21,7 @@ await story(async ({ open }) => {
     ['/login', 'Sign in to Davit', 180, 18, { signedOut: true }],
     ['/', 'Many', 200, 24],
     ['/projects/many', 'Renamed 0', 215, 32],
-    ['/create/many', 'Create and deploy', 215, 32],
+    ['/create/many', 'Create and deploy', 220, 32],
     [service, 'Latest deployments', 225, 38],
     [`${service}/logs`, 'Waiting for lines', 255, 38],
     [`${service}/variables`, 'Add variable', 225, 38],
