@@ -183,6 +183,7 @@ func (h *house) routes() http.Handler {
 	mux.Handle("GET /schema.graphql", h.sdl)
 	mux.Handle("GET /graphiql", web.GraphiQL())
 	mux.Handle("GET /graphiql/", web.GraphiQL())
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }) // of what is no page
 	mux.Handle("/", web.Console())
 	return allowOrigins(h.config.AllowedOrigins, mux)
 }
