@@ -2,6 +2,7 @@ import { ExternalLink, FileStack, GitCommitHorizontal, Package } from 'lucide-re
 import type { ReactNode } from 'react';
 import { Badge } from '../ui/badge';
 import { Copy } from '../ui/copy';
+import { count } from '../ui/count';
 import { Elapsed, Time } from '../ui/time';
 import type { Deployment } from './document';
 import { isOurs, shortDigest, stateOf, triggers } from './words';
@@ -55,7 +56,7 @@ export function DeploymentHeader({ deployment, actions, onService }: Props) {
           )}
           {bundle && (
             <Fact icon={<FileStack aria-hidden />}>
-              {bundle.files} files <span className="text-muted">{size(bundle.sizeBytes)}</span>
+              {count(bundle.files, 'file')} <span className="text-muted">{size(bundle.sizeBytes)}</span>
             </Fact>
           )}
           {url && (
