@@ -25,7 +25,9 @@ export function useSight(height: number, before: number, end: number | null) {
 
   useEffect(() => {
     if (!spot.hurried) return;
-    const rested = setTimeout(() => { setSpot({ ...spot, hurried: false }); }, rest);
+    const rested = setTimeout(() => {
+      setSpot((known) => (known === spot ? { ...spot, hurried: false } : known)); // one may have moved on, and it is not drawn yet
+    }, rest);
     return () => { clearTimeout(rested); };
   }, [spot]);
 
