@@ -139,7 +139,7 @@ func explainImage(e *imageError) error {
 			WithHint("Check its name and tag in the Dockerfile.").Because(e)
 	case strings.HasSuffix(text, noSpace):
 		return diskFull("There is no space left for the base image %s.", name).Because(e)
-	case has("unauthorized", "401", "403", "no basic auth credentials"):
+	case has("unauthorized", " 401", " 403", "no basic auth credentials"): // not in a port or a digest
 		return fault.New(fault.ImageUnauthorized, "The registry does not let the base image %s be read.", name).
 			WithHint("Use a public base image.").Because(e)
 	}

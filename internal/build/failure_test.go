@@ -73,6 +73,7 @@ func TestWhyABaseImageCannotBeHad(t *testing.T) {
 		"unexpected status from HEAD request to https://r.example.com/v2/a/manifests/1: 403 Forbidden":                                         fault.ImageUnauthorized,
 		"no match for platform in manifest sha256:0: not found":                                                                                fault.ImageUnsupported,
 		"failed to do request: Head \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host":                 fault.RegistryAway,
+		"failed to do request: Head \"http://127.0.0.1:40167/v2/a/manifests/sha256:1403\": dial tcp 127.0.0.1:40167: connection refused":       fault.RegistryAway,
 		"failed to do request: Head \"https://r.example.com/v2/\": net/http: TLS handshake timeout":                                            fault.RegistryAway,
 		"unexpected status from HEAD request to https://r.example.com/v2/a/manifests/1: 503 Service Unavailable":                               fault.RegistryAway,
 		"write /var/lib/docker/tmp/x: no space left on device":                                                                                 fault.DiskFull,
