@@ -113,7 +113,8 @@ type Runner interface {
 	Inspect(ctx context.Context, name string) (Container, error)
 
 	// List returns all containers of this installation in any state. When one
-	// was started, and how it ended, may be left out: that is for Inspect.
+	// was started, how it ended and whether it was outlived may be left out:
+	// that is for Inspect.
 	List(ctx context.Context) ([]Container, error)
 
 	// Stop asks the container to end, gives it grace, then kills it. It
@@ -239,6 +240,9 @@ type Container struct {
 	OOMKilled bool           // likewise: its memory ran out
 	StartedAt time.Time      // zero before the first start
 	EndedAt   time.Time      // zero unless Exited, and where nobody saw it
+	// Outlived reports that the engine which started it was not there when it
+	// ended, or may not have been: the last it printed may be in no copy.
+	Outlived bool
 }
 
 // ExecResult is how a command inside a container ended.

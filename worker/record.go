@@ -106,9 +106,10 @@ func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) e
 			return err
 		}
 	}
-	if p := rec.pumpOf(by.id); p != nil {
+	before := rec.pumpOf(by.id)
+	if before != nil {
 		select {
-		case <-p.done: // of an earlier run of the container
+		case <-before.done: // of an earlier run of the container
 		default:
 			return nil
 		}
@@ -124,6 +125,9 @@ func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) e
 	} else {
 		if c.State == runner.Exited { // one that was never started has printed nothing
 			err = rec.catchUp(ctx, by, out, noLimit)
+			if err == nil && before == nil && c.Outlived {
+				err = out.doubt()
+			}
 		}
 		if err == nil {
 			stream, err = rec.Runner.Attach(life, by.container)
@@ -274,6 +278,7 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit
 // the disk: whoever waits to go live does not wait for a log. An engine that
 // does not answer is an error.
 func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) error {
+	unseen := false // its engine ended while nobody followed
 	if p := rec.pumpOf(by.id); p != nil {
 		p.cancel() // it may wait for a container that was never started
 		if err := rec.wait(ctx, by.id); err != nil {
@@ -282,6 +287,10 @@ func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) e
 		rec.mu.Lock()
 		delete(rec.pumps, by.id)
 		rec.mu.Unlock()
+	} else if c, err := rec.Runner.Inspect(ctx, by.container); err == nil {
+		unseen = c.Outlived
+	} else if !errors.Is(err, runner.ErrNotFound) {
+		return fmt.Errorf("inspect container: %w", err)
 	}
 	out, err := rec.streams(ctx, by, secrets)
 	if err != nil {
@@ -294,6 +303,9 @@ func (rec *Recorder) Finish(ctx context.Context, by printer, secrets []string) e
 	}
 	if err == nil {
 		err = rec.catchUp(ctx, by, out, rec.CatchUp)
+	}
+	if err == nil && unseen {
+		err = out.doubt()
 	}
 	if errors.Is(err, errSlow) {
 		rec.Log.WarnContext(ctx, "the end of an output is left out", "of", by.id, "err", err)

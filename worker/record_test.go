@@ -196,6 +196,47 @@ func TestWhereAnEngineWasAwayLinesMayBeMissing(t *testing.T) {
 	}
 }
 
+// An engine that was killed and is back before Davit has met nobody, and its
+// containers say so. What ended before that was seen.
+func TestWhereAnEngineWasRestartedUnseenLinesMayBeMissing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		kill func(*house)
+		gaps int
+	}{
+		{"an engine that was killed", func(h *house) { h.fake.Restart() }, 1},
+		{"an application that ended", func(h *house) {
+			h.fake.Kill(h.containers()[0], 1, false)
+			h.fake.Restart()
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, storetest.SQLite(t))
+			p := h.start()
+			i := h.service(h.version("v1", func(i *runnertest.FakeImage) { i.Env["APP_PRINT"] = "3" }), nil)
+			d := h.deploy(i, "")
+			p.stop()
+			c.kill(h)
+			p = h.start()
+			h.running(i, 1)
+			var page *logs.Page
+			h.until("the next run is recorded", func() bool {
+				var err error
+				page, err = p.Recorder.Logs.Query(h.ctx, logs.Query{Source: sourceOf(d.InstanceID, d.ID), Filter: logs.Filter{Streams: []logs.Kind{logs.Stdout}, Search: "line 3"}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(page.Lines) == 2
+			})
+			if len(page.Gaps) != c.gaps || c.gaps > 0 && page.Gaps[0].Reason != logs.EngineAway {
+				t.Errorf("the gaps are %+v", page.Gaps)
+			}
+		})
+	}
+}
+
 // Whoever holds a row is told by others until it lets go, and no longer: what it
 // is told in lasts as long as the worker.
 func TestAHoldEndsWhatItAsked(t *testing.T) {
@@ -379,5 +420,24 @@ func TestTheEndOfAnOutputIsNotGivenUpForAnEngineThatHangs(t *testing.T) {
 	}
 	if page, numbered := p.page(false); numbered != 900 || len(page.Gaps) != 0 {
 		t.Errorf("%d lines of 900, and the gaps are %+v", numbered, page.Gaps)
+	}
+}
+
+// What an engine that was killed took along, and nobody followed, is not silent
+// because its container is removed.
+func TestTheEndOfAnOutputSaysThatItsEngineWasKilled(t *testing.T) {
+	t.Parallel()
+
+	p := newHouse(t, storetest.SQLite(t)).printed(9, logs.Options{})
+	if err := p.fake.Start(p.ctx, p.by.container); err != nil {
+		t.Fatal(err)
+	}
+	p.fake.Restart()
+	p.rec.CatchUp = patience
+	if err := p.finish(); err != nil {
+		t.Fatal(err)
+	}
+	if page, numbered := p.page(false); numbered != 9 || len(page.Gaps) != 1 || page.Gaps[0].Reason != logs.EngineAway {
+		t.Errorf("%d lines of 9, and the gaps are %+v", numbered, page.Gaps)
 	}
 }

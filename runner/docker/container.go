@@ -72,7 +72,20 @@ func (e *Engine) Inspect(ctx context.Context, name string) (runner.Container, er
 	if err != nil {
 		return runner.Container{}, err
 	}
-	return e.describe(c), nil
+	d := e.describe(c)
+	d.Outlived = s.outlived(d)
+	return d, nil
+}
+
+// clearing is how long an engine that begins may take to end what the one before
+// left running, before it makes its network.
+const clearing = 30 * time.Second
+
+// outlived reports whether an engine before this one started c and did not see it
+// end, as far as the times say.
+func (s *session) outlived(c runner.Container) bool {
+	return !c.StartedAt.IsZero() && c.StartedAt.Before(s.since) &&
+		(c.EndedAt.IsZero() || c.EndedAt.After(s.since.Add(-clearing)))
 }
 
 // List returns our containers, in no order. It is one question, whatever their

@@ -6,7 +6,9 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/moby/moby/client/pkg/versions"
 
@@ -26,7 +28,8 @@ type session struct {
 	init     bool // it has an init to put into containers
 	publish  bool // container addresses cannot be reached from here
 	limits   runner.Limits
-	origin   bool // it says where each image came from
+	origin   bool      // it says where each image came from
+	since    time.Time // when it began; zero if it does not say
 }
 
 func (e *Engine) newClient() (*client.Client, error) {
@@ -101,6 +104,10 @@ func (e *Engine) ask(ctx context.Context, api *client.Client) (*session, error) 
 	if err != nil {
 		return nil, e.fail(ctx, "version", err)
 	}
+	since, err := e.began(ctx, api)
+	if err != nil {
+		return nil, err
+	}
 	i := info.Info
 	rootless := slices.ContainsFunc(i.SecurityOptions, func(s string) bool { return strings.Contains(s, "rootless") })
 	return &session{
@@ -118,5 +125,22 @@ func (e *Engine) ask(ctx context.Context, api *client.Client) (*session, error) 
 		origin: slices.Contains(i.DriverStatus, [2]string{"driver-type", "io.containerd.snapshotter.v1"}) &&
 			versions.GreaterThanOrEqualTo(api.ClientVersion(), "1.53"),
 		limits: runner.Limits{Memory: i.MemoryLimit, CPU: i.CPUCfsQuota, Pids: i.PidsLimit},
+		since:  since,
 	}, nil
+}
+
+// began returns when the engine began. It does not say so itself, but makes its
+// default network anew whenever it begins, unless it was told to have none, or
+// to leave running what runs.
+func (e *Engine) began(ctx context.Context, api *client.Client) (time.Time, error) {
+	res, err := api.NetworkList(ctx, client.NetworkListOptions{Filters: client.Filters{}.Add("name", network.NetworkBridge)})
+	if err != nil {
+		return time.Time{}, e.fail(ctx, "networks", err)
+	}
+	for _, n := range res.Items {
+		if n.Name == network.NetworkBridge {
+			return n.Created, nil
+		}
+	}
+	return time.Time{}, nil
 }

@@ -85,6 +85,19 @@ func (f *Fake) Kill(name string, exitCode int, oom bool) {
 	}
 }
 
+// Restart ends what runs, as an engine does that was killed, and is another
+// engine from then on.
+func (f *Fake) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, b := range f.containers {
+		if b.State == runner.Running {
+			b.finish(255, false)
+			b.Outlived = true
+		}
+	}
+}
+
 // ready takes the lock, or fails as every method does. The caller unlocks.
 func (f *Fake) ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {

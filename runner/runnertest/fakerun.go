@@ -71,7 +71,7 @@ func (b *box) start() error {
 		return err
 	}
 	r := &run{box: b, app: app, since: time.Now(), port: port, ended: make(chan struct{})}
-	b.run, b.State, b.StartedAt, b.EndedAt, b.ExitCode, b.OOMKilled = r, runner.Running, r.since, time.Time{}, 0, false
+	b.run, b.State, b.StartedAt, b.EndedAt, b.ExitCode, b.OOMKilled, b.Outlived = r, runner.Running, r.since, time.Time{}, 0, false, false
 	b.starts++
 	if b.spec.Port != 0 {
 		b.Addr = port.addr

@@ -17,6 +17,7 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
+	davit "github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/test/daemon"
 )
@@ -38,6 +39,28 @@ func TestTheEngineIsKilled(t *testing.T) {
 		must(t, d.Start(t.Context()))
 		s.within(5*time.Second, "it is back", s.well)
 		s.ours(1)
+	})
+	t.Run("and Davit with it", func(t *testing.T) {
+		s := s.in(t)
+		id := s.state().ActiveDeployment.ID
+		s.until("it prints", func() bool { return s.printing(1, 10) == nil })
+		before := s.gaps(id)
+		s.kill()
+		must(t, d.Kill(t.Context()))
+		must(t, d.Start(t.Context()))
+		s.start()
+		s.within(5*time.Second, "it is back", s.well)
+		s.until("its log says where lines may be missing", func() bool { return s.gaps(id) == before+1 })
+		s.kill()
+		s.start()
+		s.until("it prints", func() bool { return s.printing(11, 10) == nil })
+		s.until("what it printed then is there", func() (there bool) {
+			s.history(input{"deploymentId": id}, func(l line) { there = there || l.Message == "line 20" })
+			return there
+		})
+		if n := s.gaps(id); n != before+1 {
+			t.Errorf("%d gaps after Davit alone was killed, want %d", n, before+1)
+		}
 	})
 	t.Run("with all it runs, and a deployment under way", func(t *testing.T) {
 		s := s.in(t)
@@ -129,6 +152,22 @@ func impostor(t *testing.T, d *daemon.Daemon) {
 	if _, err := dialer.DialContext(t.Context(), "tcp", netip.AddrPortFrom(addr, 8080).String()); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Fatalf("nobody listens at %s: %v", addr, err)
 	}
+}
+
+// gaps counts the places in what a deployment printed to stdout where lines may
+// be missing because the engine was away.
+func (s *service) gaps(deployment string) int {
+	s.t.Helper()
+	var out struct {
+		Logs struct{ Gaps []struct{ Reason string } }
+	}
+	s.do(`query($id:ID!){logs(source:{deploymentId:$id},query:{limit:1000,streams:[STDOUT]}){gaps{reason}}}`, davit.Variables{"id": deployment}, &out)
+	for _, g := range out.Logs.Gaps {
+		if g.Reason != "ENGINE_AWAY" {
+			s.t.Errorf("a gap: %s", g.Reason)
+		}
+	}
+	return len(out.Logs.Gaps)
 }
 
 // well reports whether the service answers and says so in the API.
