@@ -63,8 +63,6 @@ func (h *house) useRunner(ctx context.Context, installation, known string) (b bu
 	case runnerProcess:
 		b, err = h.useProcess(ctx, why)
 		return b, name, err
-	case "none":
-		return nil, "", fault.New(fault.Invalid, "--runner none is for servers without a worker, which this version does not have.")
 	}
 	if b, err = h.useDocker(ctx, installation, false); err == nil {
 		return b, runnerDocker, nil

@@ -62,7 +62,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	str(&c.Listen, "listen", "address of the API and the console")
 	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
 	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
-	str(&c.Runner, "runner", "auto, docker, process or none")
+	str(&c.Runner, "runner", "auto, docker or process")
 	addressFlag(cmd, getenv, &c.DatabaseURL, "database-url", "PostgreSQL that has the rows; without it they are in the data directory")
 	addressFlag(cmd, getenv, &c.RedisURL, "redis-url", "Redis that has the queue; without it the queue is in this process")
 	addressFlag(cmd, getenv, &c.LokiURL, "loki-url", "Loki 3 that logs are kept in; without it they stay in the data directory")

@@ -24,7 +24,7 @@ type Config struct {
 	ProxyListen    string   // host:port of the applications
 	BaseDomain     string   // host names of applications are below it
 	AllowedOrigins []string // exact origins of other sites that may use the API from a browser
-	Runner         string   // auto, docker, process or none
+	Runner         string   // auto, docker or process
 	AdminToken     string   // the operator's token; "" makes one
 	Kept           int      // successful deployments of a service to be rolled back to
 	MaxBuilds      int      // that run at a time
@@ -104,9 +104,9 @@ func (c Config) Validate() error {
 		bad("loki-tenant", "say with --loki-url where Loki is.")
 	}
 	switch c.Runner {
-	case "auto", "docker", "process", "none":
+	case "auto", "docker", "process":
 	default:
-		bad("runner", "%q is not one of auto, docker, process and none.", c.Runner)
+		bad("runner", "%q is not one of auto, docker and process.", c.Runner)
 	}
 	return errors.Join(errs...)
 }
