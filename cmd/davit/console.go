@@ -19,7 +19,7 @@ func consoleCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "console", Short: "Open the web console, signed in", Args: cobra.NoArgs,
 		Long: "Prints a link to the web console and opens it in a browser. Whoever opens it\n" +
-			"first is signed in as you: it works once, for an hour.",
+			"first is signed in as you; it works once and expires after an hour.",
 		Example: "  davit console\n  davit console --no-open",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.client()

@@ -40,8 +40,10 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 			"The first time it makes a project and a service, and remembers them in DIR/.davit.\n" +
 			"--env sets variables before; NAME alone takes the value of this shell. A secret is better\n" +
 			"set by \"davit env set --secret\".\n\n" +
-			"It ends with status 0 only if the deployment went live; with 8 if the application or its\n" +
-			"build failed, with 9 if Davit or something it depends on did.",
+			"The status is 0 once the deployment is live, 6 if it was canceled or a newer one took its\n" +
+			"place, 8 if the application or its build failed, and 9 if Davit or something it depends on\n" +
+			"did. With --detach it is 0 once the deployment is requested. --deploy-key deploys nothing:\n" +
+			"it is 0 once the key is made.",
 		Example: "  davit deploy\n  davit deploy ./shop --project shop --name web --yes\n" +
 			"  davit deploy --image nginx:1.27 --message \"try nginx\"\n  davit deploy --json | tail -1\n" +
 			"  davit deploy --git https://github.com/team/shop --ref v2 --root apps/web\n" +

@@ -42,7 +42,7 @@ func doctorCommand(getenv func(string) string) *cobra.Command {
 	c, deep := config.Defaults(), false
 	c.Data = defaultData(getenv)
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look what is wrong with the server and this machine", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Check the server and this machine for problems", Args: cobra.NoArgs,
 		Long: "Asks the server how its parts are and compares clocks and versions; on the server's machine it\n" +
 			"looks at the data directory, the disk, the database, the queue's Redis, the container engine, the ports and the proxy,\n" +
 			"too, also while no server runs. With --data it asks the server that holds that directory. With --deep it also holds everything that is there against\n" +

@@ -71,7 +71,7 @@ func parseEnv(text string, secret bool) ([]client.VariableInput, error) {
 		if !found || !strings.HasPrefix(where, "line ") {
 			where = "the names"
 		}
-		return nil, fault.New(fault.Invalid, "These are no variables of the form NAME=VALUE: look at %s, and for a quote before it that is not closed.", where)
+		return nil, fault.New(fault.Invalid, "This is not in the form NAME=VALUE: check %s, and look for an unclosed quote before it.", where)
 	}
 	names := make([]string, 0, len(values))
 	for name := range values {

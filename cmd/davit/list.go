@@ -54,7 +54,7 @@ func servicesCommand(getenv func(string) string) *cobra.Command {
 	var workspace, project string
 	cmd := &cobra.Command{
 		Use: "services", Short: "List the services of a workspace or a project", Args: cobra.NoArgs,
-		Long:    "Lists the services of a workspace, or of one project. What runs of them shows \"davit ps\".",
+		Long:    "Lists the services of a workspace, or of one project. \"davit ps\" shows what is running.",
 		Example: "  davit services\n  davit services --project shop --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := s.client()

@@ -96,7 +96,7 @@ func (s *session) scale(cmd *cobra.Command, wish []share, detach bool) error {
 	if runs && !detach {
 		stop := s.waiting(out, "scaling to "+words(wish))
 		ctx, cancel := context.WithTimeoutCause(cmd.Context(), scaleLimit,
-			fault.New(fault.DeadlineExceeded, "Not so many replicas run after %s.", scaleLimit).WithHint("\"davit status\" and \"davit logs\" say why."))
+			fault.New(fault.DeadlineExceeded, "Fewer replicas than requested were running after %s.", scaleLimit).WithHint("\"davit status\" and \"davit logs\" say why."))
 		i, err = awaitReplicas(ctx, c, l.InstanceID, wish)
 		cancel()
 		stop()
@@ -111,9 +111,9 @@ func (s *session) scale(cmd *cobra.Command, wish []share, detach bool) error {
 	case s.json:
 		return s.emit(out, i)
 	case !runs:
-		fmt.Fprintf(out, "Service %s is to run %s once it is deployed and started.\n", name, words(wish))
+		fmt.Fprintf(out, "Service %s will run %s once it is deployed and started.\n", name, words(wish))
 	case detach:
-		fmt.Fprintf(out, "Service %s is to run %s; \"davit status\" shows how far it is.\n", name, words(wish))
+		fmt.Fprintf(out, "Service %s will run %s; \"davit status\" shows how far it is.\n", name, words(wish))
 	default:
 		fmt.Fprintf(out, "Service %s runs %s.\n", name, words(wish))
 	}

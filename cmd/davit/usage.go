@@ -20,7 +20,7 @@ func (e *usageError) hint() string {
 	if !e.cmd.Runnable() || e.cmd.HasSubCommands() {
 		return fmt.Sprintf("See \"%s --help\".", e.cmd.CommandPath())
 	}
-	return fmt.Sprintf("It is typed: %s\nSee \"%s --help\".", e.cmd.UseLine(), e.cmd.CommandPath())
+	return fmt.Sprintf("Usage: %s\nSee \"%s --help\".", e.cmd.UseLine(), e.cmd.CommandPath())
 }
 
 func wrongUsage(cmd *cobra.Command, err error) error { return &usageError{err, cmd} }

@@ -177,7 +177,7 @@ func (h *Hold) try(ctx context.Context) (err error) {
 		who += " (" + holder + ")"
 	}
 	return fault.At("database-url", fault.Conflict, "%s works on this database.", who).
-		WithHint("Stop it, or give each davit serve a database of its own. Of one that was cut off PostgreSQL lets go within half a minute.")
+		WithHint("Stop it, or give each davit serve a database of its own. PostgreSQL releases the lock of a server that was cut off within half a minute.")
 }
 
 // other finds who has the lock, nobody if it was let go meanwhile.
