@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,7 +55,11 @@ func (r release) archive(ctx context.Context, p platform) (name string, archive 
 		binary, pack, suffix = "davit.exe", zipped, ".zip"
 	}
 	files := []file{{name + "/" + binary, 0o755, program}}
-	for _, doc := range []string{"LICENSE", "README.md", "davit.env.example"} {
+	docs, err := r.documents()
+	if err != nil {
+		return "", nil, err
+	}
+	for _, doc := range docs {
 		text, err := os.ReadFile(filepath.Join(r.dir, doc))
 		if err != nil {
 			return "", nil, err
@@ -63,6 +68,19 @@ func (r release) archive(ctx context.Context, p platform) (name string, archive 
 	}
 	archive, err = pack(files, r.time)
 	return name + suffix, archive, err
+}
+
+// documents are the names of the files beside the program, in order: what one of
+// them links to is another of them.
+func (r release) documents() ([]string, error) {
+	names := []string{"LICENSE", "README.md", "SECURITY.md", "CONTRIBUTING.md", "davit.env.example"}
+	err := fs.WalkDir(os.DirFS(r.dir), "docs", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	return names, err
 }
 
 // compile returns a static program. Nothing of the machine is in it: no paths,
