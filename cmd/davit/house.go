@@ -262,7 +262,7 @@ func (h *house) proxy(ctx context.Context) (*proxy.Client, error) {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
 	client, _, err := proxy.EnsureRunning(ctx, proxy.Spawn{
-		Data: h.config.Data, Listen: h.config.ProxyListen, Version: Version + " " + Commit, LogFile: h.config.ProxyLog(),
+		Data: h.config.Data, Listen: h.config.ProxyListen, Version: Version + " " + Commit, Trusted: h.config.Trusted(), LogFile: h.config.ProxyLog(),
 		Command: []string{self, "proxy", "--data", h.config.Data, "--listen", h.config.ProxyListen},
 	})
 	return client, err

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -42,6 +43,11 @@ func proxyCommand() *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.Data, "data", "./davit-data", "directory of socket and snapshot")
 	cmd.Flags().StringVar(&o.Listen, "listen", "127.0.0.1:8080", "address applications are served on")
+	cmd.Flags().Func("trusted", "range of addresses whose X-Forwarded-* headers are believed; any number of times", func(text string) error {
+		p, err := netip.ParsePrefix(text)
+		o.Trusted = append(o.Trusted, p)
+		return err
+	})
 	cmd.Flags().DurationVar(&o.Grace, "grace", 30*time.Second, "how long requests may go on after the end")
 	cmd.Flags().IntVar(&report, "report-fd", 0, "open file that is told when it serves")
 	return cmd

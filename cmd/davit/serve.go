@@ -62,6 +62,7 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	str(&c.Listen, "listen", "address of the API and the console")
 	str(&c.ProxyListen, "proxy-listen", "address applications are served on")
 	str(&c.BaseDomain, "base-domain", "host names of applications are below it")
+	str(&c.AppScheme, "app-scheme", "how browsers reach applications: http, or https where a proxy in front has the certificate")
 	str(&c.Runner, "runner", "auto, docker or process")
 	addressFlag(cmd, getenv, &c.DatabaseURL, "database-url", "PostgreSQL that has the rows; without it they are in the data directory")
 	addressFlag(cmd, getenv, &c.RedisURL, "redis-url", "Redis that has the queue; without it the queue is in this process")
@@ -77,10 +78,15 @@ func serveCommand(getenv func(string) string) *cobra.Command {
 	count(&c.Kept, "keep-deployments", "successful deployments of a service that can be rolled back to")
 	count(&c.MaxBuilds, "max-builds", "builds that run at a time; others wait")
 	count(&c.MaxLogs, "max-logs", "GiB of logs, compressed, that the data directory has at most; the oldest go first")
-	if v := getenv("DAVIT_ALLOWED_ORIGINS"); v != "" {
-		c.AllowedOrigins = strings.Split(v, ",")
+	list := func(p *[]string, name, usage string) {
+		env := variableOf(name)
+		if v := getenv(env); v != "" {
+			*p = strings.Split(v, ",")
+		}
+		f.StringSliceVar(p, name, *p, usage+" ($"+env+")")
 	}
-	f.StringSliceVar(&c.AllowedOrigins, "allowed-origins", c.AllowedOrigins, "exact origins of other sites that may use the API from a browser ($DAVIT_ALLOWED_ORIGINS)")
+	list(&c.AllowedOrigins, "allowed-origins", "exact origins of other sites that may use the API from a browser")
+	list(&c.TrustedProxies, "trusted-proxies", "addresses and ranges of proxies in front of the applications, whose X-Forwarded-* headers are passed on")
 	allow, err := strconv.ParseBool(cmp.Or(getenv("DAVIT_ALLOW_PRIVATE_NETWORKS"), "false"))
 	if err != nil {
 		envErr = fault.New(fault.Invalid, "DAVIT_ALLOW_PRIVATE_NETWORKS is neither true nor false.")
@@ -158,7 +164,11 @@ func serve(ctx context.Context, c config.Config, getenv func(string) string, log
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 		defer cancel()
-		return errors.Join(h.api.Shutdown(grace), srv.Shutdown(grace))
+		// Whoever is still at it then was asked to end, and asks the next one again.
+		if err := errors.Join(h.api.Shutdown(grace), srv.Shutdown(grace)); !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		return srv.Close()
 	})
 	err = g.Wait()
 	say("The control plane has ended. Applications and the proxy go on: \"davit serve\" finds them again.")

@@ -23,6 +23,8 @@ type Config struct {
 	Listen         string   // host:port of the API
 	ProxyListen    string   // host:port of the applications
 	BaseDomain     string   // host names of applications are below it
+	AppScheme      string   // how browsers reach applications: http or https
+	TrustedProxies []string // addresses and CIDR ranges of proxies in front of the applications
 	AllowedOrigins []string // exact origins of other sites that may use the API from a browser
 	Runner         string   // auto, docker or process
 	AdminToken     string   // the operator's token; "" makes one
@@ -42,7 +44,7 @@ type Config struct {
 func Defaults() Config {
 	return Config{
 		Data: "./davit-data", Listen: "127.0.0.1:7070", ProxyListen: "127.0.0.1:8080",
-		BaseDomain: "localhost", Runner: "auto", Kept: 5, MaxBuilds: 2, MaxLogs: 10,
+		BaseDomain: "localhost", AppScheme: "http", Runner: "auto", Kept: 5, MaxBuilds: 2, MaxLogs: 10,
 	}
 }
 
@@ -72,6 +74,14 @@ func (c Config) Validate() error {
 	}
 	if !domain().MatchString(c.BaseDomain) || len(c.BaseDomain) > 180 {
 		bad("base-domain", "%q is not a domain such as apps.example.com.", c.BaseDomain)
+	}
+	if c.AppScheme != "http" && c.AppScheme != "https" {
+		bad("app-scheme", "%q is neither http nor https.", c.AppScheme)
+	}
+	for _, text := range c.TrustedProxies {
+		if _, err := parseRange(text); err != nil {
+			bad("trusted-proxies", "%q is not an address or a range such as 10.0.0.0/8.", text)
+		}
 	}
 	for _, o := range c.AllowedOrigins {
 		if u, err := url.Parse(o); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != o {
@@ -109,6 +119,26 @@ func (c Config) Validate() error {
 		bad("runner", "%q is not one of auto, docker and process.", c.Runner)
 	}
 	return errors.Join(errs...)
+}
+
+// Trusted are the ranges of TrustedProxies.
+func (c Config) Trusted() []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range c.TrustedProxies {
+		if p, err := parseRange(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// parseRange reads a CIDR range, or one address.
+func parseRange(text string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Zone() == "" {
+		return netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	return p.Masked(), err
 }
 
 // isDatabase reports whether text is nothing or the URL of a database in
@@ -214,11 +244,12 @@ func (c Config) Lock() string { return c.path("lock") }
 // ProxyLog is what the proxy process prints.
 func (c Config) ProxyLog() string { return c.path("proxy.log") }
 
-// AppURL is where a browser on this machine opens a host name.
+// AppURL is where a browser opens a host name: at the proxy itself, or at the
+// one in front that has a certificate.
 func (c Config) AppURL(host string) string {
-	_, port, err := net.SplitHostPort(c.ProxyListen)
-	if err != nil || port == "80" {
-		return "http://" + host
+	url := c.AppScheme + "://" + strings.TrimSuffix(host, ".")
+	if _, port, err := net.SplitHostPort(c.ProxyListen); c.AppScheme == "http" && err == nil && port != "80" {
+		url += ":" + port
 	}
-	return "http://" + strings.TrimSuffix(host, ".") + ":" + port
+	return url
 }

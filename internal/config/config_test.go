@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -54,6 +55,35 @@ func refuses(t *testing.T, c config.Config, about string) {
 	}
 }
 
+func TestAddressesOfApplications(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ scheme, listen, url string }{
+		{"http", "127.0.0.1:8080", "http://web-shop.example.com:8080"},
+		{"http", ":80", "http://web-shop.example.com"},
+		{"https", "127.0.0.1:8080", "https://web-shop.example.com"},
+	} {
+		c := config.Defaults()
+		c.AppScheme, c.ProxyListen = tt.scheme, tt.listen
+		for _, host := range []string{"web-shop.example.com", "web-shop.example.com."} {
+			if got := c.AppURL(host); got != tt.url {
+				t.Errorf("%s at %s of %s: %s", tt.scheme, tt.listen, host, got)
+			}
+		}
+	}
+}
+
+func TestTrustedProxiesAreRanges(t *testing.T) {
+	t.Parallel()
+	c := config.Defaults()
+	c.TrustedProxies = []string{"127.0.0.1", "::ffff:192.0.2.7", "10.1.2.3/8", "fd00::/8"}
+	if err := c.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.Trusted()); got != "[127.0.0.1/32 192.0.2.7/32 10.0.0.0/8 fd00::/8]" {
+		t.Errorf("they are %s", got)
+	}
+}
+
 func TestWhatIsWrongIsSaidByItsFlag(t *testing.T) {
 	t.Parallel()
 
@@ -71,6 +101,10 @@ func TestWhatIsWrongIsSaidByItsFlag(t *testing.T) {
 		"more room than there is":       {func(c *config.Config) { c.MaxLogs = 2_000_000 }, "max-logs"},
 		"a GiB of logs":                 {func(c *config.Config) { c.MaxLogs = 1 }, ""},
 		"a tenant":                      {loki("Team-a_1!.*'()"), ""},
+		"a proxy of a name":             {func(c *config.Config) { c.TrustedProxies = []string{"nginx"} }, "trusted-proxies"},
+		"a proxy in a zone":             {func(c *config.Config) { c.TrustedProxies = []string{"fe80::1%eth0"} }, "trusted-proxies"},
+		"a proxy of no name":            {func(c *config.Config) { c.TrustedProxies = []string{""} }, "trusted-proxies"},
+		"a scheme of its own":           {func(c *config.Config) { c.AppScheme = "ftp" }, "app-scheme"},
 		"a tenant and no Loki":          {func(c *config.Config) { c.LokiTenant = "team-a" }, "loki-tenant"},
 		"a tenant of two lines":         {loki("team-a\r\nAuthorization: Basic x"), "loki-tenant"},
 		"a tenant that ends a line":     {loki("team-a\n"), "loki-tenant"},

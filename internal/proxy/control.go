@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -30,6 +31,8 @@ type Hello struct {
 	Table        int64     `json:"table"`        // its version, 0 if there is none
 	Listen       string    `json:"listen"`       // as asked for
 	Addrs        []string  `json:"addrs"`        // as bound
+	// Trusted are those of Options.
+	Trusted []netip.Prefix `json:"trusted,omitempty"`
 }
 
 // Ack is the answer to a push.

@@ -45,6 +45,11 @@ func child(args []string) int {
 	flags.StringVar(&o.Listen, "listen", "", "")
 	flags.StringVar(&o.Version, "version", "", "")
 	flags.DurationVar(&o.Grace, "grace", 0, "")
+	flags.Func("trusted", "", func(text string) error {
+		p, err := netip.ParsePrefix(text)
+		o.Trusted = append(o.Trusted, p)
+		return err
+	})
 	report := flags.Int("report-fd", 0, "")
 	_ = flags.Parse(args) // exits
 	if *report > 0 {

@@ -126,7 +126,7 @@ func (s *server) hello() Hello {
 	return Hello{
 		Protocol: Protocol, Version: s.opts.Version, PID: os.Getpid(), Started: s.started,
 		Installation: r.installation, Table: r.version,
-		Listen: s.opts.Listen, Addrs: []string{s.listener.Addr().String()},
+		Listen: s.opts.Listen, Addrs: []string{s.listener.Addr().String()}, Trusted: s.opts.Trusted,
 	}
 }
 

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -26,10 +28,11 @@ const (
 
 // Spawn says which proxy should be running.
 type Spawn struct {
-	Data, Listen, Version string // as in Options
+	Data, Listen, Version string         // as in Options
+	Trusted               []netip.Prefix // likewise
 
-	// Command is the argument vector that runs a proxy with these; the flag
-	// `--report-fd 3` is added. The file of that number is Options.Report.
+	// Command is the argument vector that runs a proxy with these; the flags
+	// `--report-fd 3` and, for each of Trusted, `--trusted` are added. The file of that number is Options.Report.
 	Command []string
 	// Env is the whole environment of the process; nil means none, so that
 	// nothing of the control plane's secrets lives on in it.
@@ -40,7 +43,7 @@ type Spawn struct {
 
 // EnsureRunning returns the control of a proxy that serves o.Data on o.Listen
 // in o.Version, and whether it was there already. One of another version or
-// protocol, or on another address, hands over to the one that is started; it
+// protocol, on another address, or that trusts others, hands over to the one that is started; it
 // needs no time without a proxy. Calling it again when all is well costs a
 // question, so it is what a supervisor repeats. It fails like Run, and with
 // fault.Unavailable for one that does not answer in time: that one still serves.
@@ -54,7 +57,7 @@ func EnsureRunning(ctx context.Context, o Spawn) (c *Client, adopted bool, err e
 	if err != nil && !errors.Is(err, errNobody) {
 		return nil, false, err
 	}
-	if err == nil && h.Protocol == Protocol && h.Version == o.Version && h.Listen == o.Listen {
+	if err == nil && h.Protocol == Protocol && h.Version == o.Version && h.Listen == o.Listen && slices.Equal(h.Trusted, o.Trusted) {
 		return c, true, nil
 	}
 	if err := o.start(ctx); err != nil {
@@ -103,6 +106,9 @@ func (o *Spawn) start(ctx context.Context) error {
 	defer report.Close()
 
 	argv := append(append([]string(nil), o.Command...), "--report-fd", strconv.Itoa(reportFD))
+	for _, p := range o.Trusted {
+		argv = append(argv, "--trusted", p.String())
+	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), argv[0], argv[1:]...) // it outlives the caller
 	cmd.Env = append([]string{}, o.Env...)
 	cmd.Stdout, cmd.Stderr = logFile, logFile

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,6 +96,34 @@ func TestALiveProxyIsAdopted(t *testing.T) {
 	_, second, adopted := ensure(t, o)
 	if !adopted || second.PID != first.PID {
 		t.Errorf("the second: %+v, adopted %v", second, adopted)
+	}
+}
+
+// Whom it trusts is told when it starts, so one that trusts others is replaced.
+func TestAProxyThatTrustsOthersHandsOver(t *testing.T) {
+	t.Parallel()
+	target, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, r.Header.Get("X-Forwarded-Proto"))
+	}))
+	o := spawn(t, dataDir(t), freeAddr(t), "1")
+	c, first, _ := ensure(t, o)
+	pushTo(t, c, 1, routeTo(target))
+	asked := func(want string) {
+		t.Helper()
+		_, body, _ := strings.Cut(raw(t, o.Listen, "GET / HTTP/1.1\r\nHost: shop.localhost\r\nConnection: close\r\nX-Forwarded-Proto: https\r\n\r\n"), "\r\n\r\n")
+		if body != want {
+			t.Errorf("the application hears %q, want %q", body, want)
+		}
+	}
+	asked("http")
+	o.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32"), netip.MustParsePrefix("fd00::/8")}
+	_, second, adopted := ensure(t, o)
+	if adopted || second.PID == first.PID {
+		t.Errorf("it was kept: %+v", second)
+	}
+	asked("https")
+	if _, third, adopted := ensure(t, o); !adopted || third.PID != second.PID {
+		t.Errorf("it was replaced by %+v", third)
 	}
 }
 
