@@ -102,6 +102,7 @@ func TestToFileFindsThePosition(t *testing.T) {
 	const lines = 100
 	for i := range lines {
 		put(w, runner.Stdout, fmt.Sprintf("%05d\n", i))
+		put(w, runner.Stderr, "e\n")
 	}
 	first := &logReader{dir: dir}
 	defer first.close()
@@ -110,10 +111,29 @@ func TestToFileFindsThePosition(t *testing.T) {
 	}
 	for from := first.lines[runner.Stdout]; from <= lines; from++ {
 		r := &logReader{dir: dir}
-		if err := r.toFile(lineCount{runner.Stdout: from}); err != nil || r.lost || r.lines[runner.Stdout] > from || from-r.lines[runner.Stdout] > 5 {
+		if err := r.toFile(lineCount{runner.Stdout: from, runner.Stderr: from}); err != nil || r.lost || r.lines[runner.Stdout] > from || from-r.lines[runner.Stdout] > 5 {
 			t.Errorf("from %d: begins at %v, lost %t, %v", from, r.lines, r.lost, err)
 		}
 		r.close()
+	}
+}
+
+// Each run has a file of its own, also where the one before ended in a line.
+func TestToFileFindsTheBeginningOfALine(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	put(newWriter(t, dir, 1<<20), runner.Stderr, "one\nhalf ")
+	w := newWriter(t, dir, 1<<20)
+	put(w, runner.Stdout, "two\n")
+	put(w, runner.Stderr, "a line\n")
+	r := &logReader{dir: dir}
+	defer r.close()
+	if err := r.toFile(lineCount{runner.Stderr: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if got := rest(t, r); got != "2:one\nhalf 1:two\n2:a line\n" {
+		t.Errorf("read %q", got)
 	}
 }
 

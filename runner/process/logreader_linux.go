@@ -175,7 +175,8 @@ func (r *logReader) toEnd() error {
 }
 
 // toFile goes to the beginning of the last file that has everything after the
-// position, or of the first if none has.
+// position, or of the first if none has. A line that goes on where a file begins
+// may have begun in those before it.
 func (r *logReader) toFile(from lineCount) error {
 	all, err := listSegments(r.dir)
 	if err != nil || len(all) == 0 {
@@ -185,7 +186,7 @@ func (r *logReader) toFile(from lineCount) error {
 		if err := r.open(all[i]); err != nil {
 			return err
 		}
-		if r.f != nil && r.lines[runner.Stdout] <= from[runner.Stdout] && r.lines[runner.Stderr] <= from[runner.Stderr] {
+		if r.f != nil && r.lines[runner.Stdout] < from[runner.Stdout] && r.lines[runner.Stderr] < from[runner.Stderr] {
 			break
 		}
 	}
