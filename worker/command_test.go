@@ -119,8 +119,8 @@ func TestCommand(t *testing.T) {
 		exit int // -1: none
 		says string
 	}{
-		{"ends badly", []string{"--print", "2", "--exit-after", "0s", "--exit-code", "42"}, 42, "ended with exit code 42"},
-		{"takes too long", []string{"--print", "2"}, -1, "did not end within 1s"},
+		{"ends badly", []string{"--print", "2", "--partial", "panic: boom", "--exit-after", "0s", "--exit-code", "42"}, 42, "ended with exit code 42"},
+		{"takes too long", []string{"--print", "2", "--partial", "panic: boom"}, -1, "did not end within 1s"},
 	} {
 		t.Run("one that "+tt.name+" fails with its last lines", func(t *testing.T) {
 			t.Parallel()
@@ -136,8 +136,10 @@ func TestCommand(t *testing.T) {
 			if (op.ExitCode == nil) != (tt.exit < 0) || op.ExitCode != nil && *op.ExitCode != tt.exit {
 				t.Errorf("its exit code is %v", op.ExitCode)
 			}
-			if !slices.ContainsFunc(f.Excerpt, func(l lifecycle.ExcerptLine) bool { return l.Message == "line 2" }) {
-				t.Errorf("the excerpt is %v", f.Excerpt)
+			for _, want := range []string{"line 2", "panic: boom"} {
+				if !slices.ContainsFunc(f.Excerpt, func(l lifecycle.ExcerptLine) bool { return l.Message == want }) {
+					t.Errorf("the excerpt is %v, without %s", f.Excerpt, want)
+				}
 			}
 			h.running(i, 1)
 			h.tidy()

@@ -23,13 +23,14 @@ type output struct {
 // and neither handed on nor kept.
 func (o *output) doubt() error {
 	var errs []error
-	if o.at.Stdout > o.doubted.Stdout {
-		errs = append(errs, o.stdout.Gap(0, logs.EngineAway))
+	taken := o.taken()
+	if taken.Stdout > o.doubted.Stdout {
+		errs = append(errs, o.stdout.Doubt(logs.EngineAway))
 	}
-	if o.at.Stderr > o.doubted.Stderr {
-		errs = append(errs, o.stderr.Gap(0, logs.EngineAway))
+	if taken.Stderr > o.doubted.Stderr {
+		errs = append(errs, o.stderr.Doubt(logs.EngineAway))
 	}
-	o.doubted = o.at
+	o.doubted = taken
 	return errors.Join(errs...)
 }
 
@@ -63,19 +64,28 @@ func (rec *Recorder) streams(ctx context.Context, by printer, secrets []string) 
 
 // resume forgets unfinished lines and finds where to go on.
 func (o *output) resume(ctx context.Context) error {
-	stdout, err := o.stdout.Resume(ctx)
-	if err != nil {
-		return err
+	for _, w := range []*logs.Writer{o.stdout, o.stderr} {
+		if _, err := w.Resume(ctx); err != nil {
+			return err
+		}
 	}
-	stderr, err := o.stderr.Resume(ctx)
-	if err != nil {
-		return err
-	}
-	o.at = runner.Position{Stdout: stdout.Lines, Stderr: stderr.Lines, Time: stdout.Time}
-	if stderr.Time.After(o.at.Time) {
-		o.at.Time = stderr.Time
-	}
+	o.at = o.taken()
 	return nil
+}
+
+// taken is how far the streams are, with what the disk does not have yet.
+func (o *output) taken() runner.Position {
+	stdout, stderr := o.stdout.Position(), o.stderr.Position()
+	p := runner.Position{Stdout: stdout.Lines, Stderr: stderr.Lines, Time: stdout.Time}
+	if stderr.Time.After(p.Time) {
+		p.Time = stderr.Time
+	}
+	return p
+}
+
+// flush shows what is there of unfinished lines: they may be the last ones.
+func (o *output) flush() error {
+	return errors.Join(o.stdout.Flush(), o.stderr.Flush())
 }
 
 // copy writes a stream to its end. It fails with logs.ErrBehind when the log

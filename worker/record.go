@@ -206,7 +206,11 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 			return
 		case ierr == nil && c.State != runner.Running && err == nil:
 			doubt()
-			if err := rec.catchUp(ctx, by, out, noLimit); err != nil && ctx.Err() == nil { // else Finish does it
+			err := rec.catchUp(ctx, by, out, noLimit)
+			if err == nil {
+				err = out.resume(ctx) // whoever waits for the pump reads it from the log
+			}
+			if err != nil && ctx.Err() == nil { // else Finish does it
 				rec.Log.WarnContext(ctx, "the end of the output is recorded later", "of", by.id, "err", err)
 			}
 			return
@@ -240,7 +244,8 @@ var errSlow = errors.New("worker: the log did not take the output in time")
 const noLimit = time.Duration(math.MaxInt64)
 
 // catchUp records what a container that does not run has printed and the
-// record lacks. It fails with errSlow if the log, once it is behind, holds it up
+// record lacks. Where it printed no end of its last line, the next run goes on with
+// that: so does the output. It fails with errSlow if the log, once it is behind, holds it up
 // for limit. The engine has limits of its own.
 func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit time.Duration) error {
 	var timely context.Context //nolint:contextcheck // it is of ctx
@@ -254,6 +259,9 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit
 		}
 		err = out.copy(stream)
 		stream.Close()
+		if err == nil {
+			return out.flush()
+		}
 		if timely == nil {
 			var cancel context.CancelFunc
 			timely, cancel = context.WithTimeoutCause(ctx, limit, errSlow)

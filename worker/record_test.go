@@ -272,7 +272,7 @@ type printed struct {
 	by  printer
 }
 
-func (h *house) printed(lines int, o logs.Options) *printed {
+func (h *house) printed(lines int, o logs.Options, env ...string) *printed {
 	h.t.Helper()
 	o.Dir, o.Logger = h.logDir, h.log
 	book, err := logs.Open(h.ctx, o)
@@ -289,7 +289,12 @@ func (h *house) printed(lines int, o logs.Options) *printed {
 			h.t.Error(err)
 		}
 	})
-	ref := h.version("prints", func(i *runnertest.FakeImage) { i.Env["APP_PRINT"] = strconv.Itoa(lines) })
+	ref := h.version("prints", func(i *runnertest.FakeImage) {
+		for _, v := range append(env, "APP_PRINT="+strconv.Itoa(lines)) {
+			name, value, _ := strings.Cut(v, "=")
+			i.Env[name] = value
+		}
+	})
 	image, err := h.fake.Pull(h.ctx, ref, nil, func(runner.Progress) {})
 	if err != nil {
 		h.t.Fatal(err)

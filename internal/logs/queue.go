@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -175,6 +176,15 @@ func (q *queue) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// position is how far the stream is. The caller holds mu.
+func (q *queue) position() Position {
+	p := Position{Lines: q.after.Raw}
+	if q.nano != 0 {
+		p.Time = time.Unix(0, q.nano)
+	}
+	return p
 }
 
 // end marks the stream as ended after so many raw lines. The caller holds mu.

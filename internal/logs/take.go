@@ -1,9 +1,6 @@
 package logs
 
-import (
-	"bytes"
-	"time"
-)
+import "bytes"
 
 func (w *Writer) write(nano int64, p []byte, eol bool) (n int, err error) {
 	q := &w.stream.queue
@@ -145,7 +142,6 @@ func (w *Writer) locked(fn func()) error {
 		return err
 	}
 	had := q.size
-	w.nano = time.Now().UnixNano()
 	w.begin()
 	fn()
 	w.log.count(q, q.size-had)

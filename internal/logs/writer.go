@@ -128,8 +128,19 @@ func (w *Writer) Flush() error {
 // many. Lines that are known count as taken.
 func (w *Writer) Gap(lines int64, why GapReason) error {
 	return w.locked(func() {
+		w.nano = time.Now().UnixNano()
 		w.split.reset(0)
 		w.addGap(lines, why)
+	})
+}
+
+// Doubt says that raw lines may be missing at this point. Unlike behind a Gap the
+// unfinished line goes on: what there is of it comes before.
+func (w *Writer) Doubt(why GapReason) error {
+	return w.locked(func() {
+		w.split.flush()
+		q := &w.stream.queue
+		q.add([]byte(gapMessage(0, why)), pendingLine{nano: time.Now().UnixNano(), gap: true}, q.after)
 	})
 }
 
@@ -146,11 +157,16 @@ func (w *Writer) Resume(ctx context.Context) (Position, error) {
 	defer q.mu.Unlock()
 	w.behind, w.begun = false, true
 	w.split.reset(q.after.Shown)
-	p := Position{Lines: q.after.Raw}
-	if q.nano != 0 {
-		p.Time = time.Unix(0, q.nano)
-	}
-	return p, q.closed
+	return q.position(), q.closed
+}
+
+// Position returns how far the output that was taken goes, also what is not in
+// the spool yet.
+func (w *Writer) Position() Position {
+	q := &w.stream.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.position()
 }
 
 // Close lets go of the stream, which can be opened again. The unfinished raw

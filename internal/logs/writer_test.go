@@ -272,6 +272,46 @@ func TestGapsAreKept(t *testing.T) {
 	check("from the store, whatever is searched", follow(t, l, logs.FollowOptions{Source: src, Tail: 100}))
 }
 
+// Lines may be missing in the middle of one: what is handed in again of that goes
+// on, whoever does it.
+func TestALineGoesOnBehindADoubt(t *testing.T) {
+	t.Parallel()
+
+	for _, again := range []bool{false, true} {
+		l := openLog(t, logs.Options{Dir: t.TempDir()})
+		src := newSource()
+		w := writer(t, l, src, logs.Stdout, newReplica())
+		write(t, w, []byte("one\n"))
+		if _, err := w.Write([]byte("two, ")); err != nil {
+			t.Fatal(err)
+		}
+		if p := w.Position(); p.Lines != 1 {
+			t.Errorf("it is at %+v", p)
+		}
+		if err := w.Doubt(logs.EngineAway); err != nil {
+			t.Fatal(err)
+		}
+		rest := "and on\n"
+		if again {
+			p, err := w.Resume(t.Context())
+			if err != nil || p.Lines != 1 {
+				t.Errorf("Resume: %+v, %v", p, err)
+			}
+			rest = "two, " + rest
+		}
+		if _, err := w.Write([]byte(rest)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		lines, gaps := everything(t, l, src)
+		if d := cmp.Diff([]string{"one", "two, ", "and on"}, messages(lines)); d != "" || len(gaps) != 1 || gaps[0].Reason != logs.EngineAway {
+			t.Errorf("gaps %+v, lines (-want +got)\n%s", gaps, d)
+		}
+	}
+}
+
 func TestSystemLinesCannotBeForged(t *testing.T) {
 	t.Parallel()
 

@@ -117,6 +117,28 @@ func (s *suite) logs(t *testing.T) {
 			t.Errorf("(-want +got)\n%s", diff)
 		}
 	})
+	t.Run("end in the middle of a line, with which the next run goes on", func(t *testing.T) {
+		t.Parallel()
+		b := s.bench(t)
+		spec := b.spec("-partial=half", "-listen=none", "-exit-after=0s")
+		b.create(spec)
+		want := ""
+		for range 2 {
+			stream := b.attached(spec.Name)
+			b.start(spec.Name)
+			if f, err := stream.Next(); err != nil || f.Descriptor != runner.Stderr || string(f.Data) != "half" {
+				t.Errorf("attached: %+v, %v", f, err)
+			}
+			b.exited(spec.Name)
+			want += "half"
+			b.eventually(func(ctx context.Context) error {
+				if got, ended := b.unended(ctx, spec.Name); got != want || ended {
+					return fmt.Errorf("the copy has %q, ended: %t, want %q", got, ended, want)
+				}
+				return nil
+			})
+		}
+	})
 	t.Run("follow what comes later", func(t *testing.T) {
 		t.Parallel()
 		b := s.bench(t)
@@ -201,6 +223,26 @@ func (b *bench) lines(ctx context.Context, name string, from runner.Position) (o
 		} else {
 			stderr = append(stderr, string(f.Data))
 		}
+	}
+}
+
+// unended reads the copy of one line, and whether that has an end.
+func (b *bench) unended(ctx context.Context, name string) (text string, ended bool) {
+	b.t.Helper()
+	stream, err := b.Logs(ctx, name, runner.Position{}, false)
+	if err != nil {
+		b.t.Fatalf("Logs: %v", err)
+	}
+	defer stream.Close()
+	for {
+		f, err := stream.Next()
+		if errors.Is(err, io.EOF) {
+			return text, ended
+		}
+		if err != nil {
+			b.t.Fatalf("Next: %v", err)
+		}
+		text, ended = text+string(f.Data), ended || f.Line
 	}
 }
 

@@ -19,6 +19,7 @@ type settings struct {
 	version      string
 	listen       string
 	print        int
+	partial      string
 	exitAfter    time.Duration
 	exitCode     int
 	unhealthyFor time.Duration
@@ -35,6 +36,7 @@ func parseSettings(args []string, env map[string]string) (settings, error) {
 	set.StringVar(&s.version, "version", "dev", "")
 	set.StringVar(&s.listen, "listen", "", "")
 	set.IntVar(&s.print, "print", 0, "")
+	set.StringVar(&s.partial, "partial", "", "")
 	set.DurationVar(&s.exitAfter, "exit-after", -1, "")
 	set.IntVar(&s.exitCode, "exit-code", 0, "")
 	set.DurationVar(&s.unhealthyFor, "unhealthy-for", 0, "")

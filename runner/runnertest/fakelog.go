@@ -14,20 +14,29 @@ type entry struct {
 	fd   runner.Descriptor
 	at   time.Time
 	text string
+	part bool // it has no end
 }
 
 // print writes what test/app prints; the lock is held.
 func (b *box) print(fd runner.Descriptor, n int) {
 	for _, line := range numberedLines(1, n) {
-		b.log = append(b.log, entry{fd, time.Now(), line})
+		b.log = append(b.log, entry{fd: fd, at: time.Now(), text: line})
 	}
 	b.changed()
 }
 
 // write writes a line; the lock is held.
 func (b *box) write(fd runner.Descriptor, line string) {
-	b.log = append(b.log, entry{fd, time.Now(), line})
+	b.log = append(b.log, entry{fd: fd, at: time.Now(), text: line})
 	b.changed()
+}
+
+// begin writes a part of a line; the lock is held.
+func (b *box) begin(fd runner.Descriptor, text string) {
+	if text != "" {
+		b.log = append(b.log, entry{fd: fd, at: time.Now(), text: text, part: true})
+		b.changed()
+	}
 }
 
 // changed wakes streams; the lock is held.
@@ -128,15 +137,19 @@ func (s *fakeStream) take() (_ runner.Frame, wake <-chan struct{}, _ error) {
 		e := s.b.log[s.next]
 		s.next++
 		if s.skip[e.fd] > 0 {
-			s.skip[e.fd]--
+			if !e.part {
+				s.skip[e.fd]--
+			}
 			continue
 		}
 		s.data = append(s.data[:0], e.text...)
 		if s.raw {
-			s.data = append(s.data, '\n')
+			if !e.part {
+				s.data = append(s.data, '\n')
+			}
 			return runner.Frame{Descriptor: e.fd, Data: s.data}, nil, nil
 		}
-		return runner.Frame{Descriptor: e.fd, Time: e.at, Data: s.data, Line: true}, nil, nil
+		return runner.Frame{Descriptor: e.fd, Time: e.at, Data: s.data, Line: !e.part}, nil, nil
 	}
 	over := s.b.State == runner.Exited && s.b.starts >= s.starts
 	if !s.follow || over || s.b.gone {

@@ -78,6 +78,7 @@ func (b *box) start() error {
 	}
 	b.engine.publish(b, runner.EventStarted)
 	b.print(runner.Stdout, app.print)
+	b.begin(runner.Stderr, app.partial)
 	if app.listen == "" {
 		r.srv = &http.Server{Handler: r.routes(), ReadHeaderTimeout: patience}
 		if b.image.ListenAfter > 0 {

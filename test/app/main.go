@@ -24,6 +24,7 @@ type settings struct {
 	version      string        // answered at /
 	listen       string        // host:port; "" is all addresses at PORT; "none" never listens
 	print        int           // lines to print before anything else
+	partial      string        // to print to stderr after those, without a newline
 	exitAfter    time.Duration // end by itself; 0: before it listens; negative: do not
 	exitCode     int           // status of that end
 	unhealthyFor time.Duration // how long /healthz fails; negative: for ever
@@ -45,6 +46,7 @@ func main() {
 	if err := printLines(os.Stdout, 1, s.print); err != nil {
 		os.Exit(1)
 	}
+	fmt.Fprint(os.Stderr, s.partial)
 	if s.printRate > 0 {
 		s.printer = &printer{out: os.Stdout, rate: s.printRate, limit: s.printFor}
 		go s.printer.run()
@@ -63,6 +65,7 @@ func parse(args []string, env func(string) (string, bool)) (settings, error) {
 	set.StringVar(&s.version, "version", "dev", "")
 	set.StringVar(&s.listen, "listen", "", "")
 	set.IntVar(&s.print, "print", 0, "")
+	set.StringVar(&s.partial, "partial", "", "")
 	set.DurationVar(&s.exitAfter, "exit-after", -1, "")
 	set.IntVar(&s.exitCode, "exit-code", 0, "")
 	set.DurationVar(&s.unhealthyFor, "unhealthy-for", 0, "")
