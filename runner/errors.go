@@ -18,6 +18,7 @@ var (
 	ErrNetworkNotFound   = errors.New("runner: no such network")
 	ErrNetworkRange      = errors.New("runner: no free subnet is left in the configured range")
 	ErrDiskFull          = errors.New("runner: no space left on the engine's disk")
+	ErrUnreadable        = errors.New("runner: the copy of an output cannot be read")
 	ErrUnsupported       = errors.New("runner: this backend cannot do that")
 )
 

@@ -98,8 +98,9 @@ type Runner interface {
 	// Logs reads the runner's own copy of what the container wrote, from the
 	// position on. With follow it goes on with what comes later. A copy that
 	// no longer reaches back to the position begins with what is left after
-	// Position.Time, and its first frame has Gap. The caller closes the
-	// stream, which ends with ctx as well.
+	// Position.Time, and its first frame has Gap. One that is damaged, as by a
+	// power cut, ends with ErrUnreadable, and does so again. The caller closes
+	// the stream, which ends with ctx as well.
 	Logs(ctx context.Context, name string, from Position, follow bool) (Stream, error)
 
 	// Exec runs argv inside a running container and waits for it. Its output

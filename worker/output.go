@@ -34,6 +34,11 @@ func (o *output) doubt() error {
 	return errors.Join(errs...)
 }
 
+// lost says in both streams that lines are missing here.
+func (o *output) lost(why logs.GapReason) error {
+	return errors.Join(o.stdout.Doubt(why), o.stderr.Doubt(why))
+}
+
 // open opens the streams of a container and finds where they end.
 func (rec *Recorder) open(ctx context.Context, by printer, secrets []string) (*output, error) {
 	out, err := rec.streams(ctx, by, secrets)

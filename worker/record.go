@@ -177,7 +177,9 @@ func (rec *Recorder) wait(ctx context.Context, id string) error {
 // pump copies until the container ends. When it falls behind it lets go, waits
 // for the log, and goes on with the runner's own copy.
 func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream runner.Stream) {
-	away := false // the engine, since the last line
+	away := false   // the engine, since the last line
+	unreadable := 0 // how often in a row its copy was
+	failed := false
 	doubt := func() {
 		if !away {
 			return
@@ -193,6 +195,9 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		if ctx.Err() != nil {
 			return
 		}
+		if unreadable++; !errors.Is(err, runner.ErrUnreadable) {
+			unreadable = 0
+		}
 		if err := out.resume(ctx); err != nil {
 			rec.Log.WarnContext(ctx, "output is recorded later", "of", by.id, "err", err)
 			if pause(ctx, time.Second) != nil {
@@ -204,7 +209,7 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		switch {
 		case errors.Is(ierr, runner.ErrNotFound):
 			return
-		case ierr == nil && c.State != runner.Running && err == nil:
+		case ierr == nil && c.State != runner.Running && (err == nil || unreadable > 0):
 			doubt()
 			err := rec.catchUp(ctx, by, out, noLimit)
 			if err == nil {
@@ -219,8 +224,15 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 			if pause(ctx, time.Second) != nil {
 				return
 			}
+		case err != nil && !errors.Is(err, logs.ErrBehind):
+			if !failed {
+				rec.Log.WarnContext(ctx, "output is not read, trying again", "of", by.id, "err", err)
+			}
+			if failed = true; pause(ctx, time.Second) != nil {
+				return
+			}
 		}
-		if stream, err = rec.Runner.Logs(ctx, by.container, out.at, true); err != nil {
+		if stream, err = rec.again(ctx, by, out, unreadable > 1); err != nil {
 			stream = ended{}
 			if pause(ctx, time.Second) != nil {
 				return
@@ -229,6 +241,23 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		}
 		doubt()
 	}
+}
+
+// again goes on with the runner's own copy, or, if that stays unreadable, with
+// what is printed from now on.
+func (rec *Recorder) again(ctx context.Context, by printer, out *output, unreadable bool) (runner.Stream, error) {
+	if !unreadable {
+		return rec.Runner.Logs(ctx, by.container, out.at, true)
+	}
+	stream, err := rec.Runner.Attach(ctx, by.container)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.lost(logs.StoreUnavailable); err != nil {
+		stream.Close()
+		return nil, err
+	}
+	return stream, nil
 }
 
 // ended is a stream of nothing.
@@ -246,9 +275,11 @@ const noLimit = time.Duration(math.MaxInt64)
 // catchUp records what a container that does not run has printed and the
 // record lacks. Where it printed no end of its last line, the next run goes on with
 // that: so does the output. It fails with errSlow if the log, once it is behind, holds it up
-// for limit. The engine has limits of its own.
+// for limit. The engine has limits of its own. Where its copy stays unreadable
+// there is a gap.
 func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit time.Duration) error {
 	var timely context.Context //nolint:contextcheck // it is of ctx
+	unreadable := false
 	for {
 		stream, err := rec.Runner.Logs(ctx, by.container, out.at, false)
 		if errors.Is(err, runner.ErrNotFound) {
@@ -259,6 +290,11 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit
 		}
 		err = out.copy(stream)
 		stream.Close()
+		again := unreadable
+		if unreadable = errors.Is(err, runner.ErrUnreadable); unreadable && again {
+			rec.Log.WarnContext(ctx, "the rest of an output cannot be read", "of", by.id, "err", err)
+			err = out.lost(logs.StoreUnavailable)
+		}
 		if err == nil {
 			return out.flush()
 		}
@@ -270,7 +306,7 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit
 		if rerr := out.resume(timely); rerr != nil {
 			return cause(timely, rerr)
 		}
-		if !errors.Is(err, logs.ErrBehind) { // else the log has caught up: go on from there
+		if !unreadable && !errors.Is(err, logs.ErrBehind) { // else the log has caught up: go on from there
 			return err
 		}
 		if timely.Err() != nil {

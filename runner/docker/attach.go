@@ -112,7 +112,7 @@ func readHeader(r *bufio.Reader) (runner.Descriptor, int, error) {
 	}
 	if fd != runner.Stdout && fd != runner.Stderr { // 3 is an error of the engine
 		msg, err := io.ReadAll(io.LimitReader(r, int64(min(length, 1024))))
-		return 0, 0, errors.Join(fmt.Errorf("the engine says: %s", msg), err)
+		return 0, 0, errors.Join(fmt.Errorf("%w: the engine says: %s", runner.ErrUnreadable, msg), err)
 	}
 	return fd, length, nil
 }

@@ -257,7 +257,7 @@ func (l *logStream) read() (runner.Frame, error) {
 		return runner.Frame{}, err
 	}
 	if size > maxEntry {
-		return runner.Frame{}, fmt.Errorf("a log entry of %d bytes", size)
+		return runner.Frame{}, fmt.Errorf("%w: a log entry of %d bytes", runner.ErrUnreadable, size)
 	}
 	if cap(l.entry) < size {
 		l.entry = make([]byte, size)
@@ -268,11 +268,11 @@ func (l *logStream) read() (runner.Frame, error) {
 	}
 	stamp, data, ok := bytes.Cut(l.entry, []byte(" "))
 	if !ok {
-		return runner.Frame{}, fmt.Errorf("a log entry without a time: %q", l.entry[:min(size, 64)])
+		return runner.Frame{}, fmt.Errorf("%w: a log entry without a time: %q", runner.ErrUnreadable, l.entry[:min(size, 64)])
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(stamp))
 	if err != nil {
-		return runner.Frame{}, fmt.Errorf("a log entry's time: %w", err)
+		return runner.Frame{}, fmt.Errorf("%w: a log entry's time: %w", runner.ErrUnreadable, err)
 	}
 	text, line := bytes.CutSuffix(data, []byte("\n"))
 	return runner.Frame{Descriptor: fd, Time: t, Data: text, Line: line}, nil

@@ -74,7 +74,7 @@ func TestABrokenStreamEnds(t *testing.T) {
 		for err == nil {
 			_, err = a.Next()
 		}
-		if errors.Is(err, io.EOF) != tt.eof {
+		if errors.Is(err, io.EOF) != tt.eof || errors.Is(err, runner.ErrUnreadable) == tt.eof {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -87,9 +87,10 @@ func TestLogEntriesOfAHostileEngine(t *testing.T) {
 		"no time":           multiplexed("1notime"),
 		"no such time":      multiplexed("1yesterday line\n"),
 		"a length of a lie": {1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff},
+		"a word of its own": multiplexed("3Error grabbing logs: invalid character '\\x00' looking for beginning of value\n"),
 	} {
 		l := &logStream{r: bufio.NewReader(bytes.NewReader(raw)), ending: endWith(t.Context(), func() error { return nil })}
-		if f, err := l.Next(); err == nil || errors.Is(err, io.EOF) {
+		if f, err := l.Next(); !errors.Is(err, runner.ErrUnreadable) {
 			t.Errorf("%s: %+v, %v", name, f, err)
 		}
 	}
