@@ -262,6 +262,66 @@ func TestASpoolFileThatIsGoneIsAGap(t *testing.T) {
 	}
 }
 
+// A power cut may leave a file of which nothing is there, behind others that lost
+// their last lines. What is handed in again has the numbers of those.
+func TestAnEmptySpoolFileBehindAGap(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	src, replica := newSource(), newReplica()
+	l := openLog(t, logs.Options{Dir: dir, Store: noStore{}}.WithFiles(1, 1)) // a file for each line
+	w := writer(t, l, src, logs.Stdout, replica)
+	line := func(i int) { write(t, w, fmt.Appendf(nil, "line %d\n", i)) }
+	for i := range 5 {
+		line(i)
+	}
+	if _, err := w.Resume(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	closeLog(t, l)
+	file := func(first int) string {
+		paths, err := filepath.Glob(filepath.Join(dir, src.Group, src.ID, fmt.Sprintf("*.%d.spool", first)))
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%v, %v", paths, err)
+		}
+		return paths[0]
+	}
+	for _, gone := range []int{3, 4} {
+		if err := os.Remove(file(gone)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Truncate(file(5), 0); err != nil {
+		t.Fatal(err)
+	}
+	l = openLog(t, logs.Options{Dir: dir})
+	w = writer(t, l, src, logs.Stdout, replica)
+	if p, err := w.Resume(t.Context()); err != nil || p.Lines != 2 {
+		t.Fatalf("Resume: %+v, %v", p, err)
+	}
+	for i := 2; i < 9; i++ {
+		line(i)
+	}
+	check := func(when string) {
+		t.Helper()
+		lines, gaps := everything(t, l, src)
+		if len(lines) != 9 || len(gaps) > 0 {
+			t.Errorf("%s: %q, gaps %+v", when, messages(lines), gaps)
+		}
+		for i := range lines {
+			if lines[i].Seq != uint64(i+1) || lines[i].Message != fmt.Sprintf("line %d", i) {
+				t.Errorf("%s: line %d is %+v", when, i, lines[i])
+			}
+		}
+	}
+	if err := l.End(t.Context(), src, logs.DeploymentEnded); err != nil {
+		t.Fatal(err)
+	}
+	check("at first")
+	settled(t, dir)
+	check("from the store")
+}
+
 // A file that is damaged under a server that runs holds up neither readers nor
 // its stream: what comes before the damage is shown, and moves on.
 func TestASpoolFileThatIsDamagedMeanwhileIsAGap(t *testing.T) {

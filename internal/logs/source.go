@@ -200,16 +200,20 @@ func (l *Log) loadStreams(ctx context.Context, g *group, src Source, files []fil
 			l.unlinkLater(t.path)
 			continue
 		}
-		s.spool = append(s.spool, t)
-		if t.size == 0 {
+		if t.size == 0 { // nothing of it was on the disk when the power went, and perhaps not of those before
+			if err := os.Remove(t.path); err != nil {
+				return nil, fmt.Errorf("remove an empty spool file: %w", err)
+			}
+			l.files.forget(t.path)
 			continue
 		}
-		s.after = after
+		s.spool = append(s.spool, t)
+		s.last, s.after = max(s.last, t.last), after
 		if t.last >= t.first {
 			if s.oldest == 0 {
 				s.oldest = t.minNano
 			}
-			s.last, s.newest = t.last, t.maxNano
+			s.newest = t.maxNano
 		}
 	}
 	slices.SortFunc(streams, func(a, b *stream) int { return cmp.Compare(a.Number, b.Number) })

@@ -63,7 +63,7 @@ func (l *Log) spool(s *stream, b Block) error {
 	}
 	s.group.mu.Unlock()
 
-	full := t.path == "" || t.size >= l.opts.spoolBytes || t.closed
+	full := t.path == "" || t.size >= l.opts.spoolBytes || t.closed || t.last+1 != b.First
 	if full {
 		t = spoolFile{path: filepath.Join(sourceDir(l.root, s.Source), fileName(&s.Stream, b.First, spoolExt)), first: b.First, last: b.First - 1, begun: time.Now()}
 		if err := create(t.path); err != nil {
