@@ -109,7 +109,7 @@ func (o *output) copy(stream runner.Stream) error {
 			w = o.stderr
 		}
 		if f.Gap {
-			if err := w.Gap(0, logs.RetentionPassed); err != nil {
+			if err := o.gone(w); err != nil {
 				return err
 			}
 		}
@@ -117,6 +117,18 @@ func (o *output) copy(stream runner.Stream) error {
 			return err
 		}
 	}
+}
+
+// gone says that the runner's copy lost lines before what w gets next. Of which
+// output they were it does not know.
+func (o *output) gone(w *logs.Writer) error {
+	var errs []error
+	for _, s := range []*logs.Writer{o.stdout, o.stderr} {
+		if s == w || s.Position().Lines > 0 {
+			errs = append(errs, s.Gap(0, logs.RetentionPassed))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func write(w *logs.Writer, f runner.Frame) error {
