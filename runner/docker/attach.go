@@ -141,14 +141,21 @@ func (e *ending) Close() error {
 	return e.close()
 }
 
+func (e *ending) isClosed() bool {
+	select {
+	case <-e.closed:
+		return true
+	default:
+		return false
+	}
+}
+
 // reason turns the error of a read into what Next returns. The engine ends
 // streams with "unexpected EOF" as well as with a plain one, for the same
 // reasons; neither means that the container ended.
 func (e *ending) reason(err error) error {
-	select {
-	case <-e.closed:
+	if e.isClosed() {
 		return io.EOF
-	default:
 	}
 	switch {
 	case e.ctx.Err() != nil:

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/davitdev/davit/runner"
 )
 
 // copies are what an engine answers to one question for its copy after another.
@@ -45,7 +47,12 @@ func (c *copies) open(tail string, follow bool) (io.ReadCloser, error) {
 // follow reads all that c has, with an exclamation mark where there is a gap.
 func (c *copies) follow(t *testing.T) []string {
 	t.Helper()
-	l := &logStream{ending: endWith(t.Context(), func() error { return nil }), follow: true, open: c.open}
+	return c.followIn(t, &logStream{})
+}
+
+func (c *copies) followIn(t *testing.T, l *logStream) []string {
+	t.Helper()
+	l.ending, l.follow, l.open = endWith(t.Context(), func() error { return nil }), true, c.open
 	if err := l.begin(""); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +114,35 @@ func TestWhoFollowsGetsEachLineOnce(t *testing.T) {
 					t.Errorf("got %s, want %s", got, tt.want)
 				}
 			})
+		})
+	}
+}
+
+// A clock that was set back, and a copy that lost lines: nothing of it is later than
+// what was read, and which lines were cannot be told.
+func TestWhoFollowsWhatCannotBeCounted(t *testing.T) {
+	t.Parallel()
+
+	a, b, c := entryAt(11, "a\n"), entryAt(12, "b\n"), entryAt(13, "c\n")
+	for name, tt := range map[string]struct {
+		copies [][]string
+		want   string
+	}{
+		"and goes on":        {[][]string{{a, b}, {a, b, c}}, "!c"},
+		"and does not go on": {[][]string{{a, b}}, "!"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			engine := &copies{next: func() (next []string) {
+				if len(tt.copies) > 0 {
+					next, tt.copies = tt.copies[0], tt.copies[1:]
+				}
+				return next
+			}}
+			l := &logStream{after: time.Date(2026, 1, 2, 5, 0, 0, 0, time.UTC)}
+			l.unread[runner.Stdout] = 99
+			if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
+				t.Errorf("%s: got %s, want %s", name, got, tt.want)
+			}
 		})
 	}
 }

@@ -26,6 +26,9 @@ const maxEntry = 1 << 20
 // copier itself holds some more.
 const maxAhead = 5 << 19
 
+// maxLag is by how much time the copy can be behind what it is a copy of.
+const maxLag = time.Minute
+
 // Logs reads the engine's json-file copy of the output.
 //
 // The engine has no line numbers, so lines are counted from the beginning of
@@ -36,7 +39,9 @@ const maxAhead = 5 << 19
 // it was read from an attachment before the engine wrote it to the copy, which
 // it does when it gets to it. The latter are at most maxAhead bytes, far less
 // than a file that is deleted. When lines are gone, everything that is later
-// than Position.Time is handed on, and the first frame has Gap.
+// than Position.Time is handed on, and the first frame has Gap. Where the clock was
+// set back nothing is later; of a copy with fewer lines than were read nobody can
+// say then which they are. That is a Gap too, if need be of a frame without data.
 //
 // The copy is text: bytes that are not UTF-8 come back as U+FFFD.
 //
@@ -157,10 +162,14 @@ func (l *logStream) Next() (runner.Frame, error) {
 	for {
 		f, err := l.read()
 		if err != nil {
-			if err = l.beyond(l.reason(err)); err != nil {
-				return runner.Frame{}, err
+			if err = l.beyond(l.reason(err)); err == nil {
+				continue
 			}
-			continue
+			if l.gap && errors.Is(err, io.EOF) && !l.isClosed() {
+				l.gap = false
+				return runner.Frame{Descriptor: runner.Stdout, Gap: true}, nil
+			}
+			return runner.Frame{}, err
 		}
 		skipped, err := l.skip(f)
 		if err != nil {
@@ -185,6 +194,9 @@ func (l *logStream) Next() (runner.Frame, error) {
 // beyond goes on where an answer of the engine has ended as err says, if there is
 // more.
 func (l *logStream) beyond(err error) error {
+	if errors.Is(err, io.EOF) && l.uncountable() {
+		l.gap, l.unread = true, [3]int64{}
+	}
 	switch {
 	case !errors.Is(err, io.EOF):
 		return err
@@ -201,6 +213,16 @@ func (l *logStream) beyond(err error) error {
 	return l.goOn()
 }
 
+// uncountable reports whether a whole copy has fewer lines than were read, and all
+// of them long before the last of those.
+func (l *logStream) uncountable() bool {
+	if l.live || l.lost || l.after.IsZero() || l.unread == [3]int64{} || l.ahead != [3]int64{} {
+		return false
+	}
+	newest := l.seen[l.end].time
+	return !newest.IsZero() && newest.Add(maxLag).Before(l.after)
+}
+
 // again reads a copy that lost its beginning, by time.
 func (l *logStream) again() error {
 	l.lost, l.gap, l.live = true, true, false
@@ -210,10 +232,8 @@ func (l *logStream) again() error {
 
 // reopen goes on with another answer of the engine.
 func (l *logStream) reopen(tail string) error {
-	select {
-	case <-l.closed:
+	if l.isClosed() {
 		return io.EOF
-	default:
 	}
 	old := l.body.Load()
 	defer old.Close()

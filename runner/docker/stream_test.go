@@ -109,14 +109,17 @@ func TestLogsCountBothOutputsApart(t *testing.T) {
 		want string
 		gap  bool
 	}{
-		"from the beginning":          {runner.Position{}, "o1. e1. o2 -e2. end. o3. ", false},
-		"after one of each":           {runner.Position{Stdout: 1, Stderr: 1}, "o2 -e2. end. o3. ", false},
-		"after a split line":          {runner.Position{Stdout: 2, Stderr: 1, Time: second(2)}, "e2. o3. ", false},
-		"after all":                   {runner.Position{Stdout: 3, Stderr: 2, Time: second(3)}, "", false},
-		"with lines that are gone":    {runner.Position{Stdout: 99, Stderr: 99, Time: second(1)}, "o2 -e2. end. o3. ", true},
-		"with all lines gone":         {runner.Position{Stdout: 99, Stderr: 99, Time: second(0)}, "o1. e1. o2 -e2. end. o3. ", true},
-		"with a count but no time":    {runner.Position{Stdout: 99}, "e1. e2. ", false},
-		"with gone lines on one only": {runner.Position{Stdout: 99, Time: second(1)}, "e1. e2. o2 -end. o3. ", true},
+		"from the beginning":             {runner.Position{}, "o1. e1. o2 -e2. end. o3. ", false},
+		"after one of each":              {runner.Position{Stdout: 1, Stderr: 1}, "o2 -e2. end. o3. ", false},
+		"after a split line":             {runner.Position{Stdout: 2, Stderr: 1, Time: second(2)}, "e2. o3. ", false},
+		"after all":                      {runner.Position{Stdout: 3, Stderr: 2, Time: second(3)}, "", false},
+		"with lines that are gone":       {runner.Position{Stdout: 99, Stderr: 99, Time: second(1)}, "o2 -e2. end. o3. ", true},
+		"with all lines gone":            {runner.Position{Stdout: 99, Stderr: 99, Time: second(0)}, "o1. e1. o2 -e2. end. o3. ", true},
+		"with a count but no time":       {runner.Position{Stdout: 99}, "e1. e2. ", false},
+		"with a clock that was set back": {runner.Position{Stdout: 99, Time: second(3).Add(time.Hour)}, "e1. e2. -", true},
+		"whole, with a clock set back":   {runner.Position{Stdout: 2, Stderr: 1, Time: second(3).Add(time.Hour)}, "e2. o3. ", false},
+		"not all of it there yet":        {runner.Position{Stdout: 4, Stderr: 2, Time: second(4)}, "", false},
+		"with gone lines on one only":    {runner.Position{Stdout: 99, Time: second(1)}, "e1. e2. o2 -end. o3. ", true},
 	}
 	for name, tt := range tests {
 		l := &logStream{
