@@ -91,7 +91,7 @@ func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
 		if f.snap, err = f.log.observe(ctx, f.group, f.scope); err != nil {
 			return err
 		}
-		if f.snap.retired() {
+		if f.snap.retired(f.pos, f.snap.end) {
 			f.items = []Item{f.snap.retiredGap(f.pos)}
 		}
 		if !fresh {

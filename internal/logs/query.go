@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/davitdev/davit/internal/fault"
@@ -102,14 +103,14 @@ func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 	if r.hi, err = decodeCursor(q.Source, q.Before, "before"); err != nil {
 		return nil, err
 	}
-	g := l.group(q.Source.Group)
+	asked, g := r.lo, l.group(q.Source.Group)
 	for range maxStale {
 		if r.snapshot, err = l.observe(ctx, g, q.Source); err != nil {
 			return nil, err
 		}
 		var f *found
 		if f, err = r.read(ctx); err == nil {
-			return l.page(&r, f), nil
+			return l.page(&r, f, asked), nil
 		}
 		if !errors.Is(err, errStale) {
 			return nil, err
@@ -118,12 +119,12 @@ func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 	return nil, err
 }
 
-func (l *Log) page(r *reading, f *found) *Page {
+func (l *Log) page(r *reading, f *found, asked *position) *Page {
 	p := &Page{HasMoreBefore: f.others, HasMoreAfter: f.more}
 	if r.reverse {
 		p.HasMoreBefore, p.HasMoreAfter = f.more, f.others
 	}
-	if r.retired() {
+	if r.retired(asked, f.end) {
 		p.Gaps = append(p.Gaps, r.retiredGap(f.start))
 	}
 	for _, item := range f.items(r.snapshot) {
@@ -162,11 +163,27 @@ func (l *Log) page(r *reading, f *found) *Page {
 	return p
 }
 
-// retired reports whether retention took all lines of the only source.
-func (s *snapshot) retired() bool {
-	return s.scope.ID != "" && len(s.sources) == 1 && s.sources[0].end != nil && s.sources[0].end.Retired
+// retired reports whether retention took all lines of the only source or, in a
+// group, of one between the positions.
+func (s *snapshot) retired(from, to *position) bool {
+	return slices.ContainsFunc(s.sources, func(v *sourceView) bool {
+		between := from != nil && (from.marked(v.ID) || v.ID > from.last && v.ID <= to.last)
+		return v.retired() && (s.scope.ID != "" || between)
+	})
 }
 
+// retired reports whether retention took all its lines.
+func (v *sourceView) retired() bool { return v.end != nil && v.end.Retired }
+
 func (s *snapshot) retiredGap(at *position) *Gap {
-	return &Gap{Reason: RetentionPassed, From: at.encode(s.scope), To: s.end.encode(s.scope)}
+	to := s.end
+	if s.scope.ID == "" { // what the others have comes behind it
+		to = &position{last: at.last, next: at.next, marks: slices.Clone(at.marks)}
+		for _, v := range s.sources {
+			if v.retired() {
+				to.marks = slices.DeleteFunc(to.marks, func(m mark) bool { return m.source == v.ID })
+			}
+		}
+	}
+	return &Gap{Reason: RetentionPassed, From: at.encode(s.scope), To: to.encode(s.scope)}
 }

@@ -132,6 +132,65 @@ func TestRetentionByAge(t *testing.T) {
 	}
 }
 
+// Whoever goes on in a group is told once of what retention took of it meanwhile,
+// and gets the rest.
+func TestRetentionInAGroup(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	l := openLog(t, logs.Options{Dir: dir, Retention: logs.Retention{MaxAge: time.Hour}}.WithFiles(2<<10, 2<<10))
+	group := logs.Source{Group: newID("ins")}
+	source := func() logs.Source { return logs.Source{Group: group.Group, ID: newID("dep")} }
+	begun, later, live := source(), source(), source()
+	fill(t, l, begun, 100)
+	first := query(t, l, logs.Query{Source: group, From: time.Unix(0, 1), Limit: 10}).EndCursor
+	fill(t, l, begun, 100)
+	read := query(t, l, logs.Query{Source: group, Limit: 1}).EndCursor
+	fill(t, l, later, 100)
+	fill(t, l, live, 3)
+	last := query(t, l, logs.Query{Source: group, Limit: 1}).EndCursor
+
+	for _, src := range []logs.Source{begun, later} {
+		end(t, l, src)
+		settledSources(t, dir, src)
+		age(t, dir, src, 2*time.Hour)
+	}
+	retain(t, l)
+	paged := func(after string) *logs.Page {
+		t.Helper()
+		p, err := l.Query(t.Context(), logs.Query{Source: group, After: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	for name, tt := range map[string]struct {
+		after string
+		lines int
+		again bool // behind the gap is another one
+	}{
+		"in the middle of one": {first, 3, true}, "before one began": {read, 3, true}, "at the end": {last, 0, false},
+	} {
+		page := paged(tt.after)
+		if len(page.Gaps) != 1 || page.Gaps[0].Reason != logs.RetentionPassed || len(page.Lines) != tt.lines {
+			t.Fatalf("%s: a page of %d lines with the gaps %+v", name, len(page.Lines), page.Gaps)
+		}
+		f := follow(t, l, logs.FollowOptions{Source: group, After: tt.after})
+		wantGap(t, f, 0)
+		collect(t, f, tt.lines) // and no other gap
+		if gaps := paged(page.EndCursor).Gaps; len(gaps) > 0 {
+			t.Errorf("%s: behind the page are the gaps %+v", name, gaps)
+		}
+		behind := paged(page.Gaps[0].To)
+		if len(behind.Lines) != tt.lines || (len(behind.Gaps) > 0) != tt.again {
+			t.Errorf("%s: behind the gap are %d lines and the gaps %+v", name, len(behind.Lines), behind.Gaps)
+		}
+	}
+	if gaps := paged("").Gaps; len(gaps) > 0 {
+		t.Errorf("the last page has the gaps %+v", gaps)
+	}
+}
+
 func settledSources(t *testing.T, dir string, sources ...logs.Source) {
 	t.Helper()
 	for _, src := range sources {
