@@ -87,6 +87,17 @@ func (f *Feed) leave() {
 // begin prepares the first items: those of the replay of a resumed feed come
 // with Next.
 func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
+	r := reading{
+		snapshot: &snapshot{log: f.log, scope: f.scope}, filter: f.filter, owner: f.owner, reverse: true, limit: tail, bytes: pageBytes,
+	}
+	r.anyTime()
+	if fresh && tail > 0 { // else nothing is looked for yet
+		var done func()
+		if ctx, done, err = r.begin(ctx); err != nil {
+			return err
+		}
+		defer done()
+	}
 	for range maxStale {
 		if f.snap, err = f.log.observe(ctx, f.group, f.scope); err != nil {
 			return err
@@ -101,8 +112,7 @@ func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
 			f.goLive()
 			return nil
 		}
-		r := reading{snapshot: f.snap, filter: f.filter, owner: f.owner, reverse: true, limit: tail, bytes: pageBytes}
-		r.anyTime()
+		r.snapshot = f.snap
 		var found *found
 		if found, err = r.read(ctx); err == nil {
 			if found.spent {
@@ -116,7 +126,7 @@ func (f *Feed) begin(ctx context.Context, fresh bool, tail int) (err error) {
 			return err
 		}
 	}
-	return err
+	return errMoved
 }
 
 // unsearched is the gap before the first lines of a feed that would have had to
@@ -207,18 +217,29 @@ func (f *Feed) end(why EndReason) {
 func (f *Feed) replay(ctx context.Context) error {
 	r := reading{snapshot: f.snap, filter: f.filter, owner: f.owner, lo: f.pos, limit: chunkLines, bytes: chunkBytes, keep: true}
 	r.anyTime()
-	found, err := r.read(ctx)
-	if errors.Is(err, errStale) {
-		f.snap, err = f.log.observe(ctx, f.group, f.scope)
-		return err
-	}
+	ctx, done, err := r.begin(ctx)
 	if err != nil {
 		return err
 	}
-	f.items = found.items(f.snap)
-	f.pos = found.end
-	if !found.more {
-		f.goLive()
+	defer done()
+	for range maxStale {
+		found, err := r.read(ctx)
+		if err == nil {
+			f.items = found.items(f.snap)
+			f.pos = found.end
+			if !found.more {
+				f.goLive()
+			}
+			return nil
+		}
+		if !errors.Is(err, errStale) {
+			return err
+		}
+		snap, err := f.log.observe(ctx, f.group, f.scope)
+		if err != nil {
+			return err
+		}
+		f.snap, r.snapshot, r.lo = snap, snap, f.pos
 	}
-	return nil
+	return nil // the next call goes on
 }

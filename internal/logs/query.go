@@ -67,9 +67,12 @@ func (p *Page) Cursors() []string { return p.listing.cursors() }
 // going to read had moved into the store.
 const maxStale = 8
 
+var errMoved = fault.New(fault.Unavailable, "The log moves on faster than it can be read.").WithHint("Try again in a moment.")
+
 // Query returns a page. It fails with fault.CursorInvalid for a cursor that is
-// not one of the source, fault.NotFound if the source was removed, and
-// fault.TooManyRequests if too many search at once. A source that never was is
+// not one of the source, fault.NotFound if the source was removed,
+// fault.TooManyRequests if too many search at once, and fault.Unavailable if the
+// log moves on faster than it can be read. A source that never was is
 // empty.
 func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 	if err := q.Source.check(true); err != nil {
@@ -104,6 +107,12 @@ func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 		return nil, err
 	}
 	asked, g := r.lo, l.group(q.Source.Group)
+	r.snapshot = &snapshot{log: l, scope: q.Source}
+	ctx, done, err := r.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	for range maxStale {
 		if r.snapshot, err = l.observe(ctx, g, q.Source); err != nil {
 			return nil, err
@@ -116,7 +125,7 @@ func (l *Log) Query(ctx context.Context, q Query) (*Page, error) {
 			return nil, err
 		}
 	}
-	return nil, err
+	return nil, errMoved
 }
 
 func (l *Log) page(r *reading, f *found, asked *position) *Page {

@@ -36,16 +36,11 @@ type found struct {
 	spent      bool // it is not known whether there are more that match
 }
 
-// read walks.
+// read walks, after begin. A search goes a step.
 func (r *reading) read(ctx context.Context) (*found, error) {
 	f := &found{}
-	done, err := r.begin(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	if r.step != nil {
-		ctx = context.WithValue(ctx, turnKey{}, r.log.searches)
+	if !r.filter.all() {
+		r.step = &step{reads: r.log.opts.searchReads, until: time.Now().Add(searchTime)}
 	}
 	if err := r.settleIn(ctx); err != nil {
 		return nil, err

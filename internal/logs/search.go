@@ -56,20 +56,21 @@ func (s *step) took() {
 	}
 }
 
-// begin waits for the reading's turn, if it is a search, and gives it a step.
-// The caller calls done when it is over.
-func (r *reading) begin(ctx context.Context) (done func(), err error) {
+// begin waits for the reading's turn, if it is a search, in which it is to look at
+// what there is: that may have moved on meanwhile. It returns the context of the
+// turn. The caller calls done when it is over.
+func (r *reading) begin(ctx context.Context) (_ context.Context, done func(), err error) {
 	if r.filter.all() {
-		return func() {}, nil
+		return ctx, func() {}, nil
 	}
+	waits := ctx
 	if r.wait > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, r.wait, errManySearches)
+		waits, cancel = context.WithTimeoutCause(ctx, r.wait, errManySearches)
 		defer cancel()
 	}
-	done, err = r.log.searches.take(ctx, searcher{r.owner, r.scope.Group})
-	r.step = &step{reads: r.log.opts.searchReads, until: time.Now().Add(searchTime)}
-	return done, err
+	done, err = r.log.searches.take(waits, searcher{r.owner, r.scope.Group})
+	return context.WithValue(ctx, turnKey{}, r.log.searches), done, err
 }
 
 // turnKey is where a context has the turns of the search it is of.

@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -144,13 +145,13 @@ func TestASearchThatDoesNotGetItsTurn(t *testing.T) {
 		}
 		r := reading{snapshot: &snapshot{log: l, scope: src}, filter: &Filter{Search: "x"}, wait: searchWait}
 		began := time.Now()
-		if _, err := r.begin(t.Context()); !fault.Is(err, fault.TooManyRequests) || time.Since(began) != searchWait {
+		if _, _, err := r.begin(t.Context()); !fault.Is(err, fault.TooManyRequests) || time.Since(began) != searchWait {
 			t.Errorf("a page, after %s: %v", time.Since(began), err)
 		}
 		r.wait = 0
 		got := make(chan error, 1)
 		go func() {
-			done, err := r.begin(t.Context())
+			_, done, err := r.begin(t.Context())
 			if err == nil {
 				done()
 			}
@@ -158,12 +159,129 @@ func TestASearchThatDoesNotGetItsTurn(t *testing.T) {
 		}()
 		time.Sleep(time.Hour)
 		done()
-		if err := <-got; err != nil || r.step == nil {
+		if err := <-got; err != nil {
 			t.Errorf("a feed: %v", err)
 		}
 		r = reading{snapshot: r.snapshot, filter: &Filter{}}
-		if _, err := r.begin(t.Context()); err != nil || r.step != nil {
+		if _, _, err := r.begin(t.Context()); err != nil {
 			t.Errorf("who takes every line: %v", err)
 		}
 	})
+}
+
+// What came while a search waited for its turn is found.
+func TestASearchLooksWhenItIsItsTurn(t *testing.T) {
+	t.Parallel()
+
+	l, w := oneWriter(t, Options{})
+	l.searches = newTurns(1)
+	line := func(text string) {
+		t.Helper()
+		if _, err := w.Write([]byte(text + "\n")); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Resume(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line("needle 1")
+	who := searcher{group: w.stream.Source.Group}
+	filter := Filter{Search: "needle"}
+	for name, search := range map[string]func() ([]Line, error){
+		"a page": func() ([]Line, error) {
+			p, err := l.Query(t.Context(), Query{Source: w.stream.Source, Filter: filter})
+			if err != nil {
+				return nil, err
+			}
+			return p.Lines, nil
+		},
+		"a feed": func() ([]Line, error) {
+			f, err := l.Follow(t.Context(), FollowOptions{Source: w.stream.Source, Filter: filter, Tail: 10})
+			if err != nil {
+				return nil, err
+			}
+			item, err := f.Next(t.Context())
+			if err != nil {
+				return nil, err
+			}
+			return item.(*Batch).Lines, nil //nolint:errcheck // it is one
+		},
+	} {
+		done, err := l.searches.take(t.Context(), who)
+		if err != nil {
+			t.Fatal(err)
+		}
+		type result struct {
+			lines []Line
+			err   error
+		}
+		got := make(chan result, 1)
+		go func() {
+			lines, err := search()
+			got <- result{lines, err}
+		}()
+		until(t, "it waits", func() bool {
+			l.searches.mu.Lock()
+			defer l.searches.mu.Unlock()
+			return len(l.searches.waiting) == 1
+		})
+		before := w.Position().Lines
+		line("needle 2")
+		done()
+		if r := <-got; r.err != nil || int64(len(r.lines)) != before+1 {
+			t.Errorf("%s: %d lines of %d, %v", name, len(r.lines), before+1, r.err)
+		}
+	}
+}
+
+// movingStore moves on whenever it is read.
+type movingStore struct{ *embedded }
+
+func (movingStore) Read(context.Context, *Stream, Range, *Filter, bool) ([]Line, Range, error) {
+	return nil, Range{}, errStale
+}
+
+// Whoever cannot keep up is told so.
+func TestALogThatMovesOnTooFast(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	l, w := oneWriter(t, Options{Dir: dir, Store: movingStore{openEmbedded(t, dir)}}.WithFiles(1, 1))
+	if _, err := w.Write([]byte("one\n")); err != nil {
+		t.Fatal(err)
+	}
+	src := w.stream.Source
+	if err := l.End(t.Context(), src, DeploymentEnded); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is in the store", func() bool { return w.stream.spooled() == 0 })
+	if _, err := l.Query(t.Context(), Query{Source: src}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a page: %v", err)
+	}
+	if _, err := l.Follow(t.Context(), FollowOptions{Source: src, Tail: 1}); !fault.Is(err, fault.Unavailable) {
+		t.Errorf("a feed: %v", err)
+	}
+}
+
+// oneWriter is a log that the test closes, and a writer of it.
+func oneWriter(t *testing.T, o Options) (*Log, *Writer) {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	o.Logger = slog.New(slog.DiscardHandler)
+	l, err := Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	w, err := l.Writer(t.Context(), Source{testID("ins", 1), freshID()}, Stdout, testID("rep", 1), WriterOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, w
 }
