@@ -15,6 +15,7 @@ import (
 // restarts: a file holds a number none given out has reached.
 type numbers struct {
 	path string
+	file sync.Mutex // held while the file is written; before mu
 
 	mu      sync.Mutex
 	next    uint64 // to give out
@@ -42,19 +43,36 @@ func openNumbers(root string) (*numbers, error) {
 	return n, n.ensure()
 }
 
-// ensure sees to it that many calls of take succeed. It may write a file.
+// ensure sees to it that many calls of take succeed, or, while the file cannot be
+// written, some. It may write the file.
 func (n *numbers) ensure() error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ceiling-n.next > numbersAhead/2 {
+	if _, left := n.left(); left > numbersAhead/2 {
 		return nil
 	}
-	ceiling := n.next + numbersAhead
+	n.file.Lock()
+	defer n.file.Unlock()
+	next, left := n.left()
+	if left > numbersAhead/2 {
+		return nil
+	}
+	ceiling := next + numbersAhead
 	if err := writeFile(n.path, []byte(strconv.FormatUint(ceiling, 10)+"\n")); err != nil {
+		if _, left := n.left(); left > 0 {
+			return nil
+		}
 		return fmt.Errorf("reserve stream numbers: %w", err)
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.ceiling = ceiling
 	return nil
+}
+
+// left returns the number that is next, and how many can be given out.
+func (n *numbers) left() (next, left uint64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.next, n.ceiling - n.next
 }
 
 // take gives out a number, or false until ensure was called again.
@@ -70,9 +88,8 @@ func (n *numbers) take() (uint64, bool) {
 
 // peek returns the number that take will give out next.
 func (n *numbers) peek() uint64 {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.next
+	next, _ := n.left()
+	return next
 }
 
 // highestNumber looks at the names of all files below root.
