@@ -61,6 +61,9 @@ func (e *embedded) Append(_ context.Context, s *Stream, b Block) error {
 		if path == "" || size >= e.segmentBytes {
 			if path != "" {
 				e.sign(path)
+				if err := e.syncFirst(path); err != nil {
+					return err
+				}
 			}
 			path, size = segmentPath(e.root, s, b.First), 0
 			if err := create(path); err != nil {
@@ -93,6 +96,18 @@ func (e *embedded) touch(path string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.dirty[path] = true
+}
+
+// syncFirst makes a segment survive a power cut before the one behind it is begun:
+// what is left of a stream has no hole then.
+func (e *embedded) syncFirst(path string) error {
+	if err := syncPath(path); err != nil {
+		return fmt.Errorf("sync a segment: %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.dirty, path)
+	return nil
 }
 
 // Sync implements Store.
