@@ -103,16 +103,18 @@ func (g *group) show(source string, lines []Line) bool {
 	for i := range lines {
 		size += len(lines[i].Message) + lineCost
 	}
-	g.ringBytes.Add(int64(size))
 	if c := g.ring.open(); c != nil && c.fits(source, lines, size) {
 		c.lines = append(c.lines, lines...)
 		c.bytes += size
+		g.ringBytes.Add(int64(size))
 		return false
 	}
 	now := g.seal()
+	cost := chunkCost + len(now.marks)*markCost
 	g.ring.chunks = append(g.ring.chunks, &chunk{
-		source: source, lines: slices.Clip(lines), gap: lines[0].gap, start: now, bytes: size,
+		source: source, lines: slices.Clip(lines), gap: lines[0].gap, start: now, bytes: size, cost: cost,
 	})
+	g.ringBytes.Add(int64(size + cost))
 	return true
 }
 

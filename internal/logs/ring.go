@@ -67,6 +67,9 @@ type ring struct {
 const (
 	chunkBytes = 256 << 10
 	chunkLines = 1000
+
+	chunkCost = 512    // bytes of memory a chunk takes beside its lines and marks
+	markCost  = 2 * 32 // each mark, of the positions before and behind it
 )
 
 // chunk is lines of one source, or a gap. It grows until somebody reads it or
@@ -76,7 +79,8 @@ type chunk struct {
 	lines      []Line
 	gap        bool
 	start, end *position
-	bytes      int
+	bytes      int       // of lines
+	cost       int       // bytes of the rest
 	shared     [2]*Batch // made for the first feed of the source, and of the group
 }
 
@@ -96,7 +100,7 @@ func (r *ring) open() *chunk {
 
 // dropFirst forgets the oldest chunk and returns what that frees.
 func (r *ring) dropFirst() int {
-	freed := r.chunks[0].bytes
+	freed := r.chunks[0].bytes + r.chunks[0].cost
 	r.chunks[0] = nil
 	r.chunks = r.chunks[1:]
 	r.base++
