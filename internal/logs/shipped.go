@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,6 +191,6 @@ func joinBlocks(blocks []blockRef) (out []blockRef) {
 }
 
 func (b *blockRef) joins(next *blockRef) bool {
-	return next.first == b.last()+1 && next.isLost() == b.isLost() &&
+	return next.first == b.last()+1 && next.isLost() == b.isLost() && uint64(b.count)+uint64(next.count) <= math.MaxUint32 &&
 		next.maxNano-b.minNano <= int64(maxJoinedTime) && int64(b.rawText)+int64(next.rawText) <= maxJoinedBytes
 }

@@ -148,3 +148,18 @@ func TestALineShippedTwiceByTwoProgramsIsTwoLines(t *testing.T) {
 		}
 	}
 }
+
+// What is joined can be counted.
+func TestBlocksAreJoinedAsFarAsTheyCanBeCounted(t *testing.T) {
+	t.Parallel()
+
+	lost := func(first uint64, count uint32) blockRef { return blockRef{frame: frame{first: first, count: count}} }
+	small := joinBlocks([]blockRef{lost(1, 5), lost(6, 7)})
+	if len(small) != 1 || small[0].count != 12 {
+		t.Errorf("two small ones become %+v", small)
+	}
+	const half = 1 << 31
+	if large := joinBlocks([]blockRef{lost(1, half), lost(1+half, half)}); len(large) != 2 || large[1].last() != 1<<32 {
+		t.Errorf("two large ones become %+v", large)
+	}
+}

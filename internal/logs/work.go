@@ -53,7 +53,7 @@ const (
 // work does the work of a list until ctx ends. What fails is tried again,
 // while the rest goes on.
 func (l *Log) work(ctx context.Context, w *worklist, retry time.Duration, do func(*stream) error) {
-	var failed []*stream
+	failed := map[*stream]bool{}
 	var again <-chan time.Time
 	down := false
 	for {
@@ -63,17 +63,17 @@ func (l *Log) work(ctx context.Context, w *worklist, retry time.Duration, do fun
 		case <-w.ready:
 		case <-again:
 			again = nil
-			for _, s := range failed {
+			for s := range failed {
 				w.add(s)
 			}
-			failed = nil
+			clear(failed)
 		}
 		for _, s := range w.take() {
 			err := do(s)
 			if err == nil || ctx.Err() != nil {
 				continue
 			}
-			failed = append(failed, s)
+			failed[s] = true
 			if !down {
 				l.log.WarnContext(ctx, "the log cannot be written, trying again", slog.String("source", s.Source.ID), slog.Any("err", err))
 				down = true
