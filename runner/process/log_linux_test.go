@@ -176,8 +176,17 @@ func TestADamagedCopyIsAnError(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &logReader{dir: dir}
-		if rec, err := r.next(); err == nil || errors.Is(err, errNoMore) {
+		if rec, err := r.next(); !errors.Is(err, runner.ErrUnreadable) {
 			t.Errorf("%s: %+v, %v", what, rec, err)
+		}
+		r.close()
+		put(newWriter(t, dir, 1<<20), runner.Stdout, "later\n") // whatever is before it
+		r = &logReader{dir: dir}
+		if err := r.open(2); err != nil {
+			t.Errorf("%s, then: %v", what, err)
+		}
+		if got := rest(t, r); got != "!1:later\n" {
+			t.Errorf("%s, then: %q", what, got)
 		}
 		r.close()
 	}

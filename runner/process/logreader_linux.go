@@ -74,7 +74,7 @@ func (r *logReader) inFile() (logRecord, error) {
 	}
 	fd, size := runner.Descriptor(h[0]), int(binary.BigEndian.Uint32(h[4:]))
 	if fd != runner.Stdout && fd != runner.Stderr || size > maxRecord {
-		return logRecord{}, fmt.Errorf("process: %s is damaged", r.f.Name())
+		return logRecord{}, fmt.Errorf("%w: %s is damaged", runner.ErrUnreadable, r.f.Name())
 	}
 	b, err := r.r.Peek(recordHeader + size)
 	if err != nil {
@@ -146,7 +146,7 @@ func (r *logReader) open(n int64) error {
 func readLogHeader(f *os.File) (lines lineCount, _ error) {
 	var h [logHeader]byte
 	if _, err := io.ReadFull(f, h[:]); err != nil || string(h[:8]) != logMagic {
-		return lines, fmt.Errorf("process: %s is damaged", f.Name())
+		return lines, fmt.Errorf("%w: %s is damaged", runner.ErrUnreadable, f.Name())
 	}
 	lines[runner.Stdout] = int64(binary.BigEndian.Uint64(h[8:]))
 	lines[runner.Stderr] = int64(binary.BigEndian.Uint64(h[16:]))

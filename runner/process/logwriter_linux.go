@@ -63,10 +63,12 @@ func newLogWriter(dir string, limit int64) (*logWriter, error) {
 	if len(all) > 0 {
 		r := &logReader{dir: dir}
 		defer r.close()
-		if err := r.toEnd(); err != nil {
+		err := r.toEnd()
+		damaged := errors.Is(err, runner.ErrUnreadable)
+		if err != nil && !damaged {
 			return nil, err
 		}
-		w.n, w.lines, w.lost = r.n, r.lines, r.torn()
+		w.n, w.lines, w.lost = max(r.n, all[len(all)-1]), r.lines, damaged || r.torn()
 	}
 	return w, w.rotate()
 }
