@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/davitdev/davit/ent"
@@ -139,27 +140,50 @@ func (s *Service) RequestAll(ctx context.Context, serviceID string) ([]*ent.Depl
 	return out, nil
 }
 
-// Apply deploys an instance's settings with the image or files that serve. It
-// returns nil if nothing serves there.
+// errNothingServes is why a change of settings is not deployed.
+var errNothingServes = errors.New("deploy: nothing serves")
+
+// Apply deploys an instance's settings with the source of the newest deployment
+// that is under way, else of the one that serves, and with its image or files if
+// it has any: what it did not make yet is made now. It returns nil if nothing
+// serves there, nor is to.
 func (s *Service) Apply(ctx context.Context, instanceID string) (*ent.Deployment, error) {
 	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, instanceID)
 	if err != nil {
 		return nil, err
 	}
-	active, err := s.DB.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Only(ctx)
-	if ent.IsNotFound(err) || err == nil && active.Image == nil && active.Bundle == nil {
-		return nil, nil //nolint:nilnil // nothing serves
-	}
-	if err != nil {
-		return nil, fmt.Errorf("find active deployment: %w", err)
-	}
-	return s.enqueue(ctx, i.ID, "apply", instanceID, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	d, err := s.enqueue(ctx, i.ID, "apply", instanceID, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		base, err := toServe(ctx, tx, now.ID)
+		if err != nil {
+			return nil, err
+		}
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err
 		}
-		c := tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(active.Source).
-			SetSettings(now.Settings).SetVariables(variables).SetCommit(active.Commit)
-		return reuse(c, active), nil
+		c := tx.Deployment.Create().SetTrigger(lifecycle.ConfigChange).SetSource(sameSource(base)).SetCommit(base.Commit).
+			SetSkipBuildCache(base.SkipBuildCache).SetSettings(now.Settings).SetVariables(variables)
+		return reuse(c, base), nil
 	})
+	if errors.Is(err, errNothingServes) {
+		return nil, nil //nolint:nilnil // likewise in the API
+	}
+	return d, err
+}
+
+// toServe is the deployment of a locked instance that is to serve as far as is
+// known: the newest that has not switched and goes on, else the active one.
+func toServe(ctx context.Context, tx *store.Tx, instanceID string) (*ent.Deployment, error) {
+	d, err := tx.Deployment.Query().Where(deployment.InstanceID(instanceID), deployment.Or(
+		deployment.IsActive(true),
+		deployment.And(deployment.CancelReasonIsNil(),
+			deployment.StatusIn(lifecycle.Queued, lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying)),
+	)).Order(ent.Desc(deployment.FieldNumber)).First(ctx)
+	if ent.IsNotFound(err) || err == nil && d.IsActive && d.Image == nil && d.Bundle == nil {
+		return nil, errNothingServes
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find what is to serve: %w", err)
+	}
+	return d, nil
 }

@@ -1,6 +1,8 @@
 package deploy
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,6 +111,106 @@ func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
 			under := w.at(lifecycle.Deploying)
 			_, err = w.Rollback(w.ctx, under.ID)
 			wantFault(t, "Rollback to one under way", err, fault.Conflict)
+		})
+	})
+}
+
+// What is under way is not lost to a change of settings: it is what serves next.
+func TestAChangeOfSettingsKeepsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+
+	for _, policy := range []lifecycle.Policy{lifecycle.Supersede, lifecycle.InOrder} {
+		for _, status := range reached[:5] {
+			t.Run(fmt.Sprintf("%s, one that is %s", policy, status), func(t *testing.T) {
+				t.Parallel()
+				storetest.Each(t, func(t *testing.T, db *store.DB) {
+					w := newWorld(t, db)
+					w.live()
+					if policy == lifecycle.InOrder {
+						w.inOrder()
+					}
+					newer := w.order()
+					newer.Image = "registry.test/app:v2"
+					c := must(w.Claim(w.ctx, must(w.Request(w.ctx, newer))(t).ID, "worker"))(t)
+					w.carry(c, status)
+					w.change()
+					d := must(w.Apply(w.ctx, w.instance.ID))(t)
+					if got := d.Source.Image.Image; got != "registry.test/app:v2" || d.Settings.Port != 9000 {
+						t.Errorf("it deploys %s with port %d", got, d.Settings.Port)
+					}
+					if diff := cmp.Diff(w.row(c.ID).Image, d.Image); diff != "" {
+						t.Errorf("image (-want +got)\n%s", diff)
+					}
+					superseded := policy == lifecycle.Supersede && (status == lifecycle.Queued || policy.YieldsTo(status))
+					if got := w.row(c.ID); (got.Conclusion != nil || got.CancelReason != nil) != superseded {
+						t.Errorf("the one under way is %s, canceled: %v", got.Status, got.CancelReason)
+					}
+				})
+			})
+		}
+	}
+
+	t.Run("one that was asked to stop does not come back", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			served := w.live()
+			c := w.at(lifecycle.Deploying)
+			must(w.Cancel(w.ctx, c.ID))(t)
+			d := must(w.Apply(w.ctx, w.instance.ID))(t)
+			if diff := cmp.Diff(served.Image, d.Image); diff != "" {
+				t.Errorf("image (-want +got)\n%s", diff)
+			}
+		})
+	})
+
+	t.Run("a rollback under way keeps its image and takes the new settings", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			first := w.live()
+			w.live()
+			must(w.Rollback(w.ctx, first.ID))(t)
+			w.change()
+			d := must(w.Apply(w.ctx, w.instance.ID))(t)
+			if diff := cmp.Diff(first.Image, d.Image); diff != "" || d.Settings.Port != 9000 || d.RolledBackFromID != nil {
+				t.Errorf("got %+v, image (-want +got)\n%s", d, diff)
+			}
+		})
+	})
+
+	t.Run("the first one is deployed with the new settings", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			first := w.request()
+			w.change()
+			d := must(w.Apply(w.ctx, w.instance.ID))(t)
+			if d == nil || d.Settings.Port != 9000 || d.Image != nil || *w.row(first.ID).Conclusion != lifecycle.Skipped {
+				t.Errorf("got %+v", d)
+			}
+		})
+	})
+
+	t.Run("of a repository it is the same commit", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			w.instance = w.service("site", spec.Source{Git: &spec.GitSource{Repository: "https://git.test/shop.git", Ref: "main"}})
+			order := w.order()
+			order.SkipBuildCache = true
+			c := must(w.Claim(w.ctx, must(w.Request(w.ctx, order))(t).ID, "worker"))(t)
+			w.carry(c, lifecycle.Preparing)
+			commit := spec.Commit{SHA: strings.Repeat("a", 40)}
+			w.must(w.SetCommit(w.ctx, c, commit))
+			w.carry(c, lifecycle.Building)
+			d := must(w.Apply(w.ctx, w.instance.ID))(t)
+			if d.Source.Git == nil || d.Source.Git.Commit != commit.SHA || d.Source.Git.Ref != "main" || !d.SkipBuildCache {
+				t.Errorf("it builds %+v", d.Source.Git)
+			}
+			if d.Commit == nil || d.Commit.SHA != commit.SHA {
+				t.Errorf("its commit is %+v", d.Commit)
+			}
 		})
 	})
 }
