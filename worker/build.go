@@ -34,6 +34,7 @@ type Builds struct {
 	Space func(ctx context.Context) (int64, error)
 
 	waiting sources
+	fetches turns
 }
 
 // detect gets the source and finds out how it is built.

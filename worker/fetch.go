@@ -20,6 +20,10 @@ import (
 // fetchLimit bounds how long a repository may take to arrive.
 const fetchLimit = 10 * time.Minute
 
+// fetchesAtOnce bounds the sources of this process that arrive at a time: each
+// takes memory and the disk.
+const fetchesAtOnce = 8
+
 // sourceDir is where the source of a claim lies: no other run has the same.
 func (b *Builds) sourceDir(c *deploy.Claim) string {
 	return filepath.Join(b.Scratch, fmt.Sprintf("%s-%d", c.ID, c.Epoch))
@@ -44,9 +48,16 @@ func (w *Worker) fetched(ctx context.Context, c *deploy.Claim) (*source.Tree, er
 	return source.OpenTree(dir)
 }
 
-// fetch gets the source of a deployment. The caller closes it; it stays until
-// discardSource.
+// fetch gets the source of a deployment, when few others arrive. The caller
+// closes it; it stays until discardSource.
 func (w *Worker) fetch(ctx context.Context, c *deploy.Claim) (*source.Tree, error) {
+	leave, err := w.Builds.fetches.enter(ctx, fetchesAtOnce, func() {
+		w.Recorder.Say(ctx, c.Row, lifecycle.Info, fmt.Sprintf("Waiting: %d sources are fetched at a time.", fetchesAtOnce))
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	dir := w.Builds.sourceDir(c)
 	if err := os.RemoveAll(dir); err != nil { // of an attempt before
 		return nil, fmt.Errorf("fetch: %w", err)

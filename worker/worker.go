@@ -30,10 +30,18 @@ const (
 	QueueOperate = "operate" // operations and clean-up
 )
 
-// Queues lists them with how many handlers each has.
-func Queues() []queue.Group {
+// deploysAtOnce bounds the deployments of this process that are under way beside
+// those that build. Each holds a handler for as long as its image takes to come
+// and its application to be healthy, up to an hour, and nearly all of that is
+// waiting for others: what costs something of ours has limits of its own (Builds,
+// fetchesAtOnce, the connections to the database).
+const deploysAtOnce = 64
+
+// Queues lists them with how many handlers each has, where so many builds run at
+// a time.
+func Queues(builds int) []queue.Group {
 	return []queue.Group{
-		{Queues: map[string]int{QueueDeploy: 1}, Concurrency: 8},
+		{Queues: map[string]int{QueueDeploy: 1}, Concurrency: deploysAtOnce + builds},
 		{Queues: map[string]int{QueueKeep: 1}, Concurrency: 8},
 		{Queues: map[string]int{QueueOperate: 1}, Concurrency: 4},
 	}
@@ -83,7 +91,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.keepers.stop()
 	g, ctx := errgroup.WithContext(ctx)
 	server := &queue.Server{
-		Queue: w.Queue, Groups: Queues(), Grace: 10 * time.Second, Log: w.Log,
+		Queue: w.Queue, Groups: Queues(w.Builds.AtOnce), Grace: 10 * time.Second, Log: w.Log,
 		Handlers: map[string]queue.Handler{
 			deploy.TaskRun:      w.exclusively(deploy.TaskRun, w.RunDeployment),
 			deploy.TaskConverge: w.exclusively(deploy.TaskConverge, w.Converge),

@@ -2,12 +2,17 @@ package worker
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/store"
+	"github.com/davitdev/davit/internal/store/storetest"
+	"github.com/davitdev/davit/runner/runnertest"
 )
 
 func TestExclusively(t *testing.T) {
@@ -97,5 +102,30 @@ func TestKeepersBesideDoTheSameOnceAtATime(t *testing.T) {
 		}
 		k.beside("same", func(context.Context) { t.Error("it runs after the stop") })
 		synctest.Wait()
+	})
+}
+
+// Nobody waits for the applications of others.
+func TestManySlowDeploymentsHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		h := newHouse(t, db)
+		h.start()
+		pull := make(chan struct{})
+		slow := h.version("slow", func(i *runnertest.FakeImage) { i.PullHeld = pull })
+		named := func(name string) func(*project.NewService) { return func(s *project.NewService) { s.Name = name } }
+		var waiting []string
+		for n := range 12 {
+			waiting = append(waiting, h.request(h.service(slow, named(fmt.Sprint("slow ", n))), "").ID)
+		}
+		for _, id := range waiting {
+			h.reaches(id, lifecycle.Preparing)
+		}
+		h.deploy(h.service(h.version("quick", nil), named("quick")), "")
+		close(pull)
+		for _, id := range waiting {
+			h.completed(id)
+		}
 	})
 }
