@@ -61,6 +61,10 @@ func askToStop(ctx context.Context, tx *store.Tx, d *ent.Deployment, why fault.C
 	if n == 0 {
 		return nil // asked before
 	}
+	// One that nobody has at the moment counts from now on as given up (EndOverdue).
+	if _, err := tx.Exec(ctx, `UPDATE deployments SET lease_until = {now} WHERE id = ? AND lease_until = 0`, d.ID); err != nil {
+		return fmt.Errorf("ask to stop: %w", err)
+	}
 	tx.Wake(d.ID, CancelTopic(d.ID))
 	return tx.Ring(ctx, TaskRun, d.ID)
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -71,6 +72,57 @@ func TestDeadlines(t *testing.T) {
 			must(w.EndOverdue(w.ctx))(t)
 			if got := w.row(c.ID); *got.Conclusion != lifecycle.Canceled || *got.Edges.Build.FinishedAt != *got.CompletedAt {
 				t.Errorf("it ended as %s", *got.Conclusion)
+			}
+		})
+	})
+
+	t.Run("one that was asked to stop and that no worker takes ends as canceled before", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			for _, status := range []lifecycle.Status{lifecycle.Preparing, lifecycle.Building, lifecycle.Deploying} {
+				for what, lose := range map[string]func(*Claim){
+					"its worker died":   func(c *Claim) { w.exec("UPDATE deployments SET lease_until = {now} WHERE id = ?", c.ID) },
+					"it was given back": func(c *Claim) { w.must(w.Release(w.ctx, c)) },
+				} {
+					c := w.at(status)
+					if what == "its worker died" {
+						must(w.Cancel(w.ctx, c.ID))(t)
+					}
+					if n := must(w.EndOverdue(w.ctx))(t); n != 0 {
+						t.Fatalf("%s, %s: it ended though somebody has it", status, what)
+					}
+					lose(c)
+					if what == "it was given back" {
+						must(w.Cancel(w.ctx, c.ID))(t)
+					}
+					if n := must(w.EndOverdue(w.ctx))(t); n != 0 {
+						t.Fatalf("%s, %s: it ended before a worker could hear of it", status, what)
+					}
+					w.exec("UPDATE deployments SET lease_until = lease_until - ? WHERE id = ?", Lease.Milliseconds(), c.ID)
+					if n := must(w.EndOverdue(w.ctx))(t); n != 1 {
+						t.Fatalf("%s, %s: %d ended", status, what, n)
+					}
+					got := w.row(c.ID)
+					if *got.Conclusion != lifecycle.Canceled || got.Failure.Code != fault.Canceled {
+						t.Errorf("%s, %s: it ended as %s: %+v", status, what, *got.Conclusion, got.Failure)
+					}
+					wantError(t, "its worker", w.Complete(w.ctx, c, lifecycle.Canceled, nil), ErrOvertaken)
+				}
+			}
+		})
+	})
+
+	t.Run("one that no worker began says so", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			d := w.request()
+			must(w.EndOverdue(w.ctx))(t)
+			w.exec("UPDATE deployments SET deadline_at = {now} WHERE id = ?", d.ID)
+			must(w.EndOverdue(w.ctx))(t)
+			if f := w.row(d.ID).Failure; f == nil || f.Code != fault.DeadlineExceeded || !strings.Contains(f.Message, "busy") {
+				t.Errorf("it failed by %+v", f)
 			}
 		})
 	})

@@ -62,8 +62,9 @@ func (s *Service) Quiet(ctx context.Context) (bool, error) {
 }
 
 // EndOverdue ends every deployment whose deadline has passed, whoever holds it,
-// and starts the deadline of those that came to the head of their queue. It
-// returns how many it ended.
+// and those that were asked to stop and of which no worker had the time to hear:
+// it is a Lease ago that somebody had them. It starts the deadline of those that
+// came to the head of their queue. It returns how many it ended.
 func (s *Service) EndOverdue(ctx context.Context) (int, error) {
 	_, err := s.DB.Exec(ctx, `UPDATE deployments SET deadline_at = {now} + ? WHERE status <> 'COMPLETED' AND status = 'QUEUED' AND deadline_at = 0
 		AND NOT EXISTS (SELECT 1 FROM deployments o WHERE o.instance_id = deployments.instance_id
@@ -71,7 +72,8 @@ func (s *Service) EndOverdue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("start deadlines: %w", err)
 	}
-	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status <> 'COMPLETED' AND deadline_at > 0 AND deadline_at <= {now}`)
+	ids, err := s.DB.Strings(ctx, `SELECT id FROM deployments WHERE status <> 'COMPLETED' AND (deadline_at > 0 AND deadline_at <= {now}
+		OR cancel_reason IS NOT NULL AND status IN ('PREPARING', 'BUILDING', 'DEPLOYING') AND lease_until > 1 AND lease_until <= {now} - ?)`, Lease.Milliseconds())
 	if err != nil {
 		return 0, fmt.Errorf("find overdue deployments: %w", err)
 	}
@@ -108,8 +110,10 @@ func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error
 	if err != nil {
 		return err
 	}
+	overdue := d.DeadlineAt > 0 && d.DeadlineAt <= now[0]
+	givenUp := d.CancelReason != nil && d.Status.Running() && d.LeaseUntil > 1 && d.LeaseUntil <= now[0]-Lease.Milliseconds()
 	switch {
-	case d.Status == lifecycle.Completed, d.DeadlineAt == 0, d.DeadlineAt > now[0]:
+	case d.Status == lifecycle.Completed, !overdue && !givenUp:
 		return ErrOvertaken
 	case d.Status.Serving(): // it serves; what it replaced is the reconciler's
 		return s.end(ctx, tx, d, lifecycle.Succeeded, nil)
@@ -119,6 +123,10 @@ func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error
 	phase := d.Phases.Current()
 	late := fault.New(fault.DeadlineExceeded, "The deployment did not get past %s in time.", phase).
 		WithHint("Look at the log of that phase, then deploy again.")
+	if d.Status == lifecycle.Queued && d.LeaseUntil <= now[0] { // it was its turn, and it was rung for all the time
+		late = fault.New(fault.DeadlineExceeded, "No worker began the deployment within %s, though it was its turn: all are busy with others, or none runs.", QueueLimit).
+			WithHint("Deploy again later. Whoever operates the server sees in its log and metrics what the workers do.")
+	}
 	return s.end(ctx, tx, d, lifecycle.Failed, lifecycle.Explain(late, phase))
 }
 
