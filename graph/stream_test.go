@@ -261,6 +261,35 @@ func TestAChangeIsLoadedOnceHoweverManyWatch(t *testing.T) {
 	})
 }
 
+// What is below the row is loaded for all who watch it, and counted for whoever
+// asks.
+func TestWhatIsBelowAStreamIsCounted(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tn := w.tenant("st")
+		s := w.streams(tn)["deploymentUpdated"]
+		const counts = `subscription($id: ID!) { deploymentUpdated(id: $id) { status instance { deployments(first: 1) { totalCount } }
+			project { deployments(first: 1) { totalCount } environments(first: 1) { totalCount } services(first: 1) { totalCount } } } }`
+		f, g := tn.owner.subscribe(counts, vars{"id": s.id}), tn.owner.subscribe(counts, vars{"id": s.id})
+		for i, state := range s.states {
+			if i > 0 {
+				w.change(func(tx *store.Tx) error { return s.enter(tx, state) }, s.id)
+			}
+			for _, feed := range []*feed{f, g} {
+				a := feed.next().ok()
+				for path, want := range map[string]string{
+					"instance.deployments": "2", "project.deployments": "2", "project.environments": "1", "project.services": "1",
+				} {
+					if got := fmt.Sprint(a.at("deploymentUpdated." + path + ".totalCount")); got != want {
+						t.Errorf("%s: %s of %s, want %s: %s", state, got, path, want, a.raw)
+					}
+				}
+			}
+		}
+	})
+}
+
 // A socket lives longer than a token may.
 func TestARevokedTokenDoesNothingOnAnOpenSocket(t *testing.T) {
 	t.Parallel()

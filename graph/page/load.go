@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 )
+
+// countLimit bounds how long the lists of a page are counted.
+const countLimit = 30 * time.Second
 
 // Query is what this package asks of ent's query builder Q of a type T.
 type Query[Q any, P, O ~func(*sql.Selector), A ~func(*sql.Selector) string, S Scanner, T any] interface {
@@ -44,6 +48,9 @@ func Load[Q Query[Q, P, O, A, S, T], P, O ~func(*sql.Selector), A ~func(*sql.Sel
 		return nil, err
 	}
 	totals := sync.OnceValues(func() (map[string]int, error) {
+		// It is asked for after the page: whoever loads for several ends ctx by then.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countLimit)
+		defer cancel()
 		return countBy(ctx, from().Where(P(l.below(parents)), P(l.filter), P(l.group)).Aggregate(A(l.parentColumn), A(countAll)))
 	})
 	q := from()
