@@ -155,7 +155,8 @@ func Race(err error) error {
 
 // Tx runs fn in one transaction: it commits when fn returns nil and rolls back
 // when fn returns an error or panics. After the commit it publishes what fn
-// asked for with Tx.Wake; fn itself reaches nothing outside the database. A
+// asked for with Tx.Wake, also if nobody answers whether that was done; fn itself
+// reaches nothing outside the database. A
 // transaction that lost a deadlock, a serialisation failure or a race for an
 // idempotency key is run again, so fn must not keep state of an earlier run.
 func (db *DB) Tx(ctx context.Context, fn func(tx *Tx) error) error {
@@ -181,12 +182,13 @@ func (db *DB) once(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := ours.flush(ctx); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", away(err))
-	}
-	if db.Publish != nil && len(ours.wakes) > 0 {
+	err = tx.Commit()
+	if db.Publish != nil && len(ours.wakes) > 0 { // an answer that is lost may have been a yes
 		slices.Sort(ours.wakes)
 		db.Publish(slices.Compact(ours.wakes)...)
+	}
+	if err != nil {
+		return fmt.Errorf("commit: %w", away(err))
 	}
 	return nil
 }

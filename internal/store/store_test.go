@@ -175,6 +175,35 @@ func TestTx(t *testing.T) {
 	})
 }
 
+// Whoever waits for a change is not left waiting because nobody heard that it was
+// made.
+func TestACommitWhoseAnswerIsLostWakes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		ctx := storetest.System(t)
+		lost := errors.New("the answer is lost")
+		deaf := db.Through(func(_ context.Context, s store.Step, do func() error) error {
+			err := do()
+			if s.Write {
+				err = errors.Join(err, lost)
+			}
+			return err
+		})
+		var woken []string
+		deaf.Publish = func(topics ...string) { woken = append(woken, topics...) }
+		err := deaf.Tx(ctx, func(tx *store.Tx) error {
+			tx.Wake("b", "a", "b")
+			return tx.Workspace.Create().SetSlug("w").SetName("W").Exec(ctx)
+		})
+		if !errors.Is(err, lost) || db.Workspace.Query().CountX(ctx) != 1 {
+			t.Fatalf("got %v, want a commit whose answer is lost", err)
+		}
+		if !slices.Equal(woken, []string{"a", "b"}) {
+			t.Errorf("woken: %v", woken)
+		}
+	})
+}
+
 func TestNowMillis(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, db *store.DB) {
