@@ -39,7 +39,7 @@ func (r *Resolver) identify(next http.Handler) http.Handler {
 		id := rand.Text()
 		w.Header().Set("X-Request-Id", id)
 		ctx := context.WithValue(req.Context(), requestKey{}, id)
-		if req.Header.Get("Upgrade") == "" { // a socket has many operations
+		if !transport.IsUpgrade(req) { // a socket has many operations
 			ctx = principal.WithIdempotencyKey(ctx, req.Header.Get("Idempotency-Key"))
 			ctx = context.WithValue(ctx, exchangeKey{}, &exchange{w: w, r: req})
 		}

@@ -168,3 +168,23 @@ func TestASocketIsOpenedByTheCookie(t *testing.T) {
 		t.Errorf("a foreign page's socket is answered by %d", res.StatusCode)
 	}
 }
+
+// Clients that would like HTTP/2 without TLS say so in each request (RFC 7540,
+// section 3.2): it is one all the same.
+func TestARequestThatOffersAnotherProtocolIsOne(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	ann := w.user("ann")
+	ws := w.workspace("team", ann)
+	offer := map[string]string{"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAoAAAAAIAAAAA", "Idempotency-Key": "k"}
+	body := string(toJSON(t, vars{"query": createProject, "variables": vars{"in": vars{"workspaceId": ws.ID, "name": "Shop"}}}))
+	first, again := ann.post(body, offer).ok(), ann.post(body, offer).ok()
+	if first.text("createProject.project.id") != again.text("createProject.project.id") {
+		t.Error("its idempotency key is not looked at")
+	}
+	delete(offer, "Idempotency-Key")
+	body = string(toJSON(t, vars{"query": createSession, "variables": vars{"input": vars{"token": ann.token}}}))
+	if a := w.visitor().post(body, offer).ok(); a.header.Get("Set-Cookie") == "" {
+		t.Errorf("it is given no session: %s", a.raw)
+	}
+}

@@ -39,7 +39,7 @@ const maxRefused = 8 << 10
 var _ graphql.Transport = HTTP{}
 
 // Supports reports whether r is HTTP to the end.
-func (HTTP) Supports(r *http.Request) bool { return !isUpgrade(r) }
+func (HTTP) Supports(r *http.Request) bool { return !IsUpgrade(r) }
 
 // Do answers r.
 func (t HTTP) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {

@@ -51,8 +51,9 @@ func recovered(ctx context.Context, exec graphql.GraphExecutor, p any) (told gql
 	return told
 }
 
-// isUpgrade reports whether r asks for a websocket.
-func isUpgrade(r *http.Request) bool {
+// IsUpgrade reports whether r asks for a websocket. What else a client would like
+// to speak, such as h2c, does not change what it sends.
+func IsUpgrade(r *http.Request) bool {
 	for _, v := range r.Header.Values("Upgrade") {
 		for token := range strings.SplitSeq(v, ",") {
 			if strings.EqualFold(strings.TrimSpace(token), "websocket") {

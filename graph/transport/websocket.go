@@ -54,7 +54,7 @@ type WebSocket struct {
 var _ graphql.Transport = (*WebSocket)(nil)
 
 // Supports reports whether r asks for a websocket.
-func (*WebSocket) Supports(r *http.Request) bool { return isUpgrade(r) }
+func (*WebSocket) Supports(r *http.Request) bool { return IsUpgrade(r) }
 
 // Do upgrades r and returns; the socket lives on in a goroutine of its own
 // until the client leaves or Shutdown ends it.
