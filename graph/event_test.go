@@ -208,3 +208,29 @@ func TestAnEventFeedEndsWithItsPermissionOrItsScope(t *testing.T) {
 		f.fails("NOT_FOUND")
 	})
 }
+
+// Whatever is removed with a project, nobody waits for events of it for ever.
+func TestAnEventFeedEndsWithWhatItsScopeBelongsTo(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tn := w.tenant("st")
+		after := tn.mark()
+		feeds := map[string]*feed{}
+		for _, id := range []string{tn.project.ID, tn.environment.ID, tn.service.ID, tn.instance.ID, tn.deployment.ID} {
+			f := tn.owner.subscribe(eventsFeed, vars{"id": id, "after": after, "types": []string{"test.done"}})
+			feeds[id] = f
+		}
+		w.record(store.Scope{
+			WorkspaceID: tn.workspace.ID, ProjectID: tn.project.ID, EnvironmentID: tn.environment.ID,
+			ServiceID: tn.service.ID, InstanceID: tn.instance.ID, DeploymentID: tn.deployment.ID,
+		}, "test.done", "one")
+		for _, f := range feeds {
+			f.next().ok()
+		}
+		w.change(func(tx *store.Tx) error { return w.verbs.Remove(w.system, tx, tn.project.ID) })
+		for _, f := range feeds {
+			f.fails("NOT_FOUND")
+		}
+	})
+}

@@ -68,7 +68,15 @@ func readEventCursor(cursor, workspaceID string) (int64, error) {
 // their commits: from now on, or after a cursor. It ends with NOT_FOUND when
 // the scope is gone or may no longer be seen.
 func (r *Resolver) followEvents(ctx context.Context, scopeID string, types []string, after *string) (<-chan *ent.Event, error) {
-	wake := r.subscribe(ctx, scopeID) // first, so that nothing falls between
+	topics := []string{scopeID}
+	if kindOf(scopeID) == ident.Deployment { // it goes with its instance, which alone is told of
+		d, err := access.Deployment(ctx, r.DB, access.Read, scopeID)
+		if err != nil {
+			return nil, err
+		}
+		topics = append(topics, d.InstanceID)
+	}
+	wake := r.subscribe(ctx, topics...) // first, so that nothing falls between
 	workspaceID, err := r.workspaceOf(ctx, scopeID)
 	if err != nil {
 		return nil, err

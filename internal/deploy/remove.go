@@ -108,16 +108,22 @@ func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) 
 }
 
 // Remove deletes the rows of a target and everything below it. It is called in
-// the transaction that ends the operation. Who follows the target or an instance
-// below it learns that it is gone.
+// the transaction that ends the operation. Who follows the target, or an
+// environment, a service or an instance below it, learns that it is gone.
 func (s *Service) Remove(ctx context.Context, tx *store.Tx, targetID string) error {
 	var below predicate.ServiceInstance
 	var remove func() (int, error)
+	gone := []string{targetID}
 	switch kind, _ := ident.KindOf(targetID); kind {
 	case ident.Project:
 		below, remove = serviceinstance.ProjectID(targetID), func() (int, error) {
 			return tx.Project.Delete().Where(entproject.ID(targetID)).Exec(ctx)
 		}
+		ids, err := tx.Strings(ctx, "SELECT id FROM environments WHERE project_id = ? UNION ALL SELECT id FROM services WHERE project_id = ?", targetID, targetID)
+		if err != nil {
+			return fmt.Errorf("list environments and services: %w", err)
+		}
+		gone = append(gone, ids...)
 	case ident.Environment:
 		below, remove = serviceinstance.EnvironmentID(targetID), func() (int, error) {
 			return tx.Environment.Delete().Where(environment.ID(targetID)).Exec(ctx)
@@ -139,7 +145,7 @@ func (s *Service) Remove(ctx context.Context, tx *store.Tx, targetID string) err
 	if _, err := remove(); err != nil {
 		return fmt.Errorf("remove rows: %w", err)
 	}
-	tx.Wake(append(instances, targetID)...)
+	tx.Wake(append(gone, instances...)...)
 	tx.ChangeRoutes()
 	return nil
 }
