@@ -9,7 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/ent/event"
 	"github.com/davitdev/davit/ent/membership"
+	"github.com/davitdev/davit/graph"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -231,6 +234,49 @@ func TestAnEventFeedEndsWithWhatItsScopeBelongsTo(t *testing.T) {
 		w.change(func(tx *store.Tx) error { return w.verbs.Remove(w.system, tx, tn.project.ID) })
 		for _, f := range feeds {
 			f.fails("NOT_FOUND")
+		}
+	})
+}
+
+// A feed of few types in a workspace of many events reads each once.
+func TestAnEventFeedGoesOnBehindWhatItDoesNotShow(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tn := w.tenant("st")
+		at := store.Scope{WorkspaceID: tn.workspace.ID, ProjectID: tn.project.ID}
+		seq := int64(0)
+		read := func(types ...string) []*ent.Event {
+			list, next, err := graph.EventsAfter(w.resolver, w.system, tn.workspace.ID, tn.project.ID, types, seq)
+			check(t, err)
+			seq = next
+			return list
+		}
+		newest := func() int64 {
+			return w.db.Event.Query().Where(event.WorkspaceID(tn.workspace.ID)).Order(ent.Desc(event.FieldSeq)).FirstX(w.system).Seq
+		}
+		w.record(at, "test.hidden", "hidden")
+		if list := read("test.shown"); len(list) != 0 || seq != newest() {
+			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
+		}
+		for range 3 {
+			w.record(at, "test.shown", "shown")
+		}
+		w.record(store.Scope{WorkspaceID: tn.workspace.ID}, "test.shown", "elsewhere")
+		if list := read("test.shown"); len(list) != 3 || seq != newest() {
+			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
+		}
+		for range 101 { // one more than is read at once
+			w.record(at, "test.shown", "shown")
+		}
+		if list := read("test.shown"); len(list) != 100 || seq != newest()-1 {
+			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
+		}
+		if list := read("test.shown"); len(list) != 1 || seq != newest() {
+			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
+		}
+		if list := read("test.shown"); len(list) != 0 || seq != newest() {
+			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
 		}
 	})
 }

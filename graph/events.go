@@ -90,36 +90,30 @@ func (r *Resolver) followEvents(ctx context.Context, scopeID string, types []str
 	if err != nil {
 		return nil, err
 	}
-	column := scopes[kindOf(scopeID)]
 	out := make(chan *ent.Event)
 	go func() {
 		defer close(out)
 		defer recovered(ctx, r.Log)
 		for {
-			list, _, err := again(ctx, r, func(ctx context.Context) ([]*ent.Event, bool, error) {
-				if _, err := r.workspaceOf(ctx, scopeID); err != nil {
+			list, full, err := again(ctx, r, func(ctx context.Context) (list []*ent.Event, full bool, err error) {
+				if _, err = r.workspaceOf(ctx, scopeID); err != nil {
 					return nil, false, err
 				}
-				q := r.DB.Event.Query().Where(event.SeqGT(seq), sql.FieldEQ(column, scopeID))
-				if types != nil {
-					q.Where(event.TypeIn(types...))
-				}
-				list, err := q.Order(event.BySeq()).Limit(eventBatch).All(ctx)
-				return list, false, err
+				list, seq, err = r.eventsAfter(ctx, workspaceID, scopeID, types, seq)
+				return list, len(list) == eventBatch, err
 			})
 			if err != nil {
 				transport.EndWith(ctx, err)
 				return
 			}
 			for _, e := range list {
-				seq = e.Seq
 				select {
 				case out <- e:
 				case <-ctx.Done():
 					return
 				}
 			}
-			if len(list) == eventBatch {
+			if full {
 				continue
 			}
 			select {
@@ -130,6 +124,27 @@ func (r *Resolver) followEvents(ctx context.Context, scopeID string, types []str
 		}
 	}()
 	return out, nil
+}
+
+// eventsAfter reads the next events of a scope after the number seq, and returns
+// up to which number all are read.
+func (r *Resolver) eventsAfter(ctx context.Context, workspaceID, scopeID string, types []string, seq int64) ([]*ent.Event, int64, error) {
+	newest, err := r.lastEvent(ctx, workspaceID)
+	if err != nil || newest <= seq {
+		return nil, seq, err
+	}
+	q := r.DB.Event.Query().Where(event.SeqGT(seq), event.SeqLTE(newest), sql.FieldEQ(scopes[kindOf(scopeID)], scopeID))
+	if types != nil {
+		q.Where(event.TypeIn(types...))
+	}
+	list, err := q.Order(event.BySeq()).Limit(eventBatch).All(ctx)
+	if err != nil {
+		return nil, seq, err
+	}
+	if len(list) == eventBatch {
+		newest = list[len(list)-1].Seq
+	}
+	return list, newest, nil
 }
 
 // workspaceOf returns the workspace of a scope that the caller may read.

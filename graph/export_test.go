@@ -17,6 +17,7 @@ func Watched(r *Resolver) int {
 var (
 	EventCursor     = eventCursor
 	ReadEventCursor = readEventCursor
+	EventsAfter     = (*Resolver).eventsAfter
 )
 
 // LookEvery makes subscriptions to the installation look at it every d.
