@@ -165,18 +165,20 @@ func endBuild(ctx context.Context, tx *store.Tx, deploymentID string, as lifecyc
 	return ringBuild(ctx, tx)
 }
 
-// ringNext rings for the oldest deployment of an instance that waits.
+// ringNext rings for the oldest deployment of an instance that waits, and wakes
+// who watches one of them: each has one less before it.
 func (s *Service) ringNext(ctx context.Context, tx *store.Tx, instanceID string) error {
-	next, err := tx.Deployment.Query().
+	waiting, err := tx.Deployment.Query().
 		Where(deployment.InstanceID(instanceID), deployment.StatusEQ(lifecycle.Queued)).
-		Order(deployment.ByNumber()).First(ctx)
-	if ent.IsNotFound(err) {
-		return nil
-	}
+		Order(deployment.ByNumber()).IDs(ctx)
 	if err != nil {
 		return fmt.Errorf("find next deployment: %w", err)
 	}
-	return tx.Ring(ctx, TaskRun, next.ID)
+	if len(waiting) == 0 {
+		return nil
+	}
+	tx.Wake(waiting...)
+	return tx.Ring(ctx, TaskRun, waiting[0])
 }
 
 // over selects a deployment that has ended and of which nothing runs: nothing

@@ -128,3 +128,39 @@ func TestADeploymentBeginsWhenItGetsItsTurnNotWhenItAsksForIt(t *testing.T) {
 		}
 	})
 }
+
+// What waits is told of each that does not wait before it any more.
+func TestAllThatWaitAreWokenWhenTheQueueMoves(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		w.inOrder()
+		first := w.at(lifecycle.Deploying)
+		second, third, fourth := w.request(), w.request(), w.request()
+		var mu sync.Mutex
+		woken := map[string]bool{}
+		db.Publish = func(topics ...string) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, topic := range topics {
+				woken[topic] = true
+			}
+		}
+		moves := func(what string, move func(), waiting ...*ent.Deployment) {
+			t.Helper()
+			clear(woken)
+			move()
+			for _, d := range waiting {
+				if !woken[d.ID] {
+					t.Errorf("%s: #%d is not woken", what, d.Number)
+				}
+			}
+		}
+		moves("one switches", func() { w.must(w.Switch(w.ctx, first)) }, second, third, fourth)
+		moves("one in the middle is canceled", func() { must(w.Cancel(w.ctx, third.ID))(t) }, second, fourth)
+		c := must(w.Claim(w.ctx, second.ID, "worker"))(t)
+		w.must(w.Begin(w.ctx, c, time.Hour))
+		moves("one fails", func() { w.must(w.Complete(w.ctx, c, lifecycle.Failed, userFailure())) }, fourth)
+	})
+}
