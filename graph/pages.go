@@ -145,7 +145,8 @@ func projectList(k below) (page.List[*ent.Project], error) {
 		},
 	}
 	if err == nil && f.Query != nil {
-		l.Filter = append(l.Filter, entproject.Or(entproject.NameContainsFold(*f.Query), entproject.SlugContainsFold(*f.Query)))
+		// SQLite folds letters of ASCII alone: the others are found as they are written.
+		l.Filter = append(l.Filter, entproject.Or(entproject.NameContainsFold(*f.Query), entproject.NameContains(*f.Query), entproject.SlugContainsFold(*f.Query)))
 	}
 	return l, err
 }

@@ -334,6 +334,7 @@ func TestFiltersKeepWhatTheySay(t *testing.T) {
 		waits := w.deployment(tn, 500).ID
 		projects := &list{world: w, tn: tn, def: s.Types["Workspace"], field: s.Types["Workspace"].Fields.ForName("projects"), parent: tn.workspace.ID}
 		others := projects.add(2)
+		abroad := db.Project.Create().SetWorkspace(tn.workspace).SetSlug("overview").SetName("Größte Übersicht").SaveX(w.system).ID
 		made = append(made, first)
 		for name, c := range map[string]struct {
 			l      *list
@@ -354,6 +355,7 @@ func TestFiltersKeepWhatTheySay(t *testing.T) {
 			"nothing":             {deployments, vars{}, append([]string{waits}, made...)},
 			"null":                {deployments, nil, append([]string{waits}, made...)},
 			"part of a name":      {projects, vars{"query": "AME 1"}, others[:1]},
+			"letters of others":   {projects, vars{"query": "Übersicht"}, []string{abroad}},
 			"a slug":              {projects, vars{"query": "P2"}, others[1:]},
 			"a percent sign":      {projects, vars{"query": "%"}, nil},
 			"an underscore":       {projects, vars{"query": "_"}, nil},
