@@ -45,7 +45,7 @@ func (r *mutationResolver) UpdateService(ctx context.Context, input model.Update
 
 func (r *mutationResolver) UpdateServiceInstance(ctx context.Context, input model.UpdateServiceInstanceInput) (*model.UpdateServiceInstancePayload, error) {
 	i, err := r.Projects.UpdateInstance(ctx, project.ChangeInstance{
-		ID: input.ServiceInstanceID, ExpectedVersion: input.ExpectedVersion, Apply: patch(*input.Settings),
+		ID: input.ServiceInstanceID, ExpectedVersion: input.ExpectedVersion, Apply: patch(*input.Settings), Asked: asked(ctx),
 	})
 	if err != nil {
 		return nil, err

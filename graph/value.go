@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -314,10 +315,23 @@ func (r *Resolver) createService(ctx context.Context, in model.CreateServiceInpu
 	return svc, deployments, err
 }
 
+// asked is the input of the mutation under way as it was sent, where null is not
+// absent, without what is only echoed.
+func asked(ctx context.Context) map[string]any {
+	arguments := graphql.GetFieldContext(ctx).Field.ArgumentMap(graphql.GetOperationContext(ctx).Variables)
+	in, _ := arguments["input"].(map[string]any)
+	in = maps.Clone(in)
+	delete(in, "clientMutationId")
+	return in
+}
+
 // applySettings deploys changed settings with the image that serves.
 func (r *Resolver) applySettings(ctx context.Context, i *ent.ServiceInstance, mode model.ApplyMode) (*ent.Deployment, error) {
 	if mode == model.ApplyModeStage {
 		return nil, nil //nolint:nilnil // null in the API
+	}
+	if key := principal.IdempotencyKey(ctx); key != "" { // under which the settings were changed
+		ctx = principal.WithIdempotencyKey(ctx, key+"/apply")
 	}
 	return r.Deployments.Apply(ctx, i.ID)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
@@ -152,6 +153,32 @@ func TestNamesThatCanBeHad(t *testing.T) {
 		t.Errorf("a free name is answered by %s", free.raw)
 	}
 	tn.owner.do(ask, vars{"kind": "SERVICE", "name": "free", "scope": ident.New(ident.Project)}).fails("NOT_FOUND", "")
+}
+
+// One key stands for a change of settings and what it deploys.
+func TestSettingsAreChangedAndDeployedOnceUnderOneKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tn := w.tenant("a")
+		w.deployment(tn, 500)
+		tn.instance.Update().SetLastNumber(500).SetSettings(spec.Settings{}).ExecX(w.system)
+		update := func(settings vars, clientID string) *answer {
+			body := toJSON(t, vars{"query": `mutation($in: UpdateServiceInstanceInput!) { updateServiceInstance(input: $in) { clientMutationId instance { version } deployment { id } } }`,
+				"variables": vars{"in": vars{"serviceInstanceId": tn.instance.ID, "settings": settings, "clientMutationId": clientID}}})
+			return tn.owner.post(string(body), map[string]string{"Idempotency-Key": "k"})
+		}
+		first, again := update(vars{"port": 8080}, "1").ok(), update(vars{"port": 8080}, "2").ok()
+		const id, version = "updateServiceInstance.deployment.id", "updateServiceInstance.instance.version"
+		if first.text(id) == "" || first.text(id) != again.text(id) || first.at(version) != again.at(version) || again.text("updateServiceInstance.clientMutationId") != "2" {
+			t.Errorf("%s, and again %s", first.raw, again.raw)
+		}
+		for what, settings := range map[string]vars{"another port": {"port": 9090}, "null": {"port": nil}, "something more": {"port": 8080, "timeZone": nil}} {
+			if a := update(settings, "1"); a.code() != "IDEMPOTENCY_KEY_REUSED" {
+				t.Errorf("%s under the same key: %s", what, a.raw)
+			}
+		}
+	})
 }
 
 // The header of the upgrade request says nothing of the operations on a socket.

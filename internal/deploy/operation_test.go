@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
@@ -213,5 +215,37 @@ func TestDerive(t *testing.T) {
 		if w.now().Stopped {
 			t.Error("it is still stopped")
 		}
+	})
+}
+
+func TestAnOperationIsBegunOnceUnderOneKey(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		w.live()
+		r := w.serve(1)[0]
+		for name, do := range map[string]func(ctx context.Context) (*ent.Operation, error){
+			"restart": func(ctx context.Context) (*ent.Operation, error) { return w.Restart(ctx, w.instance.ID, "") },
+			"stop":    func(ctx context.Context) (*ent.Operation, error) { return w.Stop(ctx, w.instance.ID) },
+			"start":   func(ctx context.Context) (*ent.Operation, error) { return w.Start(ctx, w.instance.ID) },
+		} {
+			must(w.Start(w.ctx, w.instance.ID))(t)
+			ctx := principal.WithIdempotencyKey(w.ctx, name)
+			first, again := must(do(ctx))(t), must(do(ctx))(t)
+			if first.ID != again.ID {
+				t.Errorf("%s: a retry began another operation", name)
+			}
+			_, err := w.Restart(ctx, w.instance.ID, r.ID)
+			wantFault(t, name+": another one under its key", err, fault.IdempotencyKeyReused)
+		}
+		ctx := principal.WithIdempotencyKey(w.ctx, "scale")
+		must(w.Scale(ctx, w.instance.ID, "", 2))(t)
+		must(w.Scale(w.ctx, w.instance.ID, "", 3))(t)
+		if i := must(w.Scale(ctx, w.instance.ID, "", 2))(t); i.ReplicaCount != 3 {
+			t.Errorf("a retry scaled to %d what was scaled to 3 since", i.ReplicaCount)
+		}
+		_, err := w.Scale(ctx, w.instance.ID, "", 4)
+		wantFault(t, "another number under its key", err, fault.IdempotencyKeyReused)
 	})
 }

@@ -59,10 +59,13 @@ func (s *Service) Scale(ctx context.Context, id, process string, replicas int) (
 		if err != nil {
 			return err
 		}
-		if err := hasReplicas(ctx, tx, i); err != nil {
-			return err
-		}
-		return s.scale(ctx, tx, i, process, replicas)
+		_, err = tx.Once(ctx, "scale", []any{id, process, replicas}, func() (string, error) {
+			if err := hasReplicas(ctx, tx, i); err != nil {
+				return "", err
+			}
+			return id, s.scale(ctx, tx, i, process, replicas)
+		})
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -106,7 +109,7 @@ func (s *Service) scale(ctx context.Context, tx *store.Tx, i *ent.ServiceInstanc
 // Restart replaces the replicas of an instance one by one without dropping a
 // request; with replicaID only that one. A static site has none: CONFLICT.
 func (s *Service) Restart(ctx context.Context, id, replicaID string) (*ent.Operation, error) {
-	return s.operate(ctx, id, OpRestart, "is being restarted", func(tx *store.Tx, i *ent.ServiceInstance) error {
+	return s.operate(ctx, []string{id, replicaID}, OpRestart, "is being restarted", func(tx *store.Tx, i *ent.ServiceInstance) error {
 		if i.Stopped {
 			return fault.New(fault.Conflict, "The service is stopped: start it instead.")
 		}
@@ -151,51 +154,56 @@ func hasReplicas(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance) erro
 // Stop drains and stops all replicas of an instance. What it would run stays
 // known: Start brings it back.
 func (s *Service) Stop(ctx context.Context, id string) (*ent.Operation, error) {
-	return s.operate(ctx, id, OpStop, "is being stopped", func(tx *store.Tx, i *ent.ServiceInstance) error {
+	return s.operate(ctx, []string{id}, OpStop, "is being stopped", func(tx *store.Tx, i *ent.ServiceInstance) error {
 		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(true).AddVersion(1) })
 	})
 }
 
 // Start runs a stopped instance again.
 func (s *Service) Start(ctx context.Context, id string) (*ent.Operation, error) {
-	return s.operate(ctx, id, OpStart, "is being started", func(tx *store.Tx, i *ent.ServiceInstance) error {
+	return s.operate(ctx, []string{id}, OpStart, "is being started", func(tx *store.Tx, i *ent.ServiceInstance) error {
 		return s.want(ctx, tx, i, func(u *ent.ServiceInstanceUpdate) { u.SetStopped(false).AddVersion(1) })
 	})
 }
 
-// operate begins an operation on a deployed instance.
-func (s *Service) operate(ctx context.Context, id, kind, what string, change func(*store.Tx, *ent.ServiceInstance) error) (*ent.Operation, error) {
-	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, id); err != nil {
+// operate begins an operation on a deployed instance, the first of the ids that
+// it is about.
+func (s *Service) operate(ctx context.Context, about []string, kind, what string, change func(*store.Tx, *ent.ServiceInstance) error) (*ent.Operation, error) {
+	if _, err := access.Instance(ctx, s.DB.Client, access.Deploy, about[0]); err != nil {
 		return nil, err
 	}
-	var op *ent.Operation
+	var id string
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, id)
+		i, err := lock(ctx, tx, about[0])
 		if err != nil {
 			return err
 		}
-		active, err := tx.Deployment.Query().Where(deployment.InstanceID(id), deployment.IsActive(true)).Exist(ctx)
-		if err != nil {
-			return fmt.Errorf("find active deployment: %w", err)
-		}
-		if !active {
-			return fault.New(fault.Conflict, "The service is not deployed here yet: deploy it first.")
-		}
-		if err := change(tx, i); err != nil {
-			return err
-		}
-		if op, err = tx.Operate(ctx, instanceScope(i), kind, id, nil); err != nil {
-			return err
-		}
-		return tx.Record(ctx, store.Event{
-			Scope: instanceScope(i), Type: kind + ".requested", SubjectID: i.ID,
-			Message: fmt.Sprintf("%s in %s %s.", i.Edges.Service.Name, i.Edges.Environment.Name, what),
+		id, err = tx.Once(ctx, kind, about, func() (string, error) {
+			active, err := tx.Deployment.Query().Where(deployment.InstanceID(i.ID), deployment.IsActive(true)).Exist(ctx)
+			if err != nil {
+				return "", fmt.Errorf("find active deployment: %w", err)
+			}
+			if !active {
+				return "", fault.New(fault.Conflict, "The service is not deployed here yet: deploy it first.")
+			}
+			if err := change(tx, i); err != nil {
+				return "", err
+			}
+			op, err := tx.Operate(ctx, instanceScope(i), kind, i.ID, nil)
+			if err != nil {
+				return "", err
+			}
+			return op.ID, tx.Record(ctx, store.Event{
+				Scope: instanceScope(i), Type: kind + ".requested", SubjectID: i.ID,
+				Message: fmt.Sprintf("%s in %s %s.", i.Edges.Service.Name, i.Edges.Environment.Name, what),
+			})
 		})
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return op.Unwrap(), nil // may be asked for more after the transaction
+	return access.Operation(ctx, s.DB.Client, access.Deploy, id)
 }
 
 // want changes what should run and rings for it.

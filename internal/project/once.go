@@ -1,6 +1,8 @@
 package project
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 
 	"github.com/davitdev/davit/internal/secret"
@@ -22,4 +24,22 @@ func (s *Service) withoutValues(in NewService) NewService {
 		in.Access.Token = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ProjectID, Field: "source.git.token"}, in.Access.Token)
 	}
 	return in
+}
+
+// withoutToken is likewise in of a change.
+func (s *Service) withoutToken(in ChangeService) ChangeService {
+	if in.Access.Token != "" {
+		in.Access.Token = s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ID, Field: "source.git.token"}, in.Access.Token)
+	}
+	return in
+}
+
+// withoutAsked is what an idempotency key of in stands for: a keyed hash, because
+// config files may hold secrets.
+func (s *Service) withoutAsked(in ChangeInstance) ([]any, error) {
+	text, err := json.Marshal(in.Asked)
+	if err != nil {
+		return nil, fmt.Errorf("hash settings: %w", err)
+	}
+	return []any{in.ID, in.ExpectedVersion, s.Keys.Digest(secret.Place{Table: "idempotency_keys", Row: in.ID, Field: "settings"}, string(text))}, nil
 }

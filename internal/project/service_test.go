@@ -1,6 +1,7 @@
 package project_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -167,6 +168,39 @@ func TestCreateServiceOnceUnderOneKey(t *testing.T) {
 		if n := db.IdempotencyKey.Query().Where(idempotencykey.RequestHash(hash)).CountX(w.sys); n != 1 {
 			t.Error("the hash of a request with a secret does not depend on the key of the installation")
 		}
+	})
+}
+
+func TestAServiceIsChangedOnceUnderOneKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		svc := w.service(w.project("Shop"), "Web")
+		i := w.instance(svc)
+		service, settings := principal.WithIdempotencyKey(w.editor, "service"), principal.WithIdempotencyKey(w.editor, "settings")
+		name, other := "Site", "Front"
+		change := project.ChangeService{ID: svc.ID, ExpectedVersion: &svc.Version, Name: &name}
+		port := func(ctx context.Context, n int) (*ent.ServiceInstance, error) {
+			return w.UpdateInstance(ctx, project.ChangeInstance{ID: i.ID, ExpectedVersion: &i.Version, Asked: n, Apply: func(s spec.Settings) spec.Settings {
+				s.Port = n
+				return s
+			}})
+		}
+		for range 2 {
+			if got := must(w.UpdateService(service, change))(t); got.Version != svc.Version+1 {
+				t.Errorf("the service has version %d", got.Version)
+			}
+			if got := must(port(settings, 8080))(t); got.Version != i.Version+1 || got.Settings.Port != 8080 {
+				t.Errorf("the instance has version %d, port %d", got.Version, got.Settings.Port)
+			}
+		}
+		change.Name = &other
+		_, err := w.UpdateService(service, change)
+		wantCode(t, "another name under its key", err, fault.IdempotencyKeyReused)
+		_, err = port(settings, 9090)
+		wantCode(t, "another port under its key", err, fault.IdempotencyKeyReused)
+		_, err = port(w.editor, 9090)
+		wantCode(t, "an old version without a key", err, fault.VersionConflict)
 	})
 }
 
