@@ -7,6 +7,7 @@ import (
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
@@ -109,6 +110,24 @@ func TestDeadlines(t *testing.T) {
 					}
 					wantError(t, "its worker", w.Complete(w.ctx, c, lifecycle.Canceled, nil), ErrOvertaken)
 				}
+			}
+		})
+	})
+
+	t.Run("one that cannot be ended keeps no other from its end", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			broken := w.at(lifecycle.Preparing)
+			w.instance = w.service("other", spec.Source{Image: &spec.ImageSource{Image: "registry.test/app:v1"}})
+			c := w.at(lifecycle.Preparing)
+			w.exec(`UPDATE deployments SET deadline_at = {now}`)
+			w.exec(`UPDATE deployments SET phases = '"not a list"' WHERE id = ?`, broken.ID)
+			if n, err := w.EndOverdue(w.ctx); n != 1 || err == nil {
+				t.Errorf("%d ended, %v", n, err)
+			}
+			if got := w.row(c.ID); got.Status != lifecycle.Completed {
+				t.Errorf("the other one is %s", got.Status)
 			}
 		})
 	})

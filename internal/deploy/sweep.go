@@ -77,17 +77,17 @@ func (s *Service) EndOverdue(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find overdue deployments: %w", err)
 	}
-	n := 0
+	n, errs := 0, []error{}
 	for _, id := range ids {
 		err := s.DB.Tx(ctx, func(tx *store.Tx) error { return s.endOverdue(ctx, tx, id) })
 		switch {
 		case err == nil:
 			n++
-		case !errors.Is(err, ErrOvertaken):
-			return n, err
+		case !errors.Is(err, ErrOvertaken): // the others are overdue all the same
+			errs = append(errs, fmt.Errorf("end %s: %w", id, err))
 		}
 	}
-	return n, nil
+	return n, errors.Join(errs...)
 }
 
 // endOverdue ends a deployment that was found overdue, unless it went on
