@@ -132,6 +132,19 @@ func TestDeadlines(t *testing.T) {
 		})
 	})
 
+	t.Run("a build that one that serves left open did not fail", func(t *testing.T) {
+		t.Parallel()
+		storetest.Each(t, func(t *testing.T, db *store.DB) {
+			w := newWorld(t, db)
+			c := w.at(lifecycle.Finalizing)
+			w.exec("UPDATE builds SET status = 'RUNNING', finished_at = NULL WHERE deployment_id = ?", c.ID)
+			w.must(w.Complete(w.ctx, c, lifecycle.Succeeded, nil))
+			if b := w.row(c.ID).Edges.Build; b.Status != lifecycle.BuildCanceled || b.FinishedAt == nil {
+				t.Errorf("it is %s", b.Status)
+			}
+		})
+	})
+
 	t.Run("one that no worker began says so", func(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {

@@ -144,7 +144,7 @@ func detail(f *lifecycle.Failure) string {
 func endBuild(ctx context.Context, tx *store.Tx, deploymentID string, as lifecycle.Conclusion, failure *lifecycle.Failure, at time.Time) error {
 	status := lifecycle.BuildFailed
 	switch {
-	case as == lifecycle.Canceled:
+	case as != lifecycle.Failed: // nobody waits for it any more
 		status = lifecycle.BuildCanceled
 	case failure != nil && failure.Code == fault.BuildTimeout:
 		status = lifecycle.BuildTimedOut
