@@ -1,10 +1,12 @@
 package graph_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -279,4 +281,25 @@ func TestAnEventFeedGoesOnBehindWhatItDoesNotShow(t *testing.T) {
 			t.Errorf("%d events are shown, and all are read up to %d of %d", len(list), seq, newest())
 		}
 	})
+}
+
+// What breaks is not complete: a client that is told so would not come back.
+func TestAStreamThatBreaksSaysSo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, storetest.SQLite(t))
+	tn := w.tenant("st")
+	var broken atomic.Bool
+	w.resolver.DB = w.db.Through(func(_ context.Context, _ store.Step, do func() error) error {
+		if broken.Load() {
+			panic("broken")
+		}
+		return do()
+	}).Client
+	at := store.Scope{WorkspaceID: tn.workspace.ID, ProjectID: tn.project.ID}
+	f := tn.owner.subscribe(eventsFeed, vars{"id": tn.project.ID, "after": tn.mark()})
+	w.record(at, "test.done", "one")
+	f.next().ok()
+	broken.Store(true)
+	w.record(at, "test.done", "two")
+	f.fails("INTERNAL")
 }

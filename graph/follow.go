@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"github.com/davitdev/davit/graph/transport"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
 )
 
@@ -80,10 +81,11 @@ func again[T any](ctx context.Context, r *Resolver, load func(context.Context) (
 	return load(ctx)
 }
 
-// recovered keeps a panic of a stream from ending the process: gqlgen recovers
-// resolvers, not the goroutines they start.
+// recovered keeps a panic of a stream from ending the process, and ends the
+// stream by it: gqlgen recovers resolvers, not the goroutines they start.
 func recovered(ctx context.Context, log *slog.Logger) {
 	if p := recover(); p != nil {
 		log.ErrorContext(ctx, "subscription panicked", "panic", p, "stack", string(debug.Stack()))
+		transport.EndWith(ctx, fault.New(fault.Internal, "Something broke on our side. The operator's log has the details."))
 	}
 }
