@@ -23,6 +23,9 @@ func (r *failureLineResolver) Stream(ctx context.Context, obj *lifecycle.Excerpt
 }
 
 func (r *queryResolver) Node(ctx context.Context, id string) (model.Node, error) {
+	if err := readable(ctx); err != nil {
+		return nil, err
+	}
 	return node(ctx, id)
 }
 

@@ -74,8 +74,22 @@ func later[T any](ctx context.Context, l *one[T], id string) func() (model.Node,
 	}
 }
 
+// readable reports, as nil or an error, whether a token may read at all. What its
+// user may see is for the tenant filter.
+func readable(ctx context.Context) error {
+	p, err := principal.From(ctx)
+	if err != nil {
+		return err
+	}
+	role := principal.Viewer
+	return access.Allowed(p, access.Read, &role)
+}
+
 // nodes loads objects in the order of ids, nil where there is none.
 func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
+	if err := readable(ctx); err != nil {
+		return nil, err
+	}
 	if len(ids) > maxNodes {
 		return nil, fault.At("ids", fault.Invalid, "Ask for at most %d objects at a time.", maxNodes)
 	}
@@ -133,17 +147,26 @@ func actor(ctx context.Context, id string) (model.Principal, error) {
 }
 
 func (r *Resolver) workspaceBySlug(ctx context.Context, slug string) (*ent.Workspace, error) {
+	if err := readable(ctx); err != nil {
+		return nil, err
+	}
 	w, err := r.DB.Workspace.Query().Where(workspace.Slug(slug)).Only(ctx)
 	return found(w, err)
 }
 
 func (r *Resolver) projectBySlug(ctx context.Context, ws, slug string) (*ent.Project, error) {
+	if err := readable(ctx); err != nil {
+		return nil, err
+	}
 	p, err := r.DB.Project.Query().
 		Where(entproject.Slug(slug), entproject.HasWorkspaceWith(workspace.Slug(ws))).Only(ctx)
 	return found(p, err)
 }
 
 func (r *Resolver) serviceBySlug(ctx context.Context, ws, proj, slug string) (*ent.Service, error) {
+	if err := readable(ctx); err != nil {
+		return nil, err
+	}
 	s, err := r.DB.Service.Query().Where(service.Slug(slug),
 		service.HasProjectWith(entproject.Slug(proj), entproject.HasWorkspaceWith(workspace.Slug(ws)))).Only(ctx)
 	return found(s, err)

@@ -245,3 +245,28 @@ func TestAViewerChangesNothing(t *testing.T) {
 		}
 	})
 }
+
+// notOfATenant are the queries about who asks and about the installation.
+var notOfATenant = map[string]bool{"viewer": true, "platform": true}
+
+func TestATokenThatMayNotReadReadsNothing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		tn, s := w.tenant(victim), sdl(t)
+		p := &person{world: w, User: tn.owner.User, token: w.token(tn.owner.User, principal.Deploy)}
+		for _, root := range []*ast.Definition{s.Query, s.Subscription} {
+			for _, f := range root.Fields {
+				if strings.HasPrefix(f.Name, "__") || notOfATenant[strings.TrimSuffix(f.Name, "Updated")] {
+					continue
+				}
+				b := &builder{t: t, schema: s, pick: everywhere(cast{victim, tn.ids()})}
+				for _, c := range b.calls(root, f) {
+					if a := p.send(c); a.code() != "FORBIDDEN" && a.code() != "NOT_FOUND" {
+						t.Errorf("%s %v is answered by %s", c.name, c.v, a.raw)
+					}
+				}
+			}
+		}
+	})
+}
