@@ -116,9 +116,10 @@ func TestBuild(t *testing.T) {
 		if said := p.output(d, "BUILD"); len(said) != 1 || said[0] != "building" {
 			t.Errorf("its log says %q", said)
 		}
-		if left, err := os.ReadDir(p.Builds.Scratch); err != nil || len(left) != 0 {
-			t.Errorf("%d things are left of its source, %v", len(left), err)
-		}
+		s.until("nothing is left of its source", func() bool { // which goes after its end is written
+			left, err := os.ReadDir(p.Builds.Scratch)
+			return err == nil && len(left) == 0
+		})
 	})
 }
 
