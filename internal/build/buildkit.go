@@ -9,7 +9,6 @@ import (
 
 	"github.com/moby/buildkit/client"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
-	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/session"
 	"github.com/moby/buildkit/session/secrets/secretsprovider"
@@ -60,9 +59,10 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 		return Result{}, fmt.Errorf("build: %w", err)
 	}
 	defer c.Close()
-	t := &translation{req: req, allow: b.AllowHost, labels: map[string]string{
+	t := &translation{req: req, source: b.sourceName(), allow: b.AllowHost, labels: map[string]string{
 		"davit.installation": b.Installation, "davit.instance": req.Instance, "davit.deployment": req.Deployment,
 	}}
+	defer b.dropSources(ctx, c, t.source)
 	out := newReport(sink, req.Secrets)
 	reference := Reference(req.Instance, req.Deployment)
 	entry := client.ExportEntry{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}
@@ -73,7 +73,7 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	}
 	answer, err := solve(ctx, c, t, out, client.SolveOpt{
 		Exports:     []client.ExportEntry{entry},
-		LocalMounts: map[string]fsutil.FS{dockerui.DefaultLocalNameContext: files},
+		LocalMounts: map[string]fsutil.FS{t.source: files},
 		// With a key used before, the engine would transfer only files whose
 		// size or time differs, and an unpacked archive shows neither.
 		SharedKey: identity.NewID(),

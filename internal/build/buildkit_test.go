@@ -196,6 +196,36 @@ func TestTheSecondBuildComesFromTheCache(t *testing.T) {
 	}
 }
 
+// Builds by the same Dockerfile are many: most are made here, for a language.
+func TestBuildsAtTheSameTimeHaveTheirOwnSourceEach(t *testing.T) {
+	t.Parallel()
+	api := engine(t)
+	text := "FROM debian:bookworm-slim AS run\nCOPY f /f\nRUN cat /f > /g # " + rand.Text() + "\nFROM scratch\nCOPY --from=run /g /\n"
+	first := request(t, map[string]string{"Dockerfile": text, "f": "first"}, build.Options{})
+	second := request(t, map[string]string{"Dockerfile": text, "f": "second"}, build.Options{})
+	exports := func(req *build.Request, meanwhile func()) *map[string]string {
+		var files map[string]string
+		req.Export = func(r io.Reader) (err error) {
+			meanwhile() // the engine has not sent all, and the build goes on
+			files, err = readTar(r)
+			return err
+		}
+		return &files
+	}
+	seconds := exports(&second, func() {})
+	firsts := exports(&first, func() {
+		if _, err := buildKit(api).Build(t.Context(), second, &heard{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := buildKit(api).Build(t.Context(), first, &heard{}); err != nil {
+		t.Fatal(err)
+	}
+	if (*firsts)["g"] != "first" || (*seconds)["g"] != "second" {
+		t.Errorf("one is made of %q, the other of %q", (*firsts)["g"], (*seconds)["g"])
+	}
+}
+
 // What one tenant's build leaves in a cache, another's must not read.
 func TestCacheMountsBelongToOneScope(t *testing.T) {
 	t.Parallel()

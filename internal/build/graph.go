@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/moby/buildkit/client/llb"
-	"github.com/moby/buildkit/frontend/dockerui"
 	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/gitutil"
 	digest "github.com/opencontainers/go-digest"
@@ -57,6 +56,39 @@ func readGraph(def *llb.Definition) (*graph, error) {
 	return g, nil
 }
 
+// rewrite changes steps of a definition: those for which change returns true.
+func rewrite(def *llb.Definition, change func(op *pb.Op) bool) error {
+	renamed := map[string]string{} // digests
+	for i, data := range def.Def { // inputs first
+		op := &pb.Op{}
+		if err := op.UnmarshalVT(data); err != nil {
+			return fmt.Errorf("read build graph: %w", err)
+		}
+		changed := change(op)
+		for _, in := range op.Inputs {
+			if now, ok := renamed[in.Digest]; ok {
+				in.Digest, changed = now, true
+			}
+		}
+		if !changed {
+			continue
+		}
+		written, err := op.Marshal()
+		if err != nil {
+			return fmt.Errorf("write build graph: %w", err)
+		}
+		before, now := digest.FromBytes(data), digest.FromBytes(written)
+		def.Def[i], renamed[string(before)] = written, string(now)
+		def.Metadata[now] = def.Metadata[before]
+		delete(def.Metadata, before)
+		if def.Source != nil && def.Source.Locations[string(before)] != nil {
+			def.Source.Locations[string(now)] = def.Source.Locations[string(before)]
+			delete(def.Source.Locations, string(before))
+		}
+	}
+	return nil
+}
+
 // image is the base image a step fetches, "" if it fetches none.
 func (g *graph) image(id string) string {
 	ref, ok := strings.CutPrefix(g.ops[id].GetSource().GetIdentifier(), "docker-image://")
@@ -72,15 +104,16 @@ func (g *graph) runs(id string) bool {
 	return op.GetExec() != nil || op.GetFile() != nil
 }
 
-// check refuses a graph with a step that may not be run.
-func (g *graph) check(ctx context.Context, text []byte, allow func(ctx context.Context, host string) error) error {
+// check refuses a graph with a step that may not be run. source is the name of
+// the build context.
+func (g *graph) check(ctx context.Context, text []byte, source string, allow func(ctx context.Context, host string) error) error {
 	inOrder := func(a, b string) int { return cmp.Or(g.lines[a].first-g.lines[b].first, strings.Compare(a, b)) }
 	for _, id := range slices.SortedFunc(maps.Keys(g.ops), inOrder) {
 		op := g.ops[id]
 		problem := execProblem(op.GetExec())
 		if s := op.GetSource(); s != nil {
 			var err error
-			if problem, err = sourceForbidden(ctx, s, allow); err != nil {
+			if problem, err = sourceForbidden(ctx, s, source, allow); err != nil {
 				return err
 			}
 		}
@@ -113,11 +146,11 @@ func execProblem(e *pb.ExecOp) string {
 }
 
 // sourceForbidden says why a source may not be used, "" if it may.
-func sourceForbidden(ctx context.Context, s *pb.SourceOp, allow func(ctx context.Context, host string) error) (string, error) {
+func sourceForbidden(ctx context.Context, s *pb.SourceOp, source string, allow func(ctx context.Context, host string) error) (string, error) {
 	scheme, rest, _ := strings.Cut(s.Identifier, "://")
 	switch scheme {
 	case "local":
-		if rest != dockerui.DefaultLocalNameContext {
+		if rest != source {
 			return "there is no build context of that name.", nil
 		}
 		return "", nil

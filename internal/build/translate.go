@@ -27,6 +27,7 @@ import (
 // at before it starts.
 type translation struct {
 	req    Request
+	source string // what the build context is called in the engine
 	labels map[string]string
 	allow  func(ctx context.Context, host string) error
 
@@ -90,10 +91,13 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	if err != nil {
 		return nil, nil, t.explain(ctx, err)
 	}
+	if err := rewrite(def, t.own); err != nil {
+		return nil, nil, err
+	}
 	if t.graph, err = readGraph(def); err != nil {
 		return nil, nil, err
 	}
-	if err := t.graph.check(ctx, text, t.allow); err != nil {
+	if err := t.graph.check(ctx, text, t.source, t.allow); err != nil {
 		return nil, nil, err
 	}
 	t.starts(&image.Config)
@@ -109,6 +113,15 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 		}
 	}
 	return out, config, nil
+}
+
+// own gives a step what tells it from those of others: the source its name.
+func (t *translation) own(op *pb.Op) (changed bool) {
+	const scheme = "local://"
+	if s := op.GetSource(); s.GetIdentifier() == scheme+dockerui.DefaultLocalNameContext {
+		s.Identifier, changed = scheme+t.source, true
+	}
+	return changed
 }
 
 // starts makes the image of somebody's Dockerfile start as the settings and
