@@ -106,8 +106,9 @@ type Runner interface {
 	// Exec runs argv inside a running container and waits for it. Its output
 	// is cut at MaxExecOutput. A command that cannot be executed ends with
 	// 126 or 127. One that still runs when ctx ends is killed where the
-	// backend can do that, and else left to the container's end. A container
-	// that does not run is ErrNotRunning.
+	// backend can do that, and else left to the container's end; until it has
+	// ended another one is ErrInUse. A container that does not run is
+	// ErrNotRunning.
 	Exec(ctx context.Context, name string, argv []string) (ExecResult, error)
 
 	// Inspect returns the container's present state, or ErrNotFound.

@@ -152,7 +152,8 @@ func (e *Engine) describe(c container.InspectResponse) runner.Container {
 		d.Addr = address(c.Config.Labels, published, c.NetworkSettings.Networks)
 	case d.State == runner.Exited:
 		d.ExitCode = c.State.ExitCode
-		d.OOMKilled = c.State.OOMKilled || e.oom.noted(c.ID)
+		_, oom := e.oom.noted(c.ID)
+		d.OOMKilled = c.State.OOMKilled || oom
 		d.EndedAt = when(c.State.FinishedAt)
 		if d.EndedAt.Before(d.StartedAt) { // 20.10 writes the start down late
 			d.EndedAt = d.StartedAt

@@ -98,7 +98,8 @@ type Engine struct {
 	opts     Options
 	current  chan *session // holds the session, or nil; taken out while it is made
 	networks chan struct{} // held while a network is made
-	oom      oomNotes
+	oom      notes         // whose memory ran out: the engine may say so in an event only, or late
+	left     notes         // the command that was not waited for to its end
 }
 
 var (

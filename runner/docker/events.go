@@ -85,41 +85,41 @@ func (e *Engine) translate(m events.Message) (runner.Event, bool) {
 		return runner.Event{}, false
 	}
 	if m.Action == events.ActionOOM {
-		e.oom.note(m.Actor.ID)
+		e.oom.note(m.Actor.ID, "")
 	}
 	kind, ok := kinds[m.Action]
 	if kind == runner.EventRemoved {
 		e.oom.drop(m.Actor.ID)
+		e.left.drop(m.Actor.ID)
 	}
 	return runner.Event{Kind: kind, Name: name, ReplicaID: m.Actor.Attributes[labelReplica]}, ok
 }
 
-// oomNotes remembers containers whose memory ran out, because the engine may
-// say so in an event only, or write it down later than the exit. It is bounded
-// by the containers there are. The zero value is ready to use.
-type oomNotes struct {
+// notes remembers something about containers, and is bounded by those that there
+// are. The zero value is ready to use.
+type notes struct {
 	mu sync.Mutex
-	id map[string]struct{}
+	id map[string]string
 }
 
-func (o *oomNotes) note(id string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.id == nil {
-		o.id = make(map[string]struct{})
+func (n *notes) note(id, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.id == nil {
+		n.id = make(map[string]string)
 	}
-	o.id[id] = struct{}{}
+	n.id[id] = text
 }
 
-func (o *oomNotes) drop(id string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.id, id)
+func (n *notes) drop(id string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.id, id)
 }
 
-func (o *oomNotes) noted(id string) bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	_, ok := o.id[id]
-	return ok
+func (n *notes) noted(id string) (text string, ok bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	text, ok = n.id[id]
+	return text, ok
 }

@@ -16,7 +16,7 @@ import (
 
 // Exec runs argv in the container, as the container's user and within its
 // limits. The engine has no way to end such a command: one that still runs
-// when ctx ends is left to itself.
+// when ctx ends is left to itself, and until it ends there is no other.
 func (e *Engine) Exec(ctx context.Context, name string, argv []string) (runner.ExecResult, error) {
 	if len(argv) == 0 || argv[0] == "" {
 		return runner.ExecResult{}, fmt.Errorf("%w: an empty command", runner.ErrSpec)
@@ -31,6 +31,9 @@ func (e *Engine) Exec(ctx context.Context, name string, argv []string) (runner.E
 	}
 	shaking, cancel := e.answered(ctx, 0) // hands; the command is not bound to it
 	defer cancel()
+	if err := e.execLeft(shaking, s, c.ID); err != nil {
+		return runner.ExecResult{}, err
+	}
 	made, err := s.api.ExecCreate(shaking, c.ID, client.ExecCreateOptions{Cmd: argv, AttachStdout: true, AttachStderr: true})
 	switch {
 	case gone(err):
@@ -42,10 +45,32 @@ func (e *Engine) Exec(ctx context.Context, name string, argv []string) (runner.E
 	}
 	out, err := e.execOutput(ctx, s, made.ID)
 	if err != nil {
+		e.left.note(c.ID, made.ID)
 		return runner.ExecResult{}, err
 	}
 	code, err := e.execCode(ctx, s, made.ID)
+	if err != nil {
+		e.left.note(c.ID, made.ID)
+	}
 	return runner.ExecResult{ExitCode: code, Output: out}, err
+}
+
+// execLeft fails while a command still runs in the container that was not waited
+// for to its end: a health check that hangs would fill it with its like.
+func (e *Engine) execLeft(ctx context.Context, s *session, container string) error {
+	id, noted := e.left.noted(container)
+	if !noted {
+		return nil
+	}
+	res, err := s.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	switch {
+	case err != nil && !gone(err):
+		return e.fail(ctx, "exec", err)
+	case err == nil && res.Running:
+		return fmt.Errorf("docker exec: %w: the command before this one has not ended", runner.ErrInUse)
+	}
+	e.left.drop(container)
+	return nil
 }
 
 // execOutput starts the command and reads its output to the end, because a

@@ -132,6 +132,7 @@ func (e *Engine) remove(ctx context.Context, s *session, id string) error {
 		_, err := s.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
 		switch {
 		case err == nil, gone(err):
+			e.left.drop(id)
 			return nil
 		case !inProgress(err):
 			return e.fail(ctx, "remove", err)
