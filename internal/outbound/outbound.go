@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/davitdev/davit/internal/fault"
 )
@@ -36,6 +37,10 @@ type Policy struct {
 // reached, and with UNAVAILABLE while the name cannot be looked up. Whoever
 // connects dials what it returned: a second look-up could answer otherwise.
 func (p Policy) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if _, err := netip.ParseAddr(host); err != nil && endsInNumber(host) {
+		return nil, fault.New(fault.SourceForbidden, "The host %q is a number, and no address.", host).
+			WithHint("Write an IPv4 address as four decimal numbers, such as 192.0.2.1.")
+	}
 	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 	if gone, ok := errors.AsType[*net.DNSError](err); ok && !gone.IsNotFound {
 		return nil, fault.Wrap(err, fault.Unavailable, "The name of the host %q could not be looked up.", host)
@@ -58,6 +63,18 @@ func (p Policy) Resolve(ctx context.Context, host string) ([]netip.Addr, error) 
 func (p Policy) Allow(ctx context.Context, host string) error {
 	_, err := p.Resolve(ctx, host)
 	return err
+}
+
+// endsInNumber reports whether many a client takes a host for an IPv4 address
+// (https://url.spec.whatwg.org/#ends-in-a-number-checker): 0x7f.1 is 127.0.0.1 to
+// curl, and to us a name, which somebody's search domain may have.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndex(host, ".")+1:]
+	if digits, hex := strings.CutPrefix(strings.ToLower(last), "0x"); hex {
+		return strings.Trim(digits, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 func public(a netip.Addr) bool {

@@ -39,6 +39,33 @@ func TestOurOwnHostsAreRefused(t *testing.T) {
 	}
 }
 
+// What looks them up takes them for names, and what connects for addresses.
+func TestNumbersAreNoHosts(t *testing.T) {
+	t.Parallel()
+
+	for host, want := range map[string]bool{
+		"0x7f.1": true, "0x7F000001": true, "2130706433": true, "017700000001": true, "127.1": true, "127.0.0.1.": true, "0177.0.0.1": true,
+		"0x7f.1.": true, "example.0x": true, "example.1": true, "example.09": true, "1.2.3.4.5": true, "0X": true,
+		"": false, ".": false, "example.com": false, "example.com.": false, "1.example": false, "0x7f.1.example.com": false, "a1": false,
+		"example.0xg": false, "1a": false, "::1": false, "3com": false,
+	} {
+		if got := endsInNumber(host); got != want {
+			t.Errorf("endsInNumber(%q) = %t", host, got)
+		}
+		if !want {
+			continue
+		}
+		for _, p := range []Policy{{}, {AllowPrivate: true}} {
+			if err := p.Allow(t.Context(), host); !fault.Is(err, fault.SourceForbidden) {
+				t.Errorf("Allow(%q) with private ones %t: %v", host, p.AllowPrivate, err)
+			}
+		}
+	}
+	if err := (Policy{}).Allow(t.Context(), "93.184.215.14"); err != nil {
+		t.Errorf("an address: %v", err)
+	}
+}
+
 func TestWhoeverRunsItMayAllowEverything(t *testing.T) {
 	t.Parallel()
 
