@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -156,6 +157,9 @@ func (g *Git) describe(ctx context.Context, repo string) (spec.Commit, error) {
 func (g *Git) unpack(ctx context.Context, repo string, f Fetch) (*source.Tree, error) {
 	if f.Root != "" && f.Root != "." {
 		kind, err := g.output(ctx, command{dir: repo, args: []string{"cat-file", "-t", fetched + ":" + f.Root}})
+		if exit, said := errors.AsType[*exec.ExitError](err); err != nil && (!said || !exit.Exited()) {
+			return nil, err // git did not run, or not to its end
+		}
 		if err != nil || strings.TrimSpace(kind) != "tree" {
 			return nil, fault.New(fault.NotBuildable, "The repository has no directory %q.", f.Root).WithHint("Change the service's root directory.")
 		}

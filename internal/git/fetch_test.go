@@ -112,6 +112,25 @@ func TestBranchesTagsAndCommitsAreFetched(t *testing.T) {
 	}
 }
 
+// That git could not look is no reason to change the service.
+func TestADirectoryThatWasNotLookedForIsNotMissing(t *testing.T) {
+	t.Parallel()
+	g, stopped := newGit(t), errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(stopped)
+	for name, unpack := range map[string]func() error{
+		"git does not start": func() error {
+			_, err := g.unpack(t.Context(), filepath.Join(t.TempDir(), "gone"), Fetch{Root: "apps"})
+			return err
+		},
+		"the fetch was ended": func() error { _, err := g.unpack(ctx, t.TempDir(), Fetch{Root: "apps"}); return err },
+	} {
+		if err := unpack(); err == nil || fault.Is(err, fault.NotBuildable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAPrivateRepositoryWantsItsToken(t *testing.T) {
 	t.Parallel()
 	w := repository.New(t, "private")
