@@ -233,3 +233,45 @@ func TestAProgramDiesWithItsShimAndStartsAgain(t *testing.T) {
 		t.Errorf("the output of both runs is %q", got)
 	}
 }
+
+// They would hold the port of the next run, or run for ever.
+func TestWhatAKilledShimLeavesEndsBeforeTheNextRun(t *testing.T) {
+	t.Parallel()
+
+	p := newPlace(t)
+	left := func(lines int) int {
+		t.Helper()
+		pid, err := strconv.Atoi(p.output("web", lines)[lines-1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(p.shim("web"), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		p.until("web", exited)
+		if !running(pid) {
+			t.Fatal("the child of the program ended with it")
+		}
+		return pid
+	}
+	gone := func(pid int) {
+		t.Helper()
+		p.eventually(func(context.Context) error {
+			if running(pid) {
+				return errors.New("the child still runs")
+			}
+			return nil
+		})
+	}
+	p.run("web", 80, "sh", "-c", "sleep 1000 & echo $!; wait")
+	pid := left(1)
+	if err := p.Start(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	gone(pid)
+	pid = left(2)
+	if err := p.Remove(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	gone(pid)
+}

@@ -193,6 +193,12 @@ func (r *Runner) remove(ctx context.Context, name string) error {
 		if err := r.kill(ctx, name, s); err != nil {
 			return err
 		}
+		if s, err = r.state(name); err != nil {
+			return err
+		}
+	}
+	if err := r.killLeft(ctx, name, s); err != nil {
+		return err
 	}
 	if err := r.discard(r.containerPath(name)); err != nil {
 		return err

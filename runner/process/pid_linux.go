@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -39,8 +40,9 @@ func (h processHandle) signal(sig syscall.Signal) error {
 
 // stat is what is used of /proc/<pid>/stat (proc_pid_stat(5)).
 type stat struct {
-	parent int
-	start  uint64
+	parent  int
+	session int
+	start   uint64
 }
 
 func readStat(pid int) (stat, error) {
@@ -53,13 +55,14 @@ func readStat(pid int) (stat, error) {
 	}
 	// The second field is the name in parentheses, which may hold any.
 	fields := bytes.Fields(b[bytes.LastIndexByte(b, ')')+1:])
-	const parent, start = 4 - 3, 22 - 3
+	const parent, session, start = 4 - 3, 6 - 3, 22 - 3
 	if len(fields) <= start {
 		return stat{}, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
 	}
 	ppid, err1 := strconv.Atoi(string(fields[parent]))
-	ticks, err2 := strconv.ParseUint(string(fields[start]), 10, 64)
-	return stat{parent: ppid, start: ticks}, errors.Join(err1, err2)
+	sid, err2 := strconv.Atoi(string(fields[session]))
+	ticks, err3 := strconv.ParseUint(string(fields[start]), 10, 64)
+	return stat{parent: ppid, session: sid, start: ticks}, errors.Join(err1, err2, err3)
 }
 
 // descendants returns the processes below root, itself included, parents
@@ -82,6 +85,33 @@ func descendants(root int) ([]int, error) {
 	found := []int{root}
 	for i := 0; i < len(found); i++ {
 		found = append(found, children[found[i]]...)
+	}
+	return found, nil
+}
+
+// sessionOf returns the processes of a session that came of the container in a
+// directory: its ID alone may be another's by now, or of before the machine was
+// started.
+func sessionOf(program int, dir string) ([]processHandle, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, err
+	}
+	var found []processHandle
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		st, err := readStat(pid)
+		if err != nil || st.session != program {
+			continue
+		}
+		env, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "environ")) // it may have ended
+		cwd, _ := os.Readlink(filepath.Join("/proc", e.Name(), "cwd"))
+		if inside := dir + "/"; bytes.Contains(env, []byte("="+inside)) || strings.HasPrefix(cwd, inside) {
+			found = append(found, processHandle{PID: pid, Start: st.start})
+		}
 	}
 	return found, nil
 }

@@ -30,7 +30,11 @@ func (r *Runner) Start(ctx context.Context, name string) error {
 	if _, err := r.record(name); err != nil {
 		return err
 	}
-	if s, err := r.state(name); err != nil || s.Status == runner.Running {
+	s, err := r.state(name)
+	if err != nil || s.Status == runner.Running {
+		return err
+	}
+	if err := r.killLeft(ctx, name, s); err != nil {
 		return err
 	}
 	said, err := r.spawn(ctx, r.containerPath(name))

@@ -59,6 +59,30 @@ func (r *Runner) kill(ctx context.Context, name string, s state) error {
 	return fmt.Errorf("process kill: %s does not end", name)
 }
 
+// killLeft ends what a run left behind whose shim was killed: that one would have
+// ended it. It holds the port.
+func (r *Runner) killLeft(ctx context.Context, name string, s state) error {
+	if s.Status != runner.Exited || !s.EndedAt.IsZero() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	err := runner.WaitHealthy(ctx, runner.Pace{}, func(context.Context) error {
+		left, err := sessionOf(s.Program, r.containerPath(name))
+		for _, one := range left {
+			err = errors.Join(err, runner.ErrInUse)
+			if failed := one.signal(syscall.SIGKILL); !errors.Is(failed, os.ErrProcessDone) {
+				err = errors.Join(err, failed)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("process kill: what %s left behind: %w", name, err)
+	}
+	return nil
+}
+
 // ended waits at most so long for the end of a run, and reports whether it
 // came.
 func (r *Runner) ended(ctx context.Context, name string, run int, most time.Duration) (bool, error) {
