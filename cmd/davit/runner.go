@@ -105,6 +105,7 @@ func (h *house) useProcess(ctx context.Context, why string) (buildpkg.Builder, e
 	}
 	return &buildpkg.Toolchain{
 		Go: gobin, Proxy: cmp.Or(h.getenv("GOPROXY"), "https://proxy.golang.org,direct"), BuildCache: h.config.Processes() + "/gocache", ModuleCache: h.config.Processes() + "/gomodcache",
+		Scratch: h.config.Scratch(),
 		Install: func(ctx context.Context, _ string, b buildpkg.Bundle) (string, error) {
 			command := append([]string{"./" + b.Command[0]}, b.Command[1:]...) // below the directory, not in the PATH
 			image, err := r.Install(ctx, b.Dir, process.ImageConfig{Cmd: command, Ports: []int{b.Port}})

@@ -27,6 +27,7 @@ type Toolchain struct {
 	Proxy       string // GOPROXY
 	BuildCache  string // GOCACHE
 	ModuleCache string // GOMODCACHE
+	Scratch     string // directory for builds under way, which a kill leaves there
 
 	// Install makes what the runner runs out of a bundle and returns its
 	// content address. The directory is gone once it has returned.
@@ -49,11 +50,14 @@ func (b *Toolchain) Build(ctx context.Context, req Request, sink Sink) (Result, 
 	if err := b.check(req); err != nil {
 		return Result{}, err
 	}
-	dir, err := os.MkdirTemp("", "davit-build-")
+	dir, err := os.MkdirTemp(b.Scratch, "build-")
 	if err != nil {
 		return Result{}, fmt.Errorf("build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	if err := noTelemetry(dir); err != nil {
+		return Result{}, fmt.Errorf("build: %w", err)
+	}
 	out := newReport(sink, req.Secrets)
 	defer out.finish()
 	if req.Plan.Install != "" {
@@ -64,12 +68,22 @@ func (b *Toolchain) Build(ctx context.Context, req Request, sink Sink) (Result, 
 	if err := b.run(ctx, req, out, dir, compile(req, dir)...); err != nil {
 		return Result{}, err
 	}
-	reference := repository + "/" + req.Instance + ":" + req.Deployment
+	reference := Reference(req.Instance, req.Deployment)
 	image, err := b.Install(ctx, reference, Bundle{Dir: filepath.Join(dir, "bundle"), Command: []string{"app"}, Port: req.Plan.Port})
 	if err != nil {
 		return Result{}, fmt.Errorf("install build: %w", err)
 	}
 	return Result{Image: image, Reference: reference, Platform: runtime.GOOS + "/" + runtime.GOARCH}, nil
+}
+
+// noTelemetry keeps the go command from counting what it does in a home, which it
+// leaves to a process that outlives it. No variable of the environment does that.
+func noTelemetry(home string) error {
+	dir := filepath.Join(home, ".config", "go", "telemetry")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "mode"), []byte("off"), 0o600)
 }
 
 func compile(req Request, dir string) []string {

@@ -44,11 +44,19 @@ func toolchain(t *testing.T) (*build.Toolchain, *build.Bundle) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	installed, kept := &build.Bundle{}, t.TempDir()
+	installed, kept, scratch := &build.Bundle{}, t.TempDir(), t.TempDir()
+	t.Cleanup(func() {
+		if left, err := os.ReadDir(scratch); err != nil || len(left) > 0 {
+			t.Errorf("builds left %v, %v", left, err)
+		}
+	})
 	return &build.Toolchain{
-		Go: goCommand(t), Proxy: "off",
+		Go: goCommand(t), Proxy: "off", Scratch: scratch,
 		BuildCache: filepath.Join(cache, "davit-test-go-build"), ModuleCache: modCache(t),
 		Install: func(_ context.Context, reference string, b build.Bundle) (string, error) {
+			if rel, err := filepath.Rel(scratch, b.Dir); err != nil || !filepath.IsLocal(rel) {
+				t.Errorf("it is built in %s, where nothing removes it after a kill", b.Dir)
+			}
 			*installed = b
 			installed.Dir = filepath.Join(kept, "bundle")
 			return "image of " + reference, os.CopyFS(installed.Dir, os.DirFS(b.Dir))
