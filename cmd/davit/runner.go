@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	buildpkg "github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
@@ -78,7 +79,13 @@ func (h *house) useDocker(ctx context.Context, installation string, known bool) 
 	if err != nil {
 		return nil, err
 	}
-	info, err := engine.Info(ctx)
+	asking := ctx
+	if known { // nothing depends on the answer but a note
+		var cancel context.CancelFunc
+		asking, cancel = context.WithTimeout(ctx, 3*time.Second)
+		defer cancel()
+	}
+	info, err := engine.Info(asking)
 	switch {
 	case err == nil:
 		h.runnerNote = fmt.Sprintf("Docker %s (%s, %s)", info.Version, info.Platform, info.Storage)
