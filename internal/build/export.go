@@ -27,7 +27,7 @@ func (e *export) open(map[string]string) (io.WriteCloser, error) {
 	e.once.Do(func() {
 		again = false
 		go func() {
-			err := e.read(e.from)
+			err := e.reading()
 			if err == nil { // the padding behind the end of the tar
 				_, err = io.Copy(io.Discard, e.from)
 			}
@@ -39,6 +39,11 @@ func (e *export) open(map[string]string) (io.WriteCloser, error) {
 		return nil, errors.New("build: files are exported once")
 	}
 	return e.to, nil
+}
+
+func (e *export) reading() (err error) {
+	defer survive(&err)
+	return e.read(e.from)
 }
 
 // wait returns when the reader has ended, and how it failed. built is how the

@@ -1,9 +1,14 @@
 package build
 
 import (
+	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/moby/buildkit/client/llb/sourceresolver"
+	digest "github.com/opencontainers/go-digest"
 
 	"github.com/davitdev/davit/internal/fault"
 )
@@ -81,5 +86,30 @@ func TestWhyABaseImageCannotBeHad(t *testing.T) {
 		if err := explainImage(&imageError{"docker.io/library/nope:1", errors.New(text)}); fault.CodeOf(err) != want || !strings.Contains(err.Error(), "nope:1") {
 			t.Errorf("%s\nis %v (%s), want %s", text, err, fault.CodeOf(err), want)
 		}
+	}
+}
+
+type bomb struct{}
+
+func (bomb) ResolveImageConfig(context.Context, string, sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	panic("boom")
+}
+
+func TestAPanicInAnotherGoroutineIsAnError(t *testing.T) {
+	t.Parallel()
+
+	if _, _, _, err := (&resolver{next: bomb{}}).ResolveImageConfig(t.Context(), "debian", sourceresolver.Opt{}); err == nil || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("of a resolver: %v", err)
+	}
+	e := newExport(func(io.Reader) error { panic("boom") })
+	to, err := e.open(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := to.Write([]byte("x")); err == nil {
+		t.Error("nobody reads, and something was written")
+	}
+	if err := e.wait(nil); err == nil || !strings.Contains(err.Error(), "boom") {
+		t.Errorf("of a reader: %v", err)
 	}
 }

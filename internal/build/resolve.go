@@ -42,7 +42,8 @@ var _ llb.ImageMetaResolver = (*resolver)(nil)
 
 // ResolveImageConfig implements llb.ImageMetaResolver. It is called from
 // several goroutines.
-func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (_ string, _ digest.Digest, _ []byte, err error) {
+	defer survive(&err)
 	if err := checkImage(ref); err != nil {
 		return "", "", nil, err
 	}

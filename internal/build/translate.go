@@ -39,12 +39,8 @@ type translation struct {
 
 // run is a gateway.BuildFunc: the engine waits for what it returns.
 func (t *translation) run(ctx context.Context, c gateway.Client) (_ *gateway.Result, err error) {
-	defer func() {
-		if p := recover(); p != nil { // a parser of hostile text
-			err = fmt.Errorf("translate Dockerfile: panic: %v\n%s", p, debug.Stack())
-		}
-		t.err = err
-	}()
+	defer func() { t.err = err }() // last
+	defer survive(&err)
 	def, config, err := t.translate(ctx, c)
 	if err != nil {
 		return nil, err
@@ -56,6 +52,21 @@ func (t *translation) run(ctx context.Context, c gateway.Client) (_ *gateway.Res
 	result.AddMeta(exptypes.ExporterImageConfigKey, config)
 	return result, nil
 }
+
+// survive makes a panic an error: a parser of what anybody wrote is no reason for
+// everything else to end. It is deferred, in each goroutine.
+func survive(err *error) {
+	if p := recover(); p != nil {
+		*err = &panicError{p, debug.Stack()}
+	}
+}
+
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
 func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Definition, []byte, error) {
 	text := t.req.Plan.Dockerfile
@@ -145,13 +156,14 @@ func (t *translation) starts(c *dockerspec.DockerOCIImageConfig) {
 // about an image, has been explained already or comes from outside.
 func (t *translation) explain(ctx context.Context, err error) error {
 	_, known := errors.AsType[*fault.Error](err)
+	_, ours := errors.AsType[*panicError](err)
 	image, ok := errors.AsType[*imageError](err)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case ok:
 		return explainImage(image)
-	case known:
+	case known, ours:
 		return err
 	}
 	return invalidDockerfile(t.req.Plan.Dockerfile, err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"runtime/debug"
 	"strings"
 
 	"github.com/andybalholm/brotli"
@@ -24,7 +25,12 @@ const (
 
 // finish gives a file that was received its place, and compresses it. It closes
 // f.
-func (w *Writer) finish(f *os.File, temp string, file *File) error {
+func (w *Writer) finish(f *os.File, temp string, file *File) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // of a compressor, by what anybody sent
+			err = fmt.Errorf("compress %s: panic: %v\n%s", file.Path, p, debug.Stack())
+		}
+	}()
 	defer f.Close()
 	if err := w.ctx.Err(); err != nil {
 		return errors.Join(err, w.store.root.Remove(temp))

@@ -135,3 +135,11 @@ func TestNamesWithHashes(t *testing.T) {
 		}
 	}
 }
+
+func TestAPanicOfACompressorIsAnError(t *testing.T) {
+	t.Parallel()
+
+	if err := (&Writer{}).finish(nil, "", &File{Path: "a.css"}); err == nil || !strings.Contains(err.Error(), "a.css") {
+		t.Errorf("finish = %v", err)
+	}
+}
