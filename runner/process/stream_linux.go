@@ -23,10 +23,11 @@ type stream struct {
 	name   string
 	follow bool
 	run    int // whose end ends the stream
-	reader *logReader
 	watch  *watch
 	closed chan struct{}
 	once   sync.Once
+	mu     sync.Mutex // held by Next; guards what follows
+	reader *logReader
 
 	lines bool // a line a frame; else as it was written
 	skip  lineCount
@@ -89,27 +90,29 @@ func (r *Runner) newStream(ctx context.Context, name string, follow bool) (*stre
 	return s, nil
 }
 
-// Close ends the stream. The files are closed by a Next that is under way, or
-// here.
+// Close ends the stream, and a Next that is under way.
 func (s *stream) Close() error {
 	s.once.Do(func() {
 		close(s.closed)
 		if s.watch != nil {
 			s.watch.close()
 		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reader.close()
 	})
 	return nil
 }
 
 // Next returns the next frame.
 func (s *stream) Next() (runner.Frame, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for {
 		select {
 		case <-s.closed:
-			s.reader.close()
 			return runner.Frame{}, io.EOF
 		case <-s.ctx.Done():
-			s.reader.close()
 			return runner.Frame{}, s.ctx.Err()
 		default:
 		}
