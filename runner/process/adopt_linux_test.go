@@ -123,7 +123,7 @@ func (p *place) shim(name string) int {
 	}
 	for _, e := range entries {
 		args, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-		if string(args) == "davit-shim\x00"+filepath.Join(p.dir, "containers", name)+"\x00" {
+		if strings.HasPrefix(string(args), "davit-shim\x00"+filepath.Join(p.dir, "containers", name)+"\x00") {
 			pid, _ := strconv.Atoi(e.Name())
 			return pid
 		}

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -32,13 +33,13 @@ const (
 // uses a Runner. In a process that a Runner started as a shim it does that work
 // and exits; in any other it returns at once.
 func Shim() {
-	if len(os.Args) != 2 || os.Args[0] != shimName {
+	if len(os.Args) != 3 || os.Args[0] != shimName {
 		return
 	}
 	// What becomes of the program is tied to the thread that starts it.
 	runtime.LockOSThread()
-	s, err := newShim(os.Args[1])
-	said := report{}
+	s, err := newShim(os.Args[1], os.Args[2])
+	said := report{Begun: errors.Is(err, errBegun)}
 	if err == nil {
 		err = s.start()
 	}
@@ -72,8 +73,9 @@ type shim struct {
 	deaths chan os.Signal // of children
 }
 
-// newShim prepares everything that can fail before the program runs.
-func newShim(dir string) (*shim, error) {
+// newShim prepares everything that can fail before the program runs. before is
+// the number of the last run that whoever starts it knows of.
+func newShim(dir, before string) (*shim, error) {
 	s := &shim{dir: dir, orders: make(chan os.Signal, 8), deaths: make(chan os.Signal, 1)}
 	signal.Notify(s.orders, sigStop, sigKill)
 	signal.Notify(s.deaths, syscall.SIGCHLD)
@@ -83,14 +85,10 @@ func newShim(dir string) (*shim, error) {
 	if s.alive, err = os.OpenFile(filepath.Join(dir, aliveFile), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
 		return nil, diskError(err)
 	}
-	// One that has written its end down is about to let go.
-	if err := syscall.Flock(int(s.alive.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock: %w", err)
-	}
-	if err := readFile(filepath.Join(dir, recordFile), &s.rec); err != nil {
+	if err := s.await(before); err != nil {
 		return nil, err
 	}
-	if err := readFile(filepath.Join(dir, stateFile), &s.state); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := readFile(filepath.Join(dir, recordFile), &s.rec); err != nil {
 		return nil, err
 	}
 	if s.log, err = newLogWriter(filepath.Join(dir, logDir), s.rec.LogSize); err != nil {
@@ -104,6 +102,41 @@ func newShim(dir string) (*shim, error) {
 		return nil, fmt.Errorf("no new privileges: %w", err)
 	}
 	return s, syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+}
+
+// errBegun says that a run has begun that whoever starts this shim does not know:
+// of one that was started before, and that nobody waited for.
+var errBegun = errors.New("another shim was started before")
+
+// lockPatience is how long a shim may take that has the lock: to let go once it has
+// written its end down, or to begin.
+const lockPatience = 5 * time.Second
+
+// await takes the lock and reads the state.
+func (s *shim) await(before string) error {
+	again, late := time.NewTicker(5*time.Millisecond), time.NewTimer(lockPatience)
+	defer again.Stop()
+	defer late.Stop()
+	for {
+		locked := syscall.Flock(int(s.alive.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		s.state = state{}
+		err := readFile(filepath.Join(s.dir, stateFile), &s.state)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		case strconv.Itoa(s.state.Run) != before:
+			return errBegun
+		case locked == nil:
+			return nil
+		case !errors.Is(locked, syscall.EWOULDBLOCK):
+			return fmt.Errorf("lock: %w", locked)
+		}
+		select {
+		case <-again.C:
+		case <-late.C:
+			return fmt.Errorf("lock: %w", locked)
+		}
+	}
 }
 
 // start starts the program.

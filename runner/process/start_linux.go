@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -18,6 +19,7 @@ import (
 type report struct {
 	Error    string `json:"error,omitempty"`
 	ExitCode int    `json:"exitCode,omitempty"` // 126 or 127 if the program is to blame
+	Begun    bool   `json:"begun,omitempty"`    // by another shim
 }
 
 // Start starts the program with a shim of its own.
@@ -37,11 +39,13 @@ func (r *Runner) Start(ctx context.Context, name string) error {
 	if err := r.killLeft(ctx, name, s); err != nil {
 		return err
 	}
-	said, err := r.spawn(ctx, r.containerPath(name))
+	said, err := r.spawn(ctx, r.containerPath(name), s.Run)
 	if err != nil {
 		return fmt.Errorf("process start: %w", diskError(err))
 	}
 	switch {
+	case said.Begun:
+		return nil
 	case said.ExitCode != 0:
 		return &runner.StartError{ExitCode: said.ExitCode, Message: said.Error}
 	case said.Error != "":
@@ -77,9 +81,9 @@ func (c *children) collect() {
 	}
 }
 
-// spawn starts a shim and waits for its report. When ctx ends before, the shim
-// goes on; starting again finds it.
-func (r *Runner) spawn(ctx context.Context, dir string) (said report, _ error) {
+// spawn starts a shim for the run after before and waits for its report. When ctx
+// ends before that, the shim goes on; starting again finds it.
+func (r *Runner) spawn(ctx context.Context, dir string, before int) (said report, _ error) {
 	reading, writing, err := os.Pipe()
 	if err != nil {
 		return said, err
@@ -97,7 +101,7 @@ func (r *Runner) spawn(ctx context.Context, dir string) (said report, _ error) {
 	}
 	defer log.Close()
 	// The program that runs now, even if its file was replaced since.
-	p, err := os.StartProcess("/proc/self/exe", []string{shimName, dir}, &os.ProcAttr{
+	p, err := os.StartProcess("/proc/self/exe", []string{shimName, dir, strconv.Itoa(before)}, &os.ProcAttr{
 		Dir: "/",
 		// Small, because there is one for each container: it only copies.
 		Env:   []string{"GOMAXPROCS=1", "GOGC=20"},
