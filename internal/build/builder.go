@@ -35,9 +35,9 @@ type Request struct {
 	Instance   string
 	Deployment string
 
-	// CacheScope says who shares what builds leave in RUN --mount=type=cache:
-	// those who trust each other, because one can poison it for all. "" is
-	// the instance.
+	// CacheScope says who shares what builds leave in RUN --mount=type=cache,
+	// and what steps with secrets made: those who trust each other, because one
+	// can poison it for all, and read it. "" is the instance.
 	CacheScope string
 
 	// Export, if set, gets the files of what a static Plan builds, as a tar, and

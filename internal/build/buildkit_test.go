@@ -248,6 +248,31 @@ func TestCacheMountsBelongToOneScope(t *testing.T) {
 	}
 }
 
+func TestWhatWasMadeWithASecretIsForItsValueAndScope(t *testing.T) {
+	t.Parallel()
+	api := engine(t)
+	text := "FROM debian:bookworm-slim AS run\nRUN --mount=type=secret,id=T cp /run/secrets/T /seen # " + rand.Text() + "\nFROM scratch\nCOPY --from=run /seen /\n"
+	on := func(scope, secret string) (seen string, cached bool) {
+		req := request(t, map[string]string{"Dockerfile": text}, build.Options{})
+		req.CacheScope, req.Secrets = scope, map[string][]byte{"T": []byte(secret)}
+		result, h := built(t, api, req)
+		return filesOf(t, api, result.Image)["seen"], h.step(t, "RUN").Cached
+	}
+	one, other := rand.Text(), rand.Text()
+	if seen, cached := on(one, "first"); seen != "first" || cached {
+		t.Errorf("the first build sees %q, cached %t", seen, cached)
+	}
+	if seen, cached := on(one, "first"); seen != "first" || !cached {
+		t.Errorf("the next one of the scope sees %q, cached %t", seen, cached)
+	}
+	if seen, cached := on(one, "changed"); seen != "changed" || cached {
+		t.Errorf("with another value it sees %q, cached %t", seen, cached)
+	}
+	if seen, cached := on(other, "first"); seen != "first" || cached {
+		t.Errorf("one of another scope sees %q, cached %t", seen, cached)
+	}
+}
+
 func TestAProgramThatDoesNotCompileIsNamedByItsCommand(t *testing.T) {
 	t.Parallel()
 	api := engine(t)

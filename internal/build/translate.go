@@ -3,6 +3,8 @@ package build
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,7 +87,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	state, image, _, _, err := dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{
 		Config: dockerui.Config{
 			BuildArgs:        t.req.Args,
-			CacheIDNamespace: cmp.Or(t.req.CacheScope, t.req.Instance),
+			CacheIDNamespace: t.cacheScope(),
 			ImageResolveMode: llb.ResolveModePreferLocal,
 			Labels:           t.labels,
 			Target:           t.req.Target,
@@ -126,13 +128,39 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	return out, config, nil
 }
 
-// own gives a step what tells it from those of others: the source its name.
+// own gives a step what tells it from those of others: the source its name, and a
+// step with secrets who may share what it makes and with which values, because
+// the engine looks at no secret before it takes a step from the cache.
 func (t *translation) own(op *pb.Op) (changed bool) {
 	const scheme = "local://"
 	if s := op.GetSource(); s.GetIdentifier() == scheme+dockerui.DefaultLocalNameContext {
 		s.Identifier, changed = scheme+t.source, true
 	}
+	if ids := secretsOf(op.GetExec()); len(ids) > 0 {
+		sum := sha256.New()
+		fmt.Fprintf(sum, "%q", t.cacheScope())
+		for _, id := range ids {
+			fmt.Fprintf(sum, "%q%q", id, t.req.Secrets[id])
+		}
+		e := op.GetExec() // of which 20.10 looks at no mount either
+		e.Meta.Env, changed = append(e.Meta.Env, "DAVIT_CACHE_SCOPE="+hex.EncodeToString(sum.Sum(nil))), true
+	}
 	return changed
+}
+
+func (t *translation) cacheScope() string { return cmp.Or(t.req.CacheScope, t.req.Instance) }
+
+// secretsOf are the ids of the secrets that a command sees.
+func secretsOf(e *pb.ExecOp) (ids []string) {
+	for _, m := range e.GetMounts() {
+		if m.MountType == pb.MountType_SECRET {
+			ids = append(ids, m.GetSecretOpt().GetID())
+		}
+	}
+	for _, env := range e.GetSecretenv() {
+		ids = append(ids, env.ID)
+	}
+	return ids
 }
 
 // starts makes the image of somebody's Dockerfile start as the settings and
