@@ -32,6 +32,7 @@ type resolver struct {
 	next llb.ImageMetaResolver
 	file dockerfile
 	args map[string]string
+	anew bool // ask the registry, though the image is on the machine
 
 	mu       sync.Mutex
 	env      []string
@@ -47,11 +48,24 @@ func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 	if err := checkImage(ref); err != nil {
 		return "", "", nil, err
 	}
-	name, sum, config, err := r.next.ResolveImageConfig(ctx, ref, opt)
+	name, sum, config, err := r.resolve(ctx, ref, opt)
 	if err != nil {
 		return "", "", nil, &imageError{ref, err}
 	}
 	return name, sum, config, r.look(ref, config)
+}
+
+// resolve finds an image. One that is to be found anew is the machine's still
+// where no registry gives it: it may have been made here.
+func (r *resolver) resolve(ctx context.Context, ref string, opt sourceresolver.Opt) (string, digest.Digest, []byte, error) {
+	if r.anew && opt.ImageOpt != nil {
+		pull, image := opt, *opt.ImageOpt
+		image.ResolveMode, pull.ImageOpt = llb.ResolveModeForcePull.String(), &image
+		if name, sum, config, err := r.next.ResolveImageConfig(ctx, ref, pull); err == nil {
+			return name, sum, config, nil
+		}
+	}
+	return r.next.ResolveImageConfig(ctx, ref, opt)
 }
 
 func (r *resolver) look(ref string, config []byte) error {

@@ -93,7 +93,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 			Target:           t.req.Target,
 		},
 		TargetPlatform: &platform,
-		MetaResolver:   &resolver{next: c, file: file, args: t.req.Args},
+		MetaResolver:   &resolver{next: c, file: file, args: t.req.Args, anew: t.req.NoCache},
 		SourceMap:      llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", text),
 		LLBCaps:        &opts.LLBCaps,
 	})
