@@ -187,7 +187,7 @@ func (w *Worker) build(ctx context.Context, c *deploy.Claim) error {
 	if err := w.Deploy.BeginPhase(ctx, c, lifecycle.PhaseBuild, deploy.MaxAttempts); err != nil {
 		return err
 	}
-	if err := w.makeSpace(ctx, c); err != nil {
+	if err := w.makeSpace(ctx, c, minSpace); err != nil {
 		return err
 	}
 	tree, err := w.fetched(ctx, c)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -68,22 +69,44 @@ func (w *Worker) built(ctx context.Context, c *deploy.Claim) (done bool, err err
 	return true, w.haveImage(ctx, c, *same.Image, image, fmt.Sprintf("the image of #%d", same.Number))
 }
 
-// makeSpace sees to it that a build has some: it removes what nobody needs, or
-// fails with DISK_FULL before anything is written.
-func (w *Worker) makeSpace(ctx context.Context, c *deploy.Claim) error {
+// makeSpace sees to it that a build has some: it removes what nobody needs, then
+// what makes builds fast, or fails with DISK_FULL before anything is written.
+func (w *Worker) makeSpace(ctx context.Context, c *deploy.Claim, need int64) error {
 	free, err := w.Builds.Space(ctx)
-	if err != nil || free >= minSpace {
+	if err != nil || free >= need {
 		return err
 	}
 	w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("Only %d MB are free: removing what is not needed first.", free>>20))
 	if err := w.collect(ctx); err != nil {
 		return err
 	}
-	if free, err = w.Builds.Space(ctx); err != nil || free >= minSpace {
+	if free, err = w.Builds.Space(ctx); err != nil || free >= need {
 		return err
 	}
-	return fault.New(fault.DiskFull, "Only %d MB are free for a build, which needs %d.", free>>20, minSpace>>20).
+	if w.pruneCache(ctx, c, need-free+minSpace) { // and not the same for the next one
+		if free, err = w.Builds.Space(ctx); err != nil || free >= need {
+			return err
+		}
+	}
+	return fault.New(fault.DiskFull, "Only %d MB are free for a build, which needs %d.", free>>20, need>>20).
 		WithHint("Make space on the disk of the server and of its engine: docker system df says what images and build cache take, docker builder prune empties the cache.")
+}
+
+// pruneCache removes so many bytes of the build cache, if there are any, and
+// reports whether it removed something.
+func (w *Worker) pruneCache(ctx context.Context, c *deploy.Claim, bytes int64) bool {
+	p, ok := w.Builds.Builder.(build.Pruner)
+	if !ok {
+		return false
+	}
+	removed, err := p.Prune(ctx, bytes)
+	if err != nil { // then the disk is full, which is to be said
+		w.Log.WarnContext(ctx, "the build cache was not emptied", "err", err)
+	}
+	if removed > 0 {
+		w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("Removed %d MB of the build cache: the next builds take longer.", removed>>20))
+	}
+	return removed > 0
 }
 
 // sources are those of deployments whose build waits for a slot.

@@ -181,10 +181,43 @@ func TestABuildWithoutSpaceFailsBeforeItBegins(t *testing.T) {
 		return n, nil
 	}
 	c := &deploy.Claim{ID: d.ID, Row: d}
-	if err := p.makeSpace(s.ctx, c); !fault.Is(err, fault.DiskFull) || !strings.Contains(err.Error(), "Only 2 MB are free") {
+	if err := p.makeSpace(s.ctx, c, minSpace); !fault.Is(err, fault.DiskFull) || !strings.Contains(err.Error(), "Only 2 MB are free") {
 		t.Errorf("it fails with %v", err)
 	}
-	if err := p.makeSpace(s.ctx, c); err != nil {
+	if err := p.makeSpace(s.ctx, c, minSpace); err != nil {
 		t.Errorf("after the clean-up made space: %v", err)
+	}
+}
+
+// hoard is a builder with a cache.
+type hoard struct {
+	build.Builder
+	bytes, asked int64
+}
+
+func (h *hoard) Prune(_ context.Context, bytes int64) (int64, error) {
+	removed := min(bytes, h.bytes)
+	h.asked, h.bytes = bytes, h.bytes-removed
+	return removed, nil
+}
+
+func TestTheBuildCacheGoesBeforeABuildFails(t *testing.T) {
+	t.Parallel()
+
+	s := newStage(t, storetest.SQLite(t))
+	p := s.idle()
+	d := s.request(s.uploaded("app"), "")
+	cache := &hoard{bytes: 3 << 30}
+	p.Builds.Builder = cache
+	p.Builds.Space = func(context.Context) (int64, error) { return 3<<30 + 512<<20 - cache.bytes, nil }
+	c := &deploy.Claim{ID: d.ID, Row: d}
+	if err := p.makeSpace(s.ctx, c, minSpace); err != nil || cache.bytes != 3<<29 {
+		t.Errorf("it fails with %v, and %d MB of the cache are left", err, cache.bytes>>20)
+	}
+	if err := p.makeSpace(s.ctx, c, minSpace); err != nil || cache.bytes != 3<<29 {
+		t.Errorf("with space there is: %v, and %d MB of the cache are left", err, cache.bytes>>20)
+	}
+	if err := p.makeSpace(s.ctx, c, 4<<30); !fault.Is(err, fault.DiskFull) || cache.bytes != 0 {
+		t.Errorf("there is not enough, and it says %v, with %d MB of the cache left", err, cache.bytes>>20)
 	}
 }

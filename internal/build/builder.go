@@ -25,6 +25,13 @@ type Builder interface {
 	Build(ctx context.Context, req Request, sink Sink) (Result, error)
 }
 
+// Pruner is a Builder that keeps what steps made for builds to come.
+type Pruner interface {
+	// Prune removes so many bytes of that, what was used longest ago first, or
+	// all that no build under way uses. It says how many it removed.
+	Prune(ctx context.Context, bytes int64) (removed int64, err error)
+}
+
 // Request is one build. Equal requests may be built again and again.
 type Request struct {
 	Tree *source.Tree

@@ -42,7 +42,10 @@ type BuildKit struct { //nolint:revive // the name of what it uses
 	Installation string
 }
 
-var _ Builder = (*BuildKit)(nil)
+var (
+	_ Builder = (*BuildKit)(nil)
+	_ Pruner  = (*BuildKit)(nil)
+)
 
 // Build implements Builder. An image has the labels davit.installation,
 // davit.instance and davit.deployment.
@@ -53,10 +56,9 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	if err != nil {
 		return Result{}, err
 	}
-	c, err := client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }),
-		client.WithSessionDialer(b.DialSession))
+	c, err := b.connect(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("build: %w", err)
+		return Result{}, err
 	}
 	defer c.Close()
 	t := &translation{req: req, source: b.sourceName(), allow: b.AllowHost, labels: map[string]string{
@@ -97,6 +99,15 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 		return Result{}, errors.New("build: the engine does not say which image it made")
 	}
 	return Result{Image: image, Reference: reference, Platform: t.platform, CacheHit: out.cached()}, nil
+}
+
+func (b *BuildKit) connect(ctx context.Context) (*client.Client, error) {
+	c, err := client.New(ctx, "", client.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return b.Dial(ctx) }),
+		client.WithSessionDialer(b.DialSession))
+	if err != nil {
+		return nil, fmt.Errorf("build: %w", err)
+	}
+	return c, nil
 }
 
 func withTimeout(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {

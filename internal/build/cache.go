@@ -70,3 +70,38 @@ func (b *BuildKit) dropUnused(ctx context.Context, c *client.Client, own string)
 	}
 	return held, c.Prune(ctx, nil, client.WithFilter(unused))
 }
+
+// Prune implements Pruner. It is the cache of all builds of the engine, whoever
+// asked for them; images stay.
+func (b *BuildKit) Prune(ctx context.Context, bytes int64) (removed int64, err error) {
+	c, err := b.connect(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	all, err := c.DiskUsage(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("look at the build cache: %w", err)
+	}
+	keep := -bytes
+	for _, one := range all {
+		if !one.Shared { // with an image
+			keep += one.Size
+		}
+	}
+	gone := make(chan client.UsageInfo)
+	counted := make(chan struct{})
+	go func() {
+		defer close(counted)
+		for one := range gone {
+			removed += one.Size
+		}
+	}()
+	err = c.Prune(ctx, gone, client.WithKeepOpt(0, max(keep, 1), 0, 0)) // with 0, in no order
+	close(gone)
+	<-counted
+	if err != nil {
+		return removed, fmt.Errorf("empty the build cache: %w", err)
+	}
+	return removed, nil
+}

@@ -64,3 +64,23 @@ func TestNoCopyOfASourceStaysInTheEngine(t *testing.T) {
 		t.Errorf("%q is left, %d bytes, in use: %t", one.Description, one.Size, one.InUse)
 	}
 }
+
+func TestOfTheCacheOnlyWhatIsAskedForGoes(t *testing.T) {
+	t.Parallel()
+	b := buildKit(engine(t))
+	all := cached(t, b, "")
+	if len(all) == 0 {
+		t.Skip("there is no cache")
+	}
+	removed, err := b.Prune(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var total int64
+	for _, one := range all {
+		total += one.Size
+	}
+	if removed < 1 || removed > total/2 {
+		t.Errorf("%d bytes of %d were removed", removed, total)
+	}
+}
