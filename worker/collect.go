@@ -129,6 +129,7 @@ func (w *Worker) collectScratch(ctx context.Context) error {
 			continue
 		}
 		errs = append(errs, os.RemoveAll(filepath.Join(w.Builds.Scratch, e.Name())))
+		w.Builds.waiting.forget(id)
 	}
 	return errors.Join(errs...)
 }

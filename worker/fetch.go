@@ -31,7 +31,7 @@ func (b *Builds) sourceDir(c *deploy.Claim) string {
 
 // discardSource removes what a run fetched.
 func (w *Worker) discardSource(ctx context.Context, c *deploy.Claim) {
-	if w.Builds.Scratch == "" || w.Builds.waiting.waits(c.ID) {
+	if w.Builds.Scratch == "" || w.Builds.waiting.kept(c.ID) {
 		return
 	}
 	if err := os.RemoveAll(w.Builds.sourceDir(c)); err != nil {
@@ -62,9 +62,21 @@ func (w *Worker) fetch(ctx context.Context, c *deploy.Claim) (*source.Tree, erro
 	if err := os.RemoveAll(dir); err != nil { // of an attempt before
 		return nil, fmt.Errorf("fetch: %w", err)
 	}
+	unpack := w.unpackUpload
 	if c.Row.Source.Git != nil {
-		return w.fetchGit(ctx, c, dir)
+		unpack = w.fetchGit
 	}
+	tree, err := unpack(ctx, c, dir)
+	if err == nil {
+		w.Builds.waiting.unpacked(c.ID, tree)
+	}
+	return tree, err
+}
+
+// unfolds is how many times larger than its archive a source is taken to be.
+const unfolds = 4
+
+func (w *Worker) unpackUpload(ctx context.Context, c *deploy.Claim, dir string) (*source.Tree, error) {
 	sum, err := w.Deploy.ArtifactSum(ctx, c.Row.Source.Upload.ArtifactID)
 	if err != nil {
 		return nil, err
@@ -74,12 +86,22 @@ func (w *Worker) fetch(ctx context.Context, c *deploy.Claim) (*source.Tree, erro
 		return nil, err
 	}
 	defer archive.Close()
+	info, err := archive.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("fetch: %w", err)
+	}
+	if err := w.makeSpace(ctx, c, minSpace+unfolds*info.Size()); err != nil {
+		return nil, err
+	}
 	return source.Extract(ctx, archive, dir, source.Limits{})
 }
 
 // fetchGit gets a commit of a repository: the one that was fetched before, if
 // one was.
 func (w *Worker) fetchGit(ctx context.Context, c *deploy.Claim, dir string) (*source.Tree, error) {
+	if err := w.makeSpace(ctx, c, minSpace); err != nil {
+		return nil, err
+	}
 	src := c.Row.Source.Git
 	repository, err := spec.ParseRepository("source.git.repository", src.Repository)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/source"
 )
 
 // minSpace is how many bytes must be free for a build to begin: less than that
@@ -18,7 +19,7 @@ import (
 const minSpace = 1 << 30
 
 // takeSlot waits for the turn of a build: it fails with ErrNotNow until then,
-// so that no handler is kept from other work. The source stays where it is.
+// so that no handler is kept from other work. The source stays where it is, if there is room.
 func (w *Worker) takeSlot(ctx context.Context, c *deploy.Claim) error {
 	ahead, err := w.Deploy.TakeSlot(ctx, c, w.Builds.AtOnce, w.Limits.Deployment)
 	if errors.Is(err, deploy.ErrNotNow) && w.Builds.waiting.wait(c.ID, w.Builds.sourceDir(c), ahead) {
@@ -109,6 +110,10 @@ func (w *Worker) pruneCache(ctx context.Context, c *deploy.Claim, bytes int64) b
 	return removed > 0
 }
 
+// maxWaiting is how many bytes the sources of builds that wait may take. Beyond,
+// a source goes and is fetched again once it is its build's turn.
+const maxWaiting = 4 << 30
+
 // sources are those of deployments whose build waits for a slot.
 type sources struct {
 	mu   sync.Mutex
@@ -116,21 +121,48 @@ type sources struct {
 }
 
 type waitingSource struct {
-	dir   string // "" while a run has it
-	ahead int    // how many builds waited before it when that was said last
+	dir   string // "" while a run has it, and if it is not kept
+	size  int64
+	waits bool // else a run is at it
+	ahead int  // how many builds waited before it when that was said last
 }
 
-// wait keeps the source of a build that waits, and reports whether its place
-// differs from what was said before.
-func (s *sources) wait(id, dir string, ahead int) (news bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// of returns what there is about a build. mu is held.
+func (s *sources) of(id string) *waitingSource {
 	if s.byID == nil {
 		s.byID = map[string]*waitingSource{}
 	}
-	one := s.byID[id]
-	news = one == nil || one.ahead != ahead
-	s.byID[id] = &waitingSource{dir, ahead}
+	if s.byID[id] == nil {
+		s.byID[id] = &waitingSource{ahead: -1}
+	}
+	return s.byID[id]
+}
+
+// unpacked notes how much a source takes.
+func (s *sources) unpacked(id string, tree *source.Tree) {
+	const block = 4 << 10 // that each file takes besides
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.of(id).size = tree.Bytes() + int64(tree.Files())*block
+}
+
+// wait keeps the source of a build that waits, if there is room, and reports
+// whether its place differs from what was said before.
+func (s *sources) wait(id, dir string, ahead int) (news bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.of(id)
+	var kept int64
+	for _, other := range s.byID {
+		if other.dir != "" {
+			kept += other.size
+		}
+	}
+	news = one.ahead != ahead
+	one.dir, one.waits, one.ahead = "", true, ahead
+	if kept+one.size <= maxWaiting {
+		one.dir = dir
+	}
 	return news
 }
 
@@ -139,20 +171,27 @@ func (s *sources) take(id string) (dir string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if one := s.byID[id]; one != nil {
-		dir, one.dir = one.dir, ""
+		dir, one.dir, one.waits = one.dir, "", false
 	}
 	return dir
 }
 
-// waits reports whether the run that is over left a source here, and forgets
-// the build if it did not.
-func (s *sources) waits(id string) bool {
+// kept reports whether the source of the run that is over is kept here, and
+// forgets the build unless it waits.
+func (s *sources) kept(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one := s.byID[id]
-	if one != nil && one.dir != "" {
-		return true
+	if one != nil && one.waits {
+		return one.dir != ""
 	}
 	delete(s.byID, id)
 	return false
+}
+
+// forget drops a build whose source is gone.
+func (s *sources) forget(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
 }

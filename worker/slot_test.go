@@ -221,3 +221,64 @@ func TestTheBuildCacheGoesBeforeABuildFails(t *testing.T) {
 		t.Errorf("there is not enough, and it says %v, with %d MB of the cache left", err, cache.bytes>>20)
 	}
 }
+
+func TestWaitingSourcesHaveABound(t *testing.T) {
+	t.Parallel()
+
+	s := newStage(t, storetest.SQLite(t))
+	g := &gate{Builder: s.builder, begun: make(chan string), end: make(chan struct{})}
+	s.builder = g
+	p := s.idle()
+	p.Builds.waiting.of("dep_huge").size = maxWaiting
+	if !p.Builds.waiting.wait("dep_huge", "somewhere", 0) || !p.Builds.waiting.kept("dep_huge") {
+		t.Fatal("what just fits is not kept")
+	}
+	p.work()
+	var all []*ent.Deployment
+	for n := range 3 {
+		all = append(all, s.request(s.uploaded(fmt.Sprint("app ", n)), ""))
+		if n < 2 {
+			<-g.begun
+		}
+	}
+	s.until("one waits, and its source is gone", func() bool {
+		b := s.building(all[2])
+		left, err := os.ReadDir(p.Builds.Scratch)
+		return err == nil && b != nil && b.Status == lifecycle.BuildQueued && len(left) == 2
+	})
+	g.end <- struct{}{}
+	if got := <-g.begun; got != all[2].ID {
+		t.Fatalf("%s began, want %s", got, all[2].ID)
+	}
+	g.end <- struct{}{}
+	g.end <- struct{}{}
+	for n, d := range all {
+		if d := s.house.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
+			t.Errorf("build %d ended as %s: %+v", n, *d.Conclusion, d.Failure)
+		}
+	}
+	if said := strings.Count(strings.Join(p.output(all[2], "SYSTEM"), "\n"), "Waiting: "); said != 1 {
+		t.Errorf("it says %d times that it waits", said)
+	}
+	p.Builds.waiting.forget("dep_huge")
+	s.until("no build is remembered", func() bool {
+		p.Builds.waiting.mu.Lock()
+		defer p.Builds.waiting.mu.Unlock()
+		return len(p.Builds.waiting.byID) == 0
+	})
+}
+
+func TestASourceIsUnpackedOnlyWhereThereIsRoom(t *testing.T) {
+	t.Parallel()
+
+	s := newStage(t, storetest.SQLite(t))
+	p := s.idle()
+	d := s.request(s.uploaded("app"), "")
+	p.Builds.Space = func(context.Context) (int64, error) { return minSpace, nil } // for a build, and nothing else
+	if tree, err := p.fetch(s.ctx, &deploy.Claim{ID: d.ID, Row: d}); !fault.Is(err, fault.DiskFull) {
+		t.Errorf("it was unpacked: %v, %v", tree, err)
+	}
+	if left, err := os.ReadDir(p.Builds.Scratch); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}

@@ -136,7 +136,7 @@ func receive(ctx context.Context, f io.Writer, r io.Reader, sum string, n int64)
 
 // Open opens an archive for reading; the caller closes it. What is not there
 // is NOT_FOUND.
-func (s *Store) Open(sum string) (io.ReadCloser, error) {
+func (s *Store) Open(sum string) (*os.File, error) {
 	if !hexSum.MatchString(sum) {
 		return nil, notKept()
 	}
