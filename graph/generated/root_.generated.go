@@ -4670,7 +4670,11 @@ type Query {
   viewer: Principal!
 }
 
-"Every mutation takes one input and returns one payload. ` + "`" + `clientMutationId` + "`" + ` is echoed. An idempotency key, in the input or the header Idempotency-Key, makes a retry safe for 24 hours."
+"""
+Every mutation takes one input and returns one payload. ` + "`" + `clientMutationId` + "`" + ` is echoed. An idempotency key, in the input or the header Idempotency-Key, makes a
+retry safe for 24 hours: of those that create a project, an environment or a service, that change a service or an instance, scale, restart, stop or start one,
+that deploy, redeploy or roll back, and of runCommand. The others do not look at it.
+"""
 type Mutation
 
 """
@@ -6336,13 +6340,13 @@ input UploadSourceInput {
 }
 "Settings to change. Absent keeps, null resets to the default."
 input ServiceSettingsInput {
-  "How its image comes about."
+  "How its image comes about; by default AUTO."
   builder: BuilderKind
   "Language of the source: elixir, ruby, php, python, go, rust, java, dotnet, deno, node or static."
   language: String
   "Version of the language, or a range: 22, 3.12, >=20."
   languageVersion: String
-  "Path of the Dockerfile below the source's root."
+  "Path of the Dockerfile below the source's root; by default Dockerfile."
   dockerfilePath: String
   "Stage of the Dockerfile to build."
   dockerTarget: String
@@ -6364,7 +6368,7 @@ input ServiceSettingsInput {
   configFiles: [ConfigFileInput!]
   "What replicas run instead of what the image says."
   startCommand: String
-  "TCP port the application listens on, 1 to 65535."
+  "TCP port the application listens on, 1 to 65535; by default the only port that the image declares, else 8080."
   port: Int
   "When a cron service runs, five fields such as 30 4 * * 1-5."
   cron: String
@@ -6372,15 +6376,15 @@ input ServiceSettingsInput {
   timeZone: String
   "What a run does that is due while an earlier one runs; by default it is left out."
   cronOverlap: CronOverlap
-  "How replicas are asked whether they are well."
+  "How replicas are asked whether they are well; by default a web service by TCP on its port, others not at all."
   healthCheck: HealthCheckInput
   "Limits of one replica."
   resources: ResourcesInput
-  "What happens when a replica ends by itself."
+  "What happens when a replica ends by itself; by default ALWAYS."
   restartPolicy: RestartPolicy
-  "How often in a row a replica is restarted, 0 for no limit."
+  "How often in a row a replica is restarted, 0 to 1000; 0, the default, is no limit."
   restartMaxRetries: Int
-  "How long a replaced replica may finish its requests, at most PT1H."
+  "How long a replaced replica may finish its requests, and then its process, at most PT1H; by default PT30S."
   drainTimeout: Duration
 }
 "Another way to run the image of a service."
@@ -6410,30 +6414,30 @@ input KeyValueInput {
 }
 "Limits of one replica. Absent means the default."
 input ResourcesInput {
-  "Thousandths of a core."
+  "Thousandths of a core, 10 to 1024000; by default 1000. Never more than the machine has."
   cpuMillis: Int
-  "Bytes of memory."
+  "Bytes of memory, 6 MiB to 1 TiB; by default 536870912, which is 512 MiB. There is no swap."
   memoryBytes: Int64
 }
 "How replicas are asked whether they are well. Absent means the default."
 input HealthCheckInput {
   "In which way."
   kind: HealthCheckKind!
-  "HTTP: statuses that count as well."
+  "HTTP: statuses that count as well; by default 200-399."
   successCodes: String
-  "HTTP: path that is asked for."
+  "HTTP: path that is asked for; by default /."
   path: String
-  "HTTP and TCP: port."
+  "HTTP and TCP: port; by default the service's."
   port: Int
   "COMMAND: what is run inside the replica."
   command: [String!]
-  "Between two checks of a replica that serves."
+  "Between two checks of a replica that serves, PT1S to PT1H; by default PT10S."
   interval: Duration
-  "How long one check may take."
+  "How long one check may take, PT0.01S to PT1M; by default PT5S."
   timeout: Duration
-  "How long a new replica may take to its first good check."
+  "How long a new replica may take to its first good check, PT1S to PT1H; by default PT1M."
   startPeriod: Duration
-  "How many good checks in a row make a replica healthy."
+  "How many good checks in a row make a replica healthy, 1 to 100; by default 1."
   healthyThreshold: Int
 }
 "Input of createService."
@@ -6509,7 +6513,7 @@ input UpdateServiceInstanceInput {
 enum ApplyMode {
   "Nothing: it counts from the next deployment on."
   STAGE
-  "A new deployment with the same image, if one serves."
+  "A new deployment with the image that serves, or of what is being deployed."
   REDEPLOY
 }
 "Payload of updateServiceInstance."
@@ -6518,7 +6522,7 @@ type UpdateServiceInstancePayload {
   clientMutationId: String
   "As it is now."
   instance: ServiceInstance!
-  "What was begun, null if nothing serves or nothing was to be done."
+  "What was begun, null if nothing serves, nor is to, or nothing was to be done."
   deployment: Deployment
 }
 "Input of deleteService."
@@ -6855,7 +6859,7 @@ type Workspace implements Node {
 type User implements Node & Principal {
   "Opaque and stable."
   id: ID!
-  "Name to sign in with, unique on the installation."
+  "Short name, unique on the installation. Nobody signs in with it: that takes a claim link or an API token."
   username: String!
   "Name to show."
   displayName: String!

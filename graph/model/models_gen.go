@@ -473,21 +473,21 @@ type HealthCheck struct {
 type HealthCheckInput struct {
 	// In which way.
 	Kind spec.CheckKind `json:"kind"`
-	// HTTP: statuses that count as well.
+	// HTTP: statuses that count as well; by default 200-399.
 	SuccessCodes *string `json:"successCodes"`
-	// HTTP: path that is asked for.
+	// HTTP: path that is asked for; by default /.
 	Path *string `json:"path"`
-	// HTTP and TCP: port.
+	// HTTP and TCP: port; by default the service's.
 	Port *int `json:"port"`
 	// COMMAND: what is run inside the replica.
 	Command []string `json:"command"`
-	// Between two checks of a replica that serves.
+	// Between two checks of a replica that serves, PT1S to PT1H; by default PT10S.
 	Interval *time.Duration `json:"interval"`
-	// How long one check may take.
+	// How long one check may take, PT0.01S to PT1M; by default PT5S.
 	Timeout *time.Duration `json:"timeout"`
-	// How long a new replica may take to its first good check.
+	// How long a new replica may take to its first good check, PT1S to PT1H; by default PT1M.
 	StartPeriod *time.Duration `json:"startPeriod"`
-	// How many good checks in a row make a replica healthy.
+	// How many good checks in a row make a replica healthy, 1 to 100; by default 1.
 	HealthyThreshold *int `json:"healthyThreshold"`
 }
 
@@ -718,9 +718,9 @@ type Resources struct {
 
 // Limits of one replica. Absent means the default.
 type ResourcesInput struct {
-	// Thousandths of a core.
+	// Thousandths of a core, 10 to 1024000; by default 1000. Never more than the machine has.
 	CPUMillis *int `json:"cpuMillis"`
-	// Bytes of memory.
+	// Bytes of memory, 6 MiB to 1 TiB; by default 536870912, which is 512 MiB. There is no swap.
 	MemoryBytes *int64 `json:"memoryBytes"`
 }
 
@@ -856,13 +856,13 @@ type ServiceSettings struct {
 
 // Settings to change. Absent keeps, null resets to the default.
 type ServiceSettingsInput struct {
-	// How its image comes about.
+	// How its image comes about; by default AUTO.
 	Builder graphql.Omittable[*spec.Builder] `json:"builder"`
 	// Language of the source: elixir, ruby, php, python, go, rust, java, dotnet, deno, node or static.
 	Language graphql.Omittable[*string] `json:"language"`
 	// Version of the language, or a range: 22, 3.12, >=20.
 	LanguageVersion graphql.Omittable[*string] `json:"languageVersion"`
-	// Path of the Dockerfile below the source's root.
+	// Path of the Dockerfile below the source's root; by default Dockerfile.
 	DockerfilePath graphql.Omittable[*string] `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build.
 	DockerTarget graphql.Omittable[*string] `json:"dockerTarget"`
@@ -884,7 +884,7 @@ type ServiceSettingsInput struct {
 	ConfigFiles graphql.Omittable[[]*ConfigFileInput] `json:"configFiles"`
 	// What replicas run instead of what the image says.
 	StartCommand graphql.Omittable[*string] `json:"startCommand"`
-	// TCP port the application listens on, 1 to 65535.
+	// TCP port the application listens on, 1 to 65535; by default the only port that the image declares, else 8080.
 	Port graphql.Omittable[*int] `json:"port"`
 	// When a cron service runs, five fields such as 30 4 * * 1-5.
 	Cron graphql.Omittable[*string] `json:"cron"`
@@ -892,15 +892,15 @@ type ServiceSettingsInput struct {
 	TimeZone graphql.Omittable[*string] `json:"timeZone"`
 	// What a run does that is due while an earlier one runs; by default it is left out.
 	CronOverlap graphql.Omittable[*spec.CronOverlap] `json:"cronOverlap"`
-	// How replicas are asked whether they are well.
+	// How replicas are asked whether they are well; by default a web service by TCP on its port, others not at all.
 	HealthCheck graphql.Omittable[*HealthCheckInput] `json:"healthCheck"`
 	// Limits of one replica.
 	Resources graphql.Omittable[*ResourcesInput] `json:"resources"`
-	// What happens when a replica ends by itself.
+	// What happens when a replica ends by itself; by default ALWAYS.
 	RestartPolicy graphql.Omittable[*spec.RestartPolicy] `json:"restartPolicy"`
-	// How often in a row a replica is restarted, 0 for no limit.
+	// How often in a row a replica is restarted, 0 to 1000; 0, the default, is no limit.
 	RestartMaxRetries graphql.Omittable[*int] `json:"restartMaxRetries"`
-	// How long a replaced replica may finish its requests, at most PT1H.
+	// How long a replaced replica may finish its requests, and then its process, at most PT1H; by default PT30S.
 	DrainTimeout graphql.Omittable[*time.Duration] `json:"drainTimeout"`
 }
 
@@ -1081,7 +1081,7 @@ type UpdateServiceInstancePayload struct {
 	ClientMutationID *string `json:"clientMutationId"`
 	// As it is now.
 	Instance *ent.ServiceInstance `json:"instance"`
-	// What was begun, null if nothing serves or nothing was to be done.
+	// What was begun, null if nothing serves, nor is to, or nothing was to be done.
 	Deployment *ent.Deployment `json:"deployment"`
 }
 
@@ -1127,7 +1127,7 @@ type ApplyMode string
 const (
 	// Nothing: it counts from the next deployment on.
 	ApplyModeStage ApplyMode = "STAGE"
-	// A new deployment with the same image, if one serves.
+	// A new deployment with the image that serves, or of what is being deployed.
 	ApplyModeRedeploy ApplyMode = "REDEPLOY"
 )
 

@@ -960,21 +960,21 @@ func (v *GitSourceInput) GetGenerateDeployKey() bool { return v.GenerateDeployKe
 type HealthCheckInput struct {
 	// In which way.
 	Kind HealthCheckKind `json:"kind"`
-	// HTTP: statuses that count as well.
+	// HTTP: statuses that count as well; by default 200-399.
 	SuccessCodes *string `json:"successCodes"`
-	// HTTP: path that is asked for.
+	// HTTP: path that is asked for; by default /.
 	Path *string `json:"path"`
-	// HTTP and TCP: port.
+	// HTTP and TCP: port; by default the service's.
 	Port *int `json:"port"`
 	// COMMAND: what is run inside the replica.
 	Command []string `json:"command"`
-	// Between two checks of a replica that serves.
+	// Between two checks of a replica that serves, PT1S to PT1H; by default PT10S.
 	Interval *string `json:"interval"`
-	// How long one check may take.
+	// How long one check may take, PT0.01S to PT1M; by default PT5S.
 	Timeout *string `json:"timeout"`
-	// How long a new replica may take to its first good check.
+	// How long a new replica may take to its first good check, PT1S to PT1H; by default PT1M.
 	StartPeriod *string `json:"startPeriod"`
-	// How many good checks in a row make a replica healthy.
+	// How many good checks in a row make a replica healthy, 1 to 100; by default 1.
 	HealthyThreshold *int `json:"healthyThreshold"`
 }
 
@@ -3326,9 +3326,9 @@ func (v *RepositorySourceUploadSource) GetTypename() *string { return v.Typename
 
 // Limits of one replica. Absent means the default.
 type ResourcesInput struct {
-	// Thousandths of a core.
+	// Thousandths of a core, 10 to 1024000; by default 1000. Never more than the machine has.
 	CpuMillis *int `json:"cpuMillis"`
-	// Bytes of memory.
+	// Bytes of memory, 6 MiB to 1 TiB; by default 536870912, which is 512 MiB. There is no swap.
 	MemoryBytes *int64 `json:"memoryBytes"`
 }
 
@@ -3512,13 +3512,13 @@ func (v *ScaleServiceScaleServiceScaleServicePayload) GetInstance() Instance { r
 
 // Settings to change. Absent keeps, null resets to the default.
 type ServiceSettingsInput struct {
-	// How its image comes about.
+	// How its image comes about; by default AUTO.
 	Builder *BuilderKind `json:"builder"`
 	// Language of the source: elixir, ruby, php, python, go, rust, java, dotnet, deno, node or static.
 	Language *string `json:"language"`
 	// Version of the language, or a range: 22, 3.12, >=20.
 	LanguageVersion *string `json:"languageVersion"`
-	// Path of the Dockerfile below the source's root.
+	// Path of the Dockerfile below the source's root; by default Dockerfile.
 	DockerfilePath *string `json:"dockerfilePath"`
 	// Stage of the Dockerfile to build.
 	DockerTarget *string `json:"dockerTarget"`
@@ -3540,7 +3540,7 @@ type ServiceSettingsInput struct {
 	ConfigFiles []ConfigFileInput `json:"configFiles"`
 	// What replicas run instead of what the image says.
 	StartCommand *string `json:"startCommand"`
-	// TCP port the application listens on, 1 to 65535.
+	// TCP port the application listens on, 1 to 65535; by default the only port that the image declares, else 8080.
 	Port *int `json:"port"`
 	// When a cron service runs, five fields such as 30 4 * * 1-5.
 	Cron *string `json:"cron"`
@@ -3548,15 +3548,15 @@ type ServiceSettingsInput struct {
 	TimeZone *string `json:"timeZone"`
 	// What a run does that is due while an earlier one runs; by default it is left out.
 	CronOverlap *CronOverlap `json:"cronOverlap"`
-	// How replicas are asked whether they are well.
+	// How replicas are asked whether they are well; by default a web service by TCP on its port, others not at all.
 	HealthCheck *HealthCheckInput `json:"healthCheck"`
 	// Limits of one replica.
 	Resources *ResourcesInput `json:"resources"`
-	// What happens when a replica ends by itself.
+	// What happens when a replica ends by itself; by default ALWAYS.
 	RestartPolicy *RestartPolicy `json:"restartPolicy"`
-	// How often in a row a replica is restarted, 0 for no limit.
+	// How often in a row a replica is restarted, 0 to 1000; 0, the default, is no limit.
 	RestartMaxRetries *int `json:"restartMaxRetries"`
-	// How long a replaced replica may finish its requests, at most PT1H.
+	// How long a replaced replica may finish its requests, and then its process, at most PT1H; by default PT30S.
 	DrainTimeout *string `json:"drainTimeout"`
 }
 
