@@ -164,8 +164,10 @@ func TestSettingsAreChangedAndDeployedOnceUnderOneKey(t *testing.T) {
 		w.deployment(tn, 500)
 		tn.instance.Update().SetLastNumber(500).SetSettings(spec.Settings{}).ExecX(w.system)
 		update := func(settings vars, clientID string) *answer {
-			body := toJSON(t, vars{"query": `mutation($in: UpdateServiceInstanceInput!) { updateServiceInstance(input: $in) { clientMutationId instance { version } deployment { id } } }`,
-				"variables": vars{"in": vars{"serviceInstanceId": tn.instance.ID, "settings": settings, "clientMutationId": clientID}}})
+			body := toJSON(t, vars{
+				"query":     `mutation($in: UpdateServiceInstanceInput!) { updateServiceInstance(input: $in) { clientMutationId instance { version } deployment { id } } }`,
+				"variables": vars{"in": vars{"serviceInstanceId": tn.instance.ID, "settings": settings, "clientMutationId": clientID}},
+			})
 			return tn.owner.post(string(body), map[string]string{"Idempotency-Key": "k"})
 		}
 		first, again := update(vars{"port": 8080}, "1").ok(), update(vars{"port": 8080}, "2").ok()

@@ -204,7 +204,7 @@ func TestASearchLooksWhenItIsItsTurn(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return item.(*Batch).Lines, nil //nolint:errcheck // it is one
+			return item.(*Batch).Lines, nil
 		},
 	} {
 		done, err := l.searches.take(t.Context(), who)
