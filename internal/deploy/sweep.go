@@ -125,7 +125,7 @@ func (s *Service) endOverdue(ctx context.Context, tx *store.Tx, id string) error
 		WithHint("Look at the log of that phase, then deploy again.")
 	if d.Status == lifecycle.Queued && d.LeaseUntil <= now[0] { // it was its turn, and it was rung for all the time
 		late = fault.New(fault.DeadlineExceeded, "No worker began the deployment within %s, though it was its turn: all are busy with others, or none runs.", QueueLimit).
-			WithHint("Deploy again later. Whoever operates the server sees in its log and metrics what the workers do.")
+			WithHint("Deploy again later. Whoever operates the server finds out more with davit doctor and in its log.")
 	}
 	return s.end(ctx, tx, d, lifecycle.Failed, lifecycle.Explain(late, phase))
 }

@@ -30,7 +30,7 @@ var (
 	pageNotFound = page{
 		http.StatusNotFound, "ROUTE_NOT_FOUND", "There is no app here",
 		"No app is served at this address.",
-		"Check the address for a slip. If it is yours, add it to a service as a domain.", 0,
+		"Check the address for a slip. If it is yours, davit status says what it serves and where.", 0,
 	}
 	pageNoFile = page{
 		http.StatusNotFound, "FILE_NOT_FOUND", "There is no such page",
