@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"syscall"
 	"testing"
@@ -82,6 +83,50 @@ func TestADrainCountsWhatThePredecessorHas(t *testing.T) {
 	<-done
 	if left := drain(20 * time.Second); left != 0 {
 		t.Errorf("%d left after the end", left)
+	}
+}
+
+// A websocket that the app accepts when the others were told of a handover does
+// not wait for the silent clients of the proxy that handed over.
+func TestAWebsocketAcceptedAfterAHandoverIsAskedToReconnect(t *testing.T) {
+	t.Parallel()
+	accept, asked := make(chan struct{}), make(chan struct{})
+	echo := echoSocket(t, make(chan error, 1))
+	target, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		close(asked)
+		<-accept
+		echo.ServeHTTP(w, r)
+	}))
+	old := start(t, nil)
+	old.push(routeTo(target))
+	silent, err := net.Dial("tcp", old.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	saw := make(chan error, 1)
+	go func() {
+		c, _, err := websocket.Dial(t.Context(), "ws://shop.localhost/", &websocket.DialOptions{HTTPClient: client(t, old.addr)}) //nolint:bodyclose // is the connection
+		if err == nil {
+			_, _, err = c.Read(t.Context())
+		}
+		saw <- err
+	}()
+	<-asked
+	now := start(t, func(o *proxy.Options) { o.Data = old.data })
+	now.push()
+	time.AfterFunc(time.Second, func() { close(accept) }) // the others were told by then
+	_, err = now.Drain(t.Context(), []proxy.Target{target}, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-saw:
+		if websocket.CloseStatus(err) != websocket.StatusServiceRestart {
+			t.Errorf("the client saw %v", err)
+		}
+	default:
+		t.Error("the client was not told while its replica was drained")
 	}
 }
 

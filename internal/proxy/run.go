@@ -199,9 +199,8 @@ func (s *server) leave(ctx context.Context) {
 	s.socket.Close()
 	if successor {
 		s.zones.close(ctx) // they would answer with what is no longer pushed to us
-		s.sockets.tell(nil, 0, farewell)
 		duck, cancel := context.WithTimeout(ctx, lameDuck)
-		s.clients.wait(duck)
+		s.sayFarewell(duck, &s.clients)
 		cancel()
 	} else {
 		_ = os.Remove(filepath.Join(s.opts.Data, socketName)) // a dead one is replaced at the next start
@@ -211,20 +210,26 @@ func (s *server) leave(ctx context.Context) {
 		s.log.WarnContext(ctx, "requests were cut off", "inflight", s.inflight.load())
 	}
 	s.http.Close()
-	for {
-		s.sockets.tell(nil, 0, farewell) // each time: an upgrade may still be under way
-		if s.inflight.load() == 0 || ctx.Err() != nil {
-			break
-		}
-		tick, cancel := context.WithTimeout(ctx, drainTick)
-		s.inflight.wait(tick)
-		cancel()
-	}
+	s.sayFarewell(ctx, &s.inflight)
 	if successor && s.predecessor != nil {
 		select {
 		case <-s.predecessor.gone: // our end says to the successor that this one has ended too
 		case <-ctx.Done():
 		}
+	}
+}
+
+// sayFarewell asks all upgraded connections to leave, until a count is zero or ctx
+// ends.
+func (s *server) sayFarewell(ctx context.Context, count *gauge) {
+	for {
+		s.sockets.tell(nil, 0, farewell) // each time: an upgrade may still be under way
+		if count.load() == 0 || ctx.Err() != nil {
+			return
+		}
+		tick, cancel := context.WithTimeout(ctx, drainTick)
+		count.wait(tick)
+		cancel()
 	}
 }
 
