@@ -56,7 +56,7 @@ func TestAFullDiskUnderTheEngine(t *testing.T) {
 	}{
 		{local, input{"image": h.app("v2")}, lifecycle.PhaseCreateContainer, "The engine's disk is full", "v2"},
 		{pulled, input{"image": ref}, lifecycle.PhasePullImage, "The engine's disk is full", "v3"},
-		{built, input{"artifactId": three}, lifecycle.PhaseBuild, "MB are free for a build", "three"},
+		{built, input{"artifactId": three}, lifecycle.PhaseFetchSource, "MB are free for a build", "three"},
 	}
 	ids := make([]string, len(attempts))
 	for n, a := range attempts {
