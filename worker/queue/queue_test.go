@@ -331,6 +331,8 @@ func TestEmbedded(t *testing.T) {
 			first := present()
 			handled := make(chan string)
 			start(t, q, send(handled), group("deploy", 4))
+			// What is rung in the moment it starts over is lost, and rung again by the reconciler.
+			time.Sleep(25 * time.Millisecond)
 			for i := range 300 {
 				id := fmt.Sprintf("dep_%d", i)
 				ring(t, q, id)
