@@ -126,7 +126,7 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	}
 	h.onClose(sites.Close)
 	h.guard = proxy.NewGuard(proxy.NewClient(c.Data))
-	builder, err := h.pickRunner(ctx, installation.ID)
+	builder, err := h.pickRunner(ctx, keys, installation.ID)
 	if err != nil {
 		return nil, err
 	}

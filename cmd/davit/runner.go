@@ -15,6 +15,7 @@ import (
 
 	buildpkg "github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/runner/docker"
 	"github.com/davitdev/davit/runner/process"
 )
@@ -29,13 +30,13 @@ const (
 // one that was asked for, else the one that the applications are on already,
 // else Docker if its engine answers and the processes of this machine if not.
 // It notes which and why.
-func (h *house) pickRunner(ctx context.Context, installation string) (buildpkg.Builder, error) {
+func (h *house) pickRunner(ctx context.Context, keys *secret.Box, installation string) (buildpkg.Builder, error) {
 	text, err := os.ReadFile(h.config.RunnerFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("find out where applications run: %w", err)
 	}
 	known := strings.TrimSpace(string(text))
-	b, name, err := h.useRunner(ctx, installation, known)
+	b, name, err := h.useRunner(ctx, keys, installation, known)
 	if err != nil || name == known {
 		return b, err
 	}
@@ -52,20 +53,20 @@ func (h *house) pickRunner(ctx context.Context, installation string) (buildpkg.B
 	return b, nil
 }
 
-func (h *house) useRunner(ctx context.Context, installation, known string) (b buildpkg.Builder, name string, err error) {
+func (h *house) useRunner(ctx context.Context, keys *secret.Box, installation, known string) (b buildpkg.Builder, name string, err error) {
 	name, why := h.config.Runner, "as asked for"
 	if name == "auto" {
 		name, why = known, "as before: --runner docker changes that, and then applications are to be deployed again"
 	}
 	switch name {
 	case runnerDocker:
-		b, err = h.useDocker(ctx, installation, known == runnerDocker)
+		b, err = h.useDocker(ctx, keys, installation, known == runnerDocker)
 		return b, name, err
 	case runnerProcess:
 		b, err = h.useProcess(ctx, why)
 		return b, name, err
 	}
-	if b, err = h.useDocker(ctx, installation, false); err == nil {
+	if b, err = h.useDocker(ctx, keys, installation, false); err == nil {
 		return b, runnerDocker, nil
 	}
 	b, err = h.useProcess(ctx, "because "+err.Error())
@@ -74,7 +75,7 @@ func (h *house) useRunner(ctx context.Context, installation, known string) (b bu
 
 // useDocker takes the engine, if it answers. One that has the applications is
 // waited for: nothing else could serve them.
-func (h *house) useDocker(ctx context.Context, installation string, known bool) (buildpkg.Builder, error) {
+func (h *house) useDocker(ctx context.Context, keys *secret.Box, installation string, known bool) (buildpkg.Builder, error) {
 	engine, err := docker.New(docker.Options{Installation: installation, Guard: h.guard.Watch})
 	if err != nil {
 		return nil, err
@@ -97,6 +98,9 @@ func (h *house) useDocker(ctx context.Context, installation string, known bool) 
 	h.runner = engine
 	return &buildpkg.BuildKit{
 		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: h.outbound().Allow, Installation: installation,
+		Digest: func(text string) string {
+			return keys.Digest(secret.Place{Table: "builds", Row: installation, Field: "cache"}, text)
+		},
 	}, nil
 }
 

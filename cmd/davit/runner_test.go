@@ -20,7 +20,7 @@ func TestAnEngineThatHangsKeepsAStartForSeconds(t *testing.T) {
 	defer l.Close()
 	t.Setenv("DOCKER_HOST", "unix://"+socket)
 	h, began := &house{}, time.Now()
-	b, err := h.useDocker(t.Context(), "ins_test", true)
+	b, err := h.useDocker(t.Context(), nil, "ins_test", true)
 	if err != nil || b == nil || h.runner == nil || !strings.Contains(h.runnerNote, "does not answer") {
 		t.Errorf("%v, %q, %v", b, h.runnerNote, err)
 	}

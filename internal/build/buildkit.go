@@ -40,6 +40,10 @@ type BuildKit struct { //nolint:revive // the name of what it uses
 
 	// Installation is the id on the label davit.installation of every image.
 	Installation string
+
+	// Digest is a keyed hash: a step with secrets sees that of their values, and
+	// may print it to who must not guess them.
+	Digest func(text string) string
 }
 
 var (
@@ -61,7 +65,7 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 		return Result{}, err
 	}
 	defer c.Close()
-	t := &translation{req: req, source: b.sourceName(), allow: b.AllowHost, labels: map[string]string{
+	t := &translation{req: req, source: b.sourceName(), allow: b.AllowHost, digest: b.Digest, labels: map[string]string{
 		"davit.installation": b.Installation, "davit.instance": req.Instance, "davit.deployment": req.Deployment,
 	}}
 	defer b.dropSources(ctx, c, t.source)

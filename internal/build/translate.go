@@ -3,8 +3,6 @@ package build
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,6 +30,7 @@ type translation struct {
 	source string // what the build context is called in the engine
 	labels map[string]string
 	allow  func(ctx context.Context, host string) error
+	digest func(text string) string // keyed
 
 	// Set by run.
 	graph    *graph
@@ -137,13 +136,12 @@ func (t *translation) own(op *pb.Op) (changed bool) {
 		s.Identifier, changed = scheme+t.source, true
 	}
 	if ids := secretsOf(op.GetExec()); len(ids) > 0 {
-		sum := sha256.New()
-		fmt.Fprintf(sum, "%q", t.cacheScope())
+		text := fmt.Appendf(nil, "%q", t.cacheScope())
 		for _, id := range ids {
-			fmt.Fprintf(sum, "%q%q", id, t.req.Secrets[id])
+			text = fmt.Appendf(text, "%q%q", id, t.req.Secrets[id])
 		}
 		e := op.GetExec() // of which 20.10 looks at no mount either
-		e.Meta.Env, changed = append(e.Meta.Env, "DAVIT_CACHE_SCOPE="+hex.EncodeToString(sum.Sum(nil))), true
+		e.Meta.Env, changed = append(e.Meta.Env, "DAVIT_CACHE_SCOPE="+t.digest(string(text))), true
 	}
 	return changed
 }
