@@ -260,7 +260,7 @@ func TestCollectOnDocker(t *testing.T) {
 	p := s.idle()
 	p.Runner = engine
 	s.instance = s.uploaded("app")
-	builder := &build.BuildKit{Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: outbound.Policy{}.Allow, Installation: s.install}
+	builder := &build.BuildKit{Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: outbound.Policy{}.Allow, Installation: s.install, Digest: func(string) string { return "" }}
 	built := func(deployment string) string {
 		t.Helper()
 		dir := t.TempDir()

@@ -74,8 +74,9 @@ func TestDockerfilesOfTheCorpusAreValid(t *testing.T) {
 			continue // expected, as the corpus's own test says
 		}
 		tr := &translation{
-			req:   Request{Plan: plan, Instance: "ins_x", Deployment: "dep_x", Args: plan.Args, Target: plan.DockerTarget},
-			allow: func(context.Context, string) error { t.Errorf("%s: the build fetches from a host", file); return nil },
+			req:    Request{Plan: plan, Instance: "ins_x", Deployment: "dep_x", Args: plan.Args, Target: plan.DockerTarget},
+			allow:  func(context.Context, string) error { t.Errorf("%s: the build fetches from a host", file); return nil },
+			digest: func(string) string { return "" },
 		}
 		if _, _, err := tr.translate(t.Context(), anyImage{}); err != nil {
 			t.Errorf("%s: %v\n%s", file, err, plan.Dockerfile)

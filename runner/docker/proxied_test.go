@@ -93,7 +93,7 @@ func buildScratch(t *testing.T, e *docker.Engine, installation string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builder := &build.BuildKit{Dial: e.DialBuild, DialSession: e.DialSession, AllowHost: outbound.Policy{}.Allow, Installation: installation}
+	builder := &build.BuildKit{Dial: e.DialBuild, DialSession: e.DialSession, AllowHost: outbound.Policy{}.Allow, Installation: installation, Digest: func(string) string { return "" }}
 	r, err := builder.Build(t.Context(), build.Request{Tree: tree, Plan: plan, Instance: "ins_behind", Deployment: "dep_behind"}, silent{})
 	if err != nil {
 		t.Fatal(err)
