@@ -290,6 +290,11 @@ type Position struct {
 	// of its copy notices: a line that counts as read, but was written later,
 	// is another line. Zero means not to check.
 	Time time.Time
+
+	// StdoutLast and StderrLast are the Frame.Time of the last of those lines, by
+	// which a runner finds it in a copy that lost its beginning. Zero, or any
+	// other time, if it was not of a Frame that had one.
+	StdoutLast, StderrLast time.Time
 }
 
 // Frame is a piece of output.

@@ -85,6 +85,12 @@ func (o *output) taken() runner.Position {
 	if stderr.Time.After(p.Time) {
 		p.Time = stderr.Time
 	}
+	if stdout.Whole {
+		p.StdoutLast = stdout.Time
+	}
+	if stderr.Whole {
+		p.StderrLast = stderr.Time
+	}
 	return p
 }
 

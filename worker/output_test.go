@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"time"
@@ -64,4 +65,52 @@ func TestAGapOfTheCopyIsInBothOutputs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Whoever goes on with an output knows the last line of it by the time the engine gave
+// it, through restarts, as long as nothing of the next one is in the log.
+func TestTheLastLineIsKnownByItsTime(t *testing.T) {
+	t.Parallel()
+
+	p := newHouse(t, storetest.SQLite(t)).printed(0, logs.Options{})
+	at := func(i int) time.Time { return time.Date(2026, 1, 2, 3, 4, 5, i, time.UTC) }
+	first := p.rec.Logs
+	out, err := p.rec.open(p.ctx, p.by, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(stdout, stderr time.Time, printed ...runner.Frame) {
+		t.Helper()
+		f := frames(printed)
+		if err := errors.Join(out.copy(&f), out.flush()); err != nil {
+			t.Fatal(err)
+		}
+		if got := out.taken(); !got.StdoutLast.Equal(stdout) || !got.StderrLast.Equal(stderr) {
+			t.Errorf("the last lines are of %v and %v, want %v and %v", got.StdoutLast, got.StderrLast, stdout, stderr)
+		}
+	}
+	step(time.Time{}, time.Time{})
+	step(at(1), at(2),
+		runner.Frame{Descriptor: runner.Stdout, Time: at(1), Data: []byte("one"), Line: true},
+		runner.Frame{Descriptor: runner.Stderr, Time: at(2), Data: []byte("two"), Line: true})
+	step(at(1), time.Time{}, runner.Frame{Descriptor: runner.Stderr, Time: at(3), Data: []byte("half")})
+	step(at(4), at(3),
+		runner.Frame{Descriptor: runner.Stdout, Time: at(4), Line: true},
+		runner.Frame{Descriptor: runner.Stderr, Time: at(3), Line: true})
+
+	out.close()
+	if err := first.Close(p.ctx); err != nil {
+		t.Fatal(err)
+	}
+	again, err := logs.Open(p.ctx, logs.Options{Dir: p.logDir, Logger: p.log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = again.Close(context.WithoutCancel(p.ctx)) }() // all is read by then
+	p.rec.Logs = again
+	if out, err = p.rec.open(p.ctx, p.by, nil); err != nil {
+		t.Fatal(err)
+	}
+	defer out.close()
+	step(at(4), at(3))
 }

@@ -180,7 +180,7 @@ func (q *queue) wait(ctx context.Context) error {
 
 // position is how far the stream is. The caller holds mu.
 func (q *queue) position() Position {
-	p := Position{Lines: q.after.Raw}
+	p := Position{Lines: q.after.Raw, Whole: q.after.Shown == 0}
 	if q.nano != 0 {
 		p.Time = time.Unix(0, q.nano)
 	}

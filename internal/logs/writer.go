@@ -55,6 +55,7 @@ type WriterOptions struct {
 type Position struct {
 	Lines int64     // complete raw lines, which is newlines, that are in the log
 	Time  time.Time // of the last line; zero if there is none
+	Whole bool      // that line is the end of a raw one: of the next nothing is in the log
 }
 
 // Writer opens a stream of src, Build, Stdout or Stderr; replica is empty for

@@ -138,11 +138,50 @@ func TestWhoFollowsWhatCannotBeCounted(t *testing.T) {
 				}
 				return next
 			}}
-			l := &logStream{after: time.Date(2026, 1, 2, 5, 0, 0, 0, time.UTC)}
-			l.unread[runner.Stdout] = 99
+			l := streamFrom(runner.Position{Stdout: 99, Time: time.Date(2026, 1, 2, 5, 0, 0, 0, time.UTC)})
 			if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
 				t.Errorf("%s: got %s, want %s", name, got, tt.want)
 			}
+		})
+	}
+}
+
+// A copy has lost its beginning, and where the reader was is known by the time of the
+// last line alone, if only that one can have it.
+func TestWhoFollowsFromALandmark(t *testing.T) {
+	t.Parallel()
+
+	a, b, c, d := entryAt(11, "a\n"), entryAt(12, "b\n"), entryAt(13, "c\n"), entryAt(14, "d\n")
+	b1, b2 := entryAt(12, "b1\n"), entryAt(12, "b2\n")
+	part, end := entryAt(12, "x"), entryAt(12, "y\n")
+	for name, tt := range map[string]struct {
+		copies [][]string
+		want   string
+	}{
+		"in the middle":                 {[][]string{{a, b, c}, {a, b, c, d}}, "cd"},
+		"at the end, and more comes":    {[][]string{{a, b}, {a, b, c}, {b, c, d}}, "cd"},
+		"at the end":                    {[][]string{{a, b}}, ""},
+		"of parts":                      {[][]string{{a, part, end, c}}, "c"},
+		"a file comes twice":            {[][]string{{a, b, c, a, b, c}, {a, b, c, d}}, "cd"},
+		"several lines have its time":   {[][]string{{a, b1, b2, c}}, "!c"},
+		"a clock was set back after it": {[][]string{{a, b, entryAt(10, "z\n"), c}}, "!c"},
+		"it is gone":                    {[][]string{{c, d}}, "!cd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				engine := &copies{next: func() (next []string) {
+					if len(tt.copies) > 0 {
+						next, tt.copies = tt.copies[0], tt.copies[1:]
+					}
+					return next
+				}}
+				at := time.Date(2026, 1, 2, 3, 4, 0, 12e6, time.UTC)
+				l := streamFrom(runner.Position{Stdout: 99, Time: at, StdoutLast: at})
+				if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+			})
 		})
 	}
 }

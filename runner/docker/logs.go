@@ -38,8 +38,10 @@ const maxLag = time.Minute
 // either not read, and can only be there because lines before it are gone; or
 // it was read from an attachment before the engine wrote it to the copy, which
 // it does when it gets to it. The latter are at most maxAhead bytes, far less
-// than a file that is deleted. When lines are gone, everything that is later
-// than Position.Time is handed on, and the first frame has Gap. Where the clock was
+// than a file that is deleted. Where the last line of the position is known by its
+// own time, and is still there, nothing is missing behind it, see landmark. Else,
+// when lines are gone, everything that is later than Position.Time is handed on,
+// and the first frame has Gap. Where the clock was
 // set back nothing is later; of a copy with fewer lines than were read nobody can
 // say then which they are. That is a Gap too, if need be of a frame without data.
 //
@@ -66,8 +68,8 @@ func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, fo
 		t := time.AfterFunc(e.opts.Answer, func() { cancel(errSilent) })
 		return func() { t.Stop() }
 	}
-	l := &logStream{after: from.Time, follow: follow}
-	l.unread[runner.Stdout], l.unread[runner.Stderr] = from.Stdout, from.Stderr
+	l := streamFrom(from)
+	l.follow = follow
 	l.open = func(tail string, follow bool) (io.ReadCloser, error) {
 		defer wait()()
 		o := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: tail, Follow: follow}
@@ -98,7 +100,8 @@ type logStream struct {
 	body   atomic.Pointer[closer]
 	r      *bufio.Reader
 	entry  []byte
-	unread [3]int64  // lines to pass over, by descriptor
+	unread [3]int64 // lines to pass over, by descriptor
+	marks  [3]landmark
 	ahead  [3]int64  // bytes of those passed over although they are late
 	given  [3]last   // frames handed on while lines were counted
 	after  time.Time // of the position
@@ -118,6 +121,13 @@ type logStream struct {
 	last   bool          // nothing will be
 }
 
+func streamFrom(p runner.Position) *logStream {
+	l := &logStream{after: p.Time}
+	l.unread[runner.Stdout], l.unread[runner.Stderr] = p.Stdout, p.Stderr
+	l.marks[runner.Stdout].time, l.marks[runner.Stderr].time = p.StdoutLast, p.StderrLast
+	return l
+}
+
 // back is a pair of frames whose times go back.
 type back struct{ from, to time.Time }
 
@@ -132,6 +142,30 @@ func (l *last) add(t time.Time) {
 		*l = last{time: t}
 	}
 	l.n++
+}
+
+// landmark is the last line of a position in the copy.
+type landmark struct {
+	time time.Time // zero if it cannot be told from others
+	n    int       // lines of that time
+}
+
+// passed reports whether the entry before f, of its descriptor, was that line, however
+// many lines were counted before it. Of several lines of one time it could be any;
+// and where the clock was set back behind it, what was taken later is timed like it.
+func (m *landmark) passed(f runner.Frame) bool {
+	switch {
+	case m.time.IsZero():
+	case f.Time.Equal(m.time) && (f.Line || m.n == 0):
+		if f.Line {
+			m.n++
+		}
+	case m.n == 1 && f.Time.After(m.time):
+		return true
+	case m.n > 0:
+		*m = landmark{}
+	}
+	return false
 }
 
 // has reports whether a frame was among those, in their order.
@@ -260,6 +294,9 @@ func (l *logStream) skip(f runner.Frame) (bool, error) {
 	case l.lost:
 		return !l.met && (l.given[fd].has(f.Time) || !late), nil
 	case l.unread[fd] == 0:
+		return false, nil
+	case l.marks[fd].passed(f):
+		l.unread[fd] = 0
 		return false, nil
 	case late:
 		l.ahead[fd] += int64(len(f.Data)) + 1

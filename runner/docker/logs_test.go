@@ -84,7 +84,7 @@ func TestLogsCountNewlinesHoweverTheEngineSplits(t *testing.T) {
 
 // The engine deletes the beginning of its copy. Whoever had read to the
 // middle of what is left gets exactly the rest, and learns that it cannot be
-// known whether that is all.
+// known whether that is all, unless the last line it read can be told by its time.
 func TestLogsNoticeThatTheCopyLostItsBeginning(t *testing.T) {
 	p := newPlace(t, func(o *docker.Options) { o.LogSize, o.LogFiles = 128<<10, 2 })
 	const total, width = 20_000, 60
@@ -105,14 +105,18 @@ func TestLogsNoticeThatTheCopyLostItsBeginning(t *testing.T) {
 	tests := map[string]struct {
 		read int       // lines
 		at   time.Time // of the last of them
+		last time.Time // the same if it is of the copy
 		want int       // first line to come
+		gap  bool
 	}{
-		"the position is in the copy":     {number(left[middle]) + 1, left[middle].Time, number(left[middle]) + 1},
-		"the position is before the copy": {first / 2, left[0].Time.Add(-time.Millisecond), first},
+		"the position is in the copy":         {number(left[middle]) + 1, left[middle].Time, time.Time{}, number(left[middle]) + 1, true},
+		"the position is before the copy":     {first / 2, left[0].Time.Add(-time.Millisecond), time.Time{}, first, true},
+		"the last line is in the copy":        {number(left[middle]) + 1, left[middle].Time, left[middle].Time, number(left[middle]) + 1, false},
+		"the last line is not there any more": {first / 2, left[0].Time.Add(-time.Millisecond), left[0].Time.Add(-time.Millisecond), first, true},
 	}
 	for what, tt := range tests {
-		got := p.frames(name, runner.Position{Stdout: int64(tt.read), Time: tt.at})
-		if len(got) != total-tt.want || number(got[0]) != tt.want || !got[0].Gap || got[1].Gap {
+		got := p.frames(name, runner.Position{Stdout: int64(tt.read), Time: tt.at, StdoutLast: tt.last})
+		if len(got) != total-tt.want || number(got[0]) != tt.want || got[0].Gap != tt.gap || got[1].Gap {
 			t.Errorf("%s: %d lines from %d, gap %t", what, len(got), number(got[0]), got[0].Gap)
 		}
 	}

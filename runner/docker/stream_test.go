@@ -119,14 +119,16 @@ func TestLogsCountBothOutputsApart(t *testing.T) {
 		"with a clock that was set back": {runner.Position{Stdout: 99, Time: second(3).Add(time.Hour)}, "e1. e2. -", true},
 		"whole, with a clock set back":   {runner.Position{Stdout: 2, Stderr: 1, Time: second(3).Add(time.Hour)}, "e2. o3. ", false},
 		"not all of it there yet":        {runner.Position{Stdout: 4, Stderr: 2, Time: second(4)}, "", false},
+		"with both last lines there":     {runner.Position{Stdout: 99, Stderr: 99, Time: second(2), StdoutLast: second(1), StderrLast: second(2)}, "o2 -end. o3. ", false},
+		"with a last line of parts":      {runner.Position{Stdout: 99, Stderr: 1, Time: second(2), StdoutLast: second(2), StderrLast: second(1)}, "e2. o3. ", false},
+		"with the last line at the end":  {runner.Position{Stdout: 99, Stderr: 99, Time: second(3), StdoutLast: second(3), StderrLast: second(2)}, "", false},
+		"with one last line there":       {runner.Position{Stdout: 99, Stderr: 99, Time: second(1), StdoutLast: second(1), StderrLast: second(0)}, "o2 -end. o3. e2. ", true},
 		"with gone lines on one only":    {runner.Position{Stdout: 99, Time: second(1)}, "e1. e2. o2 -end. o3. ", true},
 	}
 	for name, tt := range tests {
-		l := &logStream{
-			ending: endWith(t.Context(), func() error { return nil }),
-			open:   func(string, bool) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil },
-			after:  tt.from.Time, unread: [3]int64{1: tt.from.Stdout, 2: tt.from.Stderr},
-		}
+		l := streamFrom(tt.from)
+		l.ending = endWith(t.Context(), func() error { return nil })
+		l.open = func(string, bool) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
 		if err := l.begin(""); err != nil {
 			t.Fatal(err)
 		}
