@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/davitdev/davit/internal/client"
 )
@@ -27,7 +29,8 @@ const (
 
 // churn is F3: whether what Davit holds at rest grows with what it has done.
 // Deployments come and go, print, and are looked at by people who leave in the
-// middle; after each quarter of them Davit comes to rest and is looked at. In
+// middle, as many as there are rounds, or for BENCH_MINUTES; after each quarter of
+// that Davit comes to rest and is looked at. In
 // the end its goroutines are counted beside those of one that has just begun.
 // Of the files most are segments of logs, of which 256 stay open.
 func churn(ctx context.Context, b *bench) (err error) {
@@ -49,9 +52,19 @@ func churn(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
+	spell, err := churnTime()
+	if err != nil {
+		return err
+	}
 	var held [quarters]holding
 	for quarter := range quarters {
-		for range max(1, b.rounds/quarters) {
+		made := held[max(quarter-1, 0)].deployments
+		more := func() bool { return made < max(1, b.rounds/quarters)*(quarter+1) }
+		if spell > 0 {
+			until := time.Now().Add(spell / quarters)
+			more = func() bool { return time.Now().Before(until) }
+		}
+		for ; more(); made++ {
 			if err := d.turn(ctx, s); err != nil {
 				return err
 			}
@@ -62,16 +75,17 @@ func churn(ctx context.Context, b *bench) (err error) {
 		if held[quarter], err = d.holding(); err != nil {
 			return err
 		}
+		held[quarter].deployments = made
 		b.say("  after quarter %d: %v", quarter+1, held[quarter])
 	}
 	const mb = 1 << 20
 	first, last := held[0], held[quarters-1]
-	grown := func(name string, first, last int64) row {
-		r := row{Subject: name, Unit: "MB more", P50: float64(last-first) / mb}
+	grown := func(name string, before, after int64) row {
+		r := row{Subject: fmt.Sprintf("%s, anonymous, after %d deployments beside %d", name, last.deployments, first.deployments), Unit: "MB more"}
+		r.P50 = float64(after-before) / mb
 		return r.target("≤ 4 MB", r.P50 <= 4)
 	}
-	b.add(grown("davit serve, anonymous, last quarter beside the first", first.server, last.server),
-		grown("davit proxy, anonymous, last quarter beside the first", first.proxy, last.proxy))
+	b.add(grown("davit serve", first.server, last.server), grown("davit proxy", first.proxy, last.proxy))
 	after, err := d.goroutines()
 	if err != nil {
 		return err
@@ -91,6 +105,19 @@ func churn(ctx context.Context, b *bench) (err error) {
 	more := row{Subject: fmt.Sprintf("goroutines of davit serve, beside %d after a start", fresh), Unit: "more", P50: float64(after - fresh)}
 	b.add(files.target("≤ 340", last.files <= 340), more.target("≤ 8", more.P50 <= 8))
 	return err
+}
+
+// churnTime is how long F3 goes on by BENCH_MINUTES, 0 if by its rounds.
+func churnTime() (time.Duration, error) {
+	text := os.Getenv("BENCH_MINUTES")
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > 24*60 {
+		return 0, fmt.Errorf("BENCH_MINUTES is %q, want a number from 1 to %d", text, 24*60)
+	}
+	return time.Duration(n) * time.Minute, nil
 }
 
 // turn deploys once, has it print, and is looked at meanwhile.
@@ -131,15 +158,17 @@ func (d *installation) turn(ctx context.Context, s service) error {
 	return err
 }
 
-// holding is what Davit's processes have: bytes of memory in no file, and open
-// files.
+// holding is what Davit's processes have after so many deployments: bytes of memory
+// in no file, and open files.
 type holding struct {
+	deployments   int
 	server, proxy int64
 	files         int
 }
 
 func (h holding) String() string {
-	return fmt.Sprintf("davit serve %.1f MB, davit proxy %.1f MB, %d files open", float64(h.server)/(1<<20), float64(h.proxy)/(1<<20), h.files)
+	return fmt.Sprintf("%d deployments, davit serve %.1f MB, davit proxy %.1f MB, %d files open",
+		h.deployments, float64(h.server)/(1<<20), float64(h.proxy)/(1<<20), h.files)
 }
 
 func (d *installation) holding() (h holding, err error) {

@@ -81,7 +81,8 @@ func run(ctx context.Context, args []string, out, progress io.Writer) error {
 			fmt.Fprintf(progress, "  %s  %s (%d)\n", s.id, s.title, s.rounds)
 		}
 		fmt.Fprintln(progress, "Peers of bench/peers are built into bin/peers when they are first wanted; Debian's nginx and HAProxy are installed by test/services.")
-		fmt.Fprintln(progress, "BENCH_LINES is how many lines a turn of L2 and L3 has, BENCH_DEPLOYMENTS how many deployments are the past of F2.")
+		fmt.Fprintln(progress, "BENCH_LINES is how many lines a turn of L2 and L3 has, BENCH_DEPLOYMENTS how many deployments are the past of F2,\n"+
+			"BENCH_MINUTES how long F3 goes on instead of its rounds.")
 		fmt.Fprintln(progress, "Flags:")
 		set.PrintDefaults()
 	}
