@@ -14,6 +14,10 @@ import (
 const (
 	sweepEvery = time.Second     // for work that waits
 	passEvery  = 5 * time.Second // for what runs and should not, and the reverse
+
+	// recordEvery is how often somebody is sent to a replica that serves and
+	// whose output nobody records. A log that takes nothing holds them up.
+	recordEvery = 30 * time.Second
 )
 
 // relay rings for what transactions left in the outbox: at once when woken,
@@ -120,6 +124,7 @@ func (w *Worker) compare(ctx context.Context) error {
 		running[c.Name] = c
 	}
 	touched := map[string]bool{}
+	record := time.Since(w.recorded) >= recordEvery
 	for _, r := range rows {
 		c, exists := running[r.ContainerName]
 		delete(running, r.ContainerName)
@@ -131,6 +136,9 @@ func (w *Worker) compare(ctx context.Context) error {
 		serving := r.Status == lifecycle.ReplicaRunning || r.Status == lifecycle.ReplicaStarting
 		asItShould := serving && exists && c.State == runner.Running && !moved(r, c) && d.IsActive && w.kept(r.ID) ||
 			(r.Status == lifecycle.ReplicaExited || r.Status == lifecycle.ReplicaCrashed && r.DueAt > 0) && exists && c.State == runner.Exited && d.IsActive
+		if asItShould && record && c.State == runner.Running && !w.Recorder.follows(r.ID) {
+			w.recorded, asItShould = time.Now(), false
+		}
 		if !asItShould && !touched[r.InstanceID] {
 			touched[r.InstanceID] = true
 			w.touch(ctx, r.InstanceID)

@@ -106,14 +106,10 @@ func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) e
 			return err
 		}
 	}
-	before := rec.pumpOf(by.id)
-	if before != nil {
-		select {
-		case <-before.done: // of an earlier run of the container
-		default:
-			return nil
-		}
+	if rec.follows(by.id) {
+		return nil
 	}
+	before := rec.pumpOf(by.id) // of an earlier run of the container
 	out, err := rec.open(ctx, by, secrets)
 	if err != nil {
 		return err
@@ -152,6 +148,20 @@ func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) e
 		rec.pump(life, by, out, stream)
 	})
 	return nil
+}
+
+// follows reports whether the output of a printer is being recorded.
+func (rec *Recorder) follows(id string) bool {
+	p := rec.pumpOf(id)
+	if p == nil {
+		return false
+	}
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
 }
 
 func (rec *Recorder) pumpOf(id string) *pump {

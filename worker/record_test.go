@@ -148,6 +148,23 @@ func (m *met) Inspect(ctx context.Context, name string) (runner.Container, error
 	return c, err
 }
 
+// Whoever was to record a replica that serves gave up, or never came: a log that took
+// nothing for a while, or a process that died between the switch and the end of a drain.
+func TestAReplicaThatNobodyRecordsIsFound(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, storetest.SQLite(t))
+	p := h.start()
+	i := h.service(h.version("v1", nil), nil)
+	d := h.deploy(i, "")
+	left := p.Recorder.pumpOf(h.live(i)[0].ID)
+	left.cancel()
+	<-left.done
+	if status, body := h.get(h.host(i), "/log?n=3"); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	h.until("it is recorded", func() bool { return slices.Contains(p.output(d, logs.Stdout), "line 3") })
+}
+
 // An engine that dies takes along what it had read from an application and not
 // handed on. Nobody knows what that was, so it is said where it would be.
 func TestWhereAnEngineWasAwayLinesMayBeMissing(t *testing.T) {

@@ -80,6 +80,7 @@ type Worker struct {
 	Log      *slog.Logger
 
 	running  exclusive      // by task and id
+	recorded time.Time      // when compare last sent somebody to record an output
 	retiring shared[string] // replicas that end, by id
 	keepers  keepers
 }
