@@ -61,7 +61,7 @@ func (rec *Recorder) closing(ctx context.Context, src logs.Source, why logs.EndR
 	rec.closings[src] = c
 	rec.wg.Go(func() {
 		defer cancel()
-		c.err = rec.Logs.End(life, src, why)
+		c.err = unlessPanic(life, func(ctx context.Context) error { return rec.Logs.End(ctx, src, why) })
 		rec.mu.Lock()
 		delete(rec.closings, src)
 		rec.mu.Unlock()

@@ -17,7 +17,6 @@ import (
 const (
 	collectFirst = time.Minute      // after the start, which has better things to do
 	collectEvery = 10 * time.Minute // between two clean-ups
-	collector    = "collector"
 
 	// partAge is when an upload that nobody wrote to is broken off: its URL no
 	// longer works.
@@ -25,7 +24,7 @@ const (
 )
 
 // collectLoop removes, now and then, what is kept outside of the rows and what
-// no row needs. One process of the installation does it at a time.
+// no row needs.
 func (w *Worker) collectLoop(ctx context.Context) error {
 	timer := time.NewTimer(collectFirst)
 	defer timer.Stop()
@@ -35,11 +34,7 @@ func (w *Worker) collectLoop(ctx context.Context) error {
 			return nil
 		case <-timer.C:
 		}
-		leads, err := w.Deploy.Lead(ctx, collector, w.Owner)
-		if err == nil && leads {
-			err = w.collect(ctx)
-		}
-		if err != nil && ctx.Err() == nil {
+		if err := unlessPanic(ctx, w.collect); err != nil && ctx.Err() == nil {
 			w.Log.WarnContext(ctx, "not everything was cleaned up", "err", err)
 		}
 		timer.Reset(collectEvery)

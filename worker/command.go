@@ -76,6 +76,10 @@ func (w *Worker) command(ctx context.Context, job *deploy.Job) (o *oneOff, exit 
 		err = &overtimeError{o.limit}
 	case c.ExitCode == 0:
 		return o, &c.ExitCode, true, nil
+	case killed(c) && ran(c) >= o.limit: // by whoever stopped it and did not get to say so
+		err = &overtimeError{o.limit}
+	case killed(c) && c.Outlived:
+		err = errVanished
 	}
 	if err == nil {
 		exit = &c.ExitCode

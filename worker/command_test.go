@@ -206,22 +206,27 @@ func TestCommand(t *testing.T) {
 		})
 	})
 
-	t.Run("one whose container is taken away is not run a second time", func(t *testing.T) {
-		t.Parallel()
-		h := newHouse(t, storetest.SQLite(t))
-		p := h.start()
-		i := h.service(h.version("v1", nil), nil)
-		h.deploy(i, "")
-		op := h.command(i, time.Minute, "--print", "1")
-		h.until("it runs", func() bool { return slices.Contains(p.printed(op), "line 1") })
-		if err := h.fake.Remove(h.ctx, deploy.ContainerName(op.ID)); err != nil {
-			t.Fatal(err)
-		}
-		if op = h.ended(op.ID); op.Status != lifecycle.OperationFailed || op.Failure.Code != fault.RunnerAway || op.Failure.Domain != fault.Platform ||
-			op.Failure.Hint == nil || !strings.Contains(op.Failure.Message, "was lost") {
-			t.Errorf("it ended as %s: %+v", op.Status, op.Failure)
-		}
-	})
+	for what, lose := range map[string]func(h *house, container string) error{
+		"container is taken away": func(h *house, container string) error { return h.fake.Remove(h.ctx, container) },
+		"engine is killed":        func(h *house, _ string) error { h.fake.Restart(); return nil },
+	} {
+		t.Run("one whose "+what+" is not run a second time", func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, storetest.SQLite(t))
+			p := h.start()
+			i := h.service(h.version("v1", nil), nil)
+			h.deploy(i, "")
+			op := h.command(i, time.Minute, "--print", "1")
+			h.until("it runs", func() bool { return slices.Contains(p.printed(op), "line 1") })
+			if err := lose(h, deploy.ContainerName(op.ID)); err != nil {
+				t.Fatal(err)
+			}
+			if op = h.ended(op.ID); op.Status != lifecycle.OperationFailed || op.Failure.Code != fault.RunnerAway || op.Failure.Domain != fault.Platform ||
+				op.Failure.Hint == nil || !strings.Contains(op.Failure.Message, "was lost") || op.ExitCode != nil {
+				t.Errorf("it ended as %s with %v: %+v", op.Status, op.ExitCode, op.Failure)
+			}
+		})
+	}
 
 	t.Run("a service that is deleted takes its commands and their logs along", func(t *testing.T) {
 		t.Parallel()

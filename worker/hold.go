@@ -47,7 +47,11 @@ func renewing(ctx context.Context, ask func(context.Context) <-chan struct{}, re
 			case <-asked:
 			case <-tick.C:
 			}
-			reason, err := renew(held)
+			var reason fault.Code
+			err := unlessPanic(held, func(ctx context.Context) (err error) {
+				reason, err = renew(ctx)
+				return err
+			})
 			switch {
 			case reason != "":
 				cancel(stopped{reason})

@@ -66,7 +66,11 @@ func (k *keepers) keep(set *replicaSet, r *ent.Replica) {
 	one := &keeper{cancel: cancel, health: r.Health}
 	k.byID[r.ID] = one
 	mine := *r
-	k.wg.Go(func() { k.watch(ctx, one, set, &mine) })
+	k.wg.Go(func() {
+		if !k.guard(ctx, "keep "+mine.ID, func(ctx context.Context) { k.watch(ctx, one, set, &mine) }) {
+			k.drop(mine.ID) // the reconciler makes another
+		}
+	})
 }
 
 // drop ends the keeper of a replica that no longer serves.
@@ -118,8 +122,17 @@ func (k *keepers) beside(key string, do func(context.Context)) {
 			defer k.mu.Unlock()
 			delete(k.busy, key)
 		}()
-		do(k.ctx)
+		k.guard(k.ctx, key, do)
 	})
+}
+
+// guard does something, and reports false if it panicked.
+func (k *keepers) guard(ctx context.Context, what string, do func(context.Context)) bool {
+	err := unlessPanic(ctx, func(ctx context.Context) error { do(ctx); return nil })
+	if err != nil {
+		k.w.Log.ErrorContext(ctx, "left to the reconciler", "what", what, "err", err)
+	}
+	return err == nil
 }
 
 func (k *keepers) watch(ctx context.Context, one *keeper, set *replicaSet, r *ent.Replica) {

@@ -108,7 +108,7 @@ func zones(names []deploy.Name, networks []runner.Network) ([]proxy.Zone, map[ne
 	for _, n := range networks {
 		if n.Gateway.IsValid() {
 			byName[n.Name] = len(out)
-			owners[n.Gateway] = environmentOf(n.Name)
+			owners[n.Gateway], _ = deploy.EnvironmentOf(n.Name)
 			out = append(out, proxy.Zone{Listen: netip.AddrPortFrom(n.Gateway, dnsPort), Names: map[string][]netip.Addr{}})
 		}
 	}
@@ -164,7 +164,7 @@ func (r *Router) listNetworks(ctx context.Context) (networks []runner.Network, f
 
 // NameServers are what the containers of an environment ask for names: ours,
 // which answers for the environment and asks the host's for all else.
-func (r *Router) NameServers(_ string, n runner.Network) []netip.Addr {
+func (r *Router) NameServers(n runner.Network) []netip.Addr {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.listening[n.Gateway] || r.problems[n.Gateway].Message != "" {

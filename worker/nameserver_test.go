@@ -88,12 +88,12 @@ func listensLater(t *testing.T) {
 	p := h.start()
 	h.deploy(h.service(h.version("v1", nil), nil), "")
 	network := runner.Network{Gateway: addr}
-	if got := p.Router.Problems(); len(got) != 1 || len(p.Router.NameServers("", network)) != 0 {
+	if got := p.Router.Problems(); len(got) != 1 || len(p.Router.NameServers(network)) != 0 {
 		t.Errorf("somebody else has its port, and the problems are %+v", got)
 	}
 	ln.Close()
 	h.until("it is no problem any more", func() bool { return len(p.Router.Problems()) == 0 })
-	if got := p.Router.NameServers("", network); len(got) != 1 || got[0] != addr {
+	if got := p.Router.NameServers(network); len(got) != 1 || got[0] != addr {
 		t.Errorf("containers are to ask %v", got)
 	}
 }
@@ -221,7 +221,7 @@ func TestANetworkThatIsMadeWhileTheEngineIsAskedGetsItsNameServer(t *testing.T) 
 		if err != nil {
 			t.Fatal(err)
 		}
-		if names := r.NameServers("", n); len(names) != 0 {
+		if names := r.NameServers(n); len(names) != 0 {
 			t.Errorf("a container is to ask %v, where nobody listens yet", names)
 		}
 		done := make(chan error, 1)

@@ -48,7 +48,7 @@ func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, erro
 		return c, err
 	}
 	if c.State == runner.Exited && killed(c) { // while nobody looked
-		if !c.StartedAt.IsZero() && c.EndedAt.Sub(c.StartedAt) >= o.limit {
+		if ran(c) >= o.limit {
 			return c, errors.Join(&overtimeError{o.limit}, w.Recorder.Finish(ctx, o.by, o.secrets))
 		}
 		return c, errVanished
@@ -68,6 +68,14 @@ func (w *Worker) runOnce(ctx context.Context, o *oneOff) (runner.Container, erro
 // SIGTERM or SIGKILL, or with the 255 of Docker.
 func killed(c runner.Container) bool {
 	return !c.OOMKilled && (c.ExitCode == 128+int(syscall.SIGTERM) || c.ExitCode == 128+int(syscall.SIGKILL) || c.ExitCode == 255)
+}
+
+// ran is how long a container that has ended ran, 0 if that is not known.
+func ran(c runner.Container) time.Duration {
+	if c.StartedAt.IsZero() {
+		return 0
+	}
+	return c.EndedAt.Sub(c.StartedAt)
 }
 
 // forget lets go of a run that is lost, after which the command can be run
@@ -172,6 +180,15 @@ func (w *Worker) untilExit(ctx context.Context, o *oneOff) (runner.Container, er
 				return c, fmt.Errorf("stop container: %w", err)
 			}
 			return c, errors.Join(&overtimeError{o.limit}, w.Recorder.Finish(ctx, o.by, o.secrets))
+		}
+		if w.Recorder.pumpOf(o.by.id) == nil { // its log took nothing when it began
+			if err := w.Recorder.Follow(ctx, o.by, o.secrets); err != nil {
+				return c, fmt.Errorf("record output: %w", vanished(err))
+			}
+			if err := pause(ctx, min(left, lookEvery)); err != nil {
+				return c, err
+			}
+			continue
 		}
 		// Its output ends with it; the engine's word is asked for now and then.
 		look, done := context.WithTimeout(ctx, min(left, time.Second))

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/davitdev/davit/internal/deploy"
@@ -27,7 +26,11 @@ func (w *Worker) relay(ctx context.Context) error {
 	tick := time.NewTicker(passEvery)
 	defer tick.Stop()
 	for {
-		if _, err := w.Deploy.Relay(ctx, w.ring); err != nil && ctx.Err() == nil {
+		err := unlessPanic(ctx, func(ctx context.Context) error {
+			_, err := w.Deploy.Relay(ctx, w.ring)
+			return err
+		})
+		if err != nil && ctx.Err() == nil {
 			w.Log.WarnContext(ctx, "relay goes on later", "err", err)
 		}
 		select {
@@ -65,7 +68,7 @@ func (w *Worker) reconcile(ctx context.Context) error {
 			err = w.mendClock(ctx, &clock)
 		}
 		if err == nil && leads {
-			err = w.sweep(ctx)
+			err = unlessPanic(ctx, w.sweep)
 			if time.Since(passed) >= passEvery {
 				passed = time.Now()
 				w.compareBeside()
@@ -185,11 +188,11 @@ func (w *Worker) removeNetworks(ctx context.Context) error {
 		return err
 	}
 	for _, n := range networks {
-		id, ours := strings.CutPrefix(n.Name, "davit-env-")
+		id, ours := deploy.EnvironmentOf(n.Name)
 		if !ours {
 			continue
 		}
-		exists, err := w.Deploy.EnvironmentExists(ctx, "env_"+id)
+		exists, err := w.Deploy.EnvironmentExists(ctx, id)
 		if err != nil {
 			return err
 		}

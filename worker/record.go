@@ -145,7 +145,10 @@ func (rec *Recorder) follow(ctx context.Context, by printer, secrets []string) e
 		defer close(p.done)
 		defer cancel()
 		defer out.close()
-		rec.pump(life, by, out, stream)
+		err := unlessPanic(life, func(ctx context.Context) error { rec.pump(ctx, by, out, stream); return nil })
+		if err != nil {
+			rec.Log.ErrorContext(life, "output is recorded later", "of", by.id, "err", err)
+		}
 	})
 	return nil
 }

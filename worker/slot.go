@@ -78,8 +78,8 @@ func (w *Worker) makeSpace(ctx context.Context, c *deploy.Claim, need int64) err
 		return err
 	}
 	w.Recorder.Say(ctx, c.Row, lifecycle.Warning, fmt.Sprintf("Only %d MB are free: removing what is not needed first.", free>>20))
-	if err := w.collect(ctx); err != nil {
-		return err
+	if err := w.collect(ctx); err != nil { // what did not need the disk is done
+		w.Log.WarnContext(ctx, "not everything was cleaned up", "err", err)
 	}
 	if free, err = w.Builds.Space(ctx); err != nil || free >= need {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -186,6 +187,17 @@ func TestABuildWithoutSpaceFailsBeforeItBegins(t *testing.T) {
 	}
 	if err := p.makeSpace(s.ctx, c, minSpace); err != nil {
 		t.Errorf("after the clean-up made space: %v", err)
+	}
+	free = []int64{1 << 20, 1 << 40, 1 << 20, 2 << 20}
+	p.Builds.Scratch = filepath.Join(t.TempDir(), "gone") // as if its disk took nothing
+	if err := p.collect(s.ctx); err == nil {
+		t.Error("all was cleaned up")
+	}
+	if err := p.makeSpace(s.ctx, c, minSpace); err != nil {
+		t.Errorf("after a clean-up that made space and failed: %v", err)
+	}
+	if err := p.makeSpace(s.ctx, c, minSpace); !fault.Is(err, fault.DiskFull) {
+		t.Errorf("after a clean-up that failed: %v", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -165,8 +164,7 @@ func (w *Worker) fillSlots(ctx context.Context, c *deploy.Claim) ([]*ent.Replica
 type replicaSet struct {
 	deployment *ent.Deployment
 	settings   spec.Settings // defaults filled in
-	kind       spec.Kind
-	port       int // 0: it listens nowhere
+	port       int           // 0: it listens nowhere
 	spec       runner.Spec
 	secrets    []string
 	beside     map[string]*replicaSet // of its processes, by name
@@ -221,13 +219,13 @@ func (w *Worker) replicaSet(ctx context.Context, d *ent.Deployment) (*replicaSet
 	if err := w.Router.Listen(ctx, network); err != nil { // what runs need not wait for a proxy
 		w.Log.WarnContext(ctx, "names are not resolved yet", "network", network.Name, "err", err)
 	}
-	set := &replicaSet{deployment: d, settings: s, kind: kind, secrets: env.Secrets}
+	set := &replicaSet{deployment: d, settings: s, secrets: env.Secrets}
 	if kind == spec.Web {
 		set.port = portOf(s, d.Image)
 	}
 	set.spec = runner.Spec{
 		Image: d.Image.ID, Command: command, Env: env.Values, Port: set.port, Network: network.Name,
-		Memory: s.Resources.MemoryBytes, CPUMillis: s.Resources.CPUMillis, Names: w.Router.NameServers(d.EnvironmentID, network),
+		Memory: s.Resources.MemoryBytes, CPUMillis: s.Resources.CPUMillis, Names: w.Router.NameServers(network),
 		Files: files,
 	}
 	set.addProcesses()
@@ -260,18 +258,13 @@ func portOf(s spec.Settings, image *spec.ImageRef) int {
 	}
 }
 
-// environmentOf is the reverse of deploy.NetworkName.
-func environmentOf(network string) string {
-	return strings.Replace(strings.TrimPrefix(network, "davit-"), "-", "_", 1)
-}
-
 // each does the same for all replicas at once and returns the first error,
 // upon which the others' context ends.
 func each(ctx context.Context, replicas []*ent.Replica, do func(context.Context, *ent.Replica) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(8)
 	for _, r := range replicas {
-		g.Go(func() error { return do(ctx, r) })
+		g.Go(func() error { return unlessPanic(ctx, func(ctx context.Context) error { return do(ctx, r) }) })
 	}
 	return g.Wait()
 }

@@ -79,11 +79,20 @@ func ContainerName(id string) string { return "davit-" + strings.ReplaceAll(id, 
 // NetworkName is the name of an environment's network in the engine.
 func NetworkName(environmentID string) string { return ContainerName(environmentID) }
 
+// EnvironmentOf is the reverse of NetworkName; ok is false for other networks.
+func EnvironmentOf(network string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(network, "davit-")
+	id = strings.Replace(id, "-", "_", 1)
+	kind, _ := ident.KindOf(id)
+	return id, ok && kind == ident.Environment
+}
+
 // SetReplica writes what set says of a replica and everything that follows
 // from it: the state of the instance and, for a replica that serves, the table
 // of routes. An address that it gets is taken from whoever had it. It fails
-// with ErrOvertaken if the claim is lost. A replica that drains only ends, and one that was removed stays removed: writing anything
-// else touches nothing and is no error. r becomes what the row is now.
+// with ErrOvertaken if the claim is lost. A replica that drains only ends,
+// and one that was removed stays removed: writing anything else touches nothing and
+// is no error. r becomes what the row is now.
 func (s *Service) SetReplica(ctx context.Context, f Fence, r *ent.Replica, set func(*ent.ReplicaUpdate)) error {
 	var now *ent.Replica
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {

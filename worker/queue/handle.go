@@ -28,8 +28,11 @@ func (s *Server) handle(ctx context.Context, enter func(context.Context) (leave 
 		return nil
 	}
 	var err error
-	for again := true; again; again = s.flights.end(key) {
+	for again := true; again; {
 		err = s.run(ctx, enter, t)
+		if again = s.flights.end(key); again && err != nil && ctx.Err() == nil {
+			s.Log.ErrorContext(ctx, "task failed, and is done once more", "type", t.Type, "id", t.ID, "err", err)
+		}
 	}
 	switch {
 	case err == nil:
