@@ -91,7 +91,9 @@ func (r *mutationResolver) Deploy(ctx context.Context, input model.DeployInput) 
 }
 
 func (r *mutationResolver) Redeploy(ctx context.Context, input model.RedeployInput) (*model.RedeployPayload, error) {
-	d, err := r.Deployments.Redeploy(keyed(ctx, input.IdempotencyKey), input.DeploymentID, input.ReuseImage)
+	d, err := r.Deployments.Redeploy(keyed(ctx, input.IdempotencyKey), deploy.Again{
+		DeploymentID: input.DeploymentID, ReuseImage: input.ReuseImage, SkipBuildCache: input.SkipBuildCache,
+	})
 	return &model.RedeployPayload{ClientMutationID: input.ClientMutationID, Deployment: d}, err
 }
 

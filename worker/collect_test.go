@@ -163,11 +163,11 @@ func TestCollect(t *testing.T) {
 		if !ok || f.Code != fault.ImageNotKept || !strings.Contains(f.Hint, "#4, #3.") {
 			t.Errorf("Rollback to what is gone: %v", err)
 		}
-		_, err = s.verbs.Redeploy(s.ctx, ds[0].ID, true)
+		_, err = s.verbs.Redeploy(s.ctx, deploy.Again{DeploymentID: ds[0].ID, ReuseImage: true})
 		if !fault.Is(err, fault.ImageNotKept) {
 			t.Errorf("Redeploy with an image that is gone: %v", err)
 		}
-		_, err = s.verbs.Redeploy(s.ctx, ds[0].ID, false)
+		_, err = s.verbs.Redeploy(s.ctx, deploy.Again{DeploymentID: ds[0].ID})
 		if !fault.Is(err, fault.UploadExpired) {
 			t.Errorf("Redeploy of a source that is gone: %v", err)
 		}

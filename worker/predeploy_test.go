@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
@@ -147,7 +148,7 @@ func TestPreDeploy(t *testing.T) {
 		h.upload(i, map[string]string{"Dockerfile": "FROM scratch\n", "Procfile": "release: /app --print 1 --exit-after 0s\n"})
 		said := func(d *ent.Deployment) []string { return p.output(d, logs.Stdout, logs.System) }
 		first := h.deploy(i, "")
-		again, err := h.verbs.Redeploy(h.ctx, first.ID, true)
+		again, err := h.verbs.Redeploy(h.ctx, deploy.Again{DeploymentID: first.ID, ReuseImage: true})
 		if err != nil {
 			t.Fatal(err)
 		}

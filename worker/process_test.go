@@ -193,7 +193,7 @@ func TestProcesses(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.running(i, 2)
-		again, err := h.verbs.Redeploy(h.ctx, d.ID, true)
+		again, err := h.verbs.Redeploy(h.ctx, deploy.Again{DeploymentID: d.ID, ReuseImage: true})
 		if err != nil {
 			t.Fatal(err)
 		}

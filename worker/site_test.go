@@ -106,7 +106,7 @@ func TestStaticSite(t *testing.T) {
 		}
 
 		// Of the same source the files are taken; what is built again is the same.
-		if d, err = h.verbs.Redeploy(h.ctx, second.ID, false); err != nil {
+		if d, err = h.verbs.Redeploy(h.ctx, deploy.Again{DeploymentID: second.ID}); err != nil {
 			t.Fatal(err)
 		}
 		taken := h.completed(d.ID)

@@ -166,6 +166,15 @@ func TestTheSameSourceAndSettingsAreNotBuiltTwice(t *testing.T) {
 		if d = again(deploy.Order{ArtifactID: first.Source.Upload.ArtifactID}); s.building(d) == nil {
 			t.Error("its image is gone, and was not built again")
 		}
+		for skip, want := range map[bool]bool{false: false, true: true} {
+			d, err := s.verbs.Redeploy(s.ctx, deploy.Again{DeploymentID: anew.ID, SkipBuildCache: skip})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d = s.house.completed(d.ID); *d.Conclusion != lifecycle.Succeeded || (s.building(d) != nil) != want || d.SkipBuildCache != want {
+				t.Errorf("redeployed, skipping the cache %t, it ended as %s and was built %t", skip, *d.Conclusion, s.building(d) != nil)
+			}
+		}
 	})
 }
 

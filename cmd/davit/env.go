@@ -124,7 +124,7 @@ func (s *changing) apply(ctx context.Context, c *client.Client, out io.Writer, i
 		s.say(out, "What runs does not have the change yet: \"davit redeploy\" gives it to it.")
 		return nil
 	}
-	return s.again(ctx, c, out, i.ActiveDeployment.Id, i.ActiveDeployment.Number, true, false)
+	return s.again(ctx, c, out, i.ActiveDeployment.Id, i.ActiveDeployment.Number, false, false)
 }
 
 func envUnsetCommand(getenv func(string) string) *cobra.Command {

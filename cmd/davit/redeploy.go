@@ -26,12 +26,12 @@ func redeployCommand(getenv func(string) string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.again(cmd.Context(), c, cmd.OutOrStdout(), d.Id, d.Number, !rebuild, detach)
+			return s.again(cmd.Context(), c, cmd.OutOrStdout(), d.Id, d.Number, rebuild, detach)
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
 	s.deployments(cmd)
-	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "build or pull the image anew")
+	cmd.Flags().BoolVar(&rebuild, "rebuild", false, "build every step anew, or pull the image")
 	cmd.Flags().BoolVar(&detach, "detach", false, "return as soon as it is requested")
 	return cmd
 }
@@ -50,8 +50,8 @@ func serving(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 }
 
 // again redeploys a deployment and watches that.
-func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, id string, number int, reuseImage, detach bool) error {
-	done, err := client.Redeploy(ctx, c, id, reuseImage)
+func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, id string, number int, rebuild, detach bool) error {
+	done, err := client.Redeploy(ctx, c, id, !rebuild, rebuild)
 	if err != nil {
 		return err
 	}

@@ -2790,8 +2790,11 @@ func (ec *executionContext) unmarshalInputRedeployInput(ctx context.Context, obj
 	if _, present := asMap["reuseImage"]; !present {
 		asMap["reuseImage"] = true
 	}
+	if _, present := asMap["skipBuildCache"]; !present {
+		asMap["skipBuildCache"] = false
+	}
 
-	fieldsInOrder := [...]string{"clientMutationId", "idempotencyKey", "deploymentId", "reuseImage"}
+	fieldsInOrder := [...]string{"clientMutationId", "idempotencyKey", "deploymentId", "reuseImage", "skipBuildCache"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -2826,6 +2829,13 @@ func (ec *executionContext) unmarshalInputRedeployInput(ctx context.Context, obj
 				return it, err
 			}
 			it.ReuseImage = data
+		case "skipBuildCache":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("skipBuildCache"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.SkipBuildCache = data
 		}
 	}
 	return it, nil

@@ -5070,6 +5070,8 @@ input RedeployInput {
   deploymentId: ID!
   "Run the image it ran instead of building or pulling anew."
   reuseImage: Boolean! = true
+  "If it is built: run every step anew, with the base images as their registries have them now. Else a build that changes nothing is not made."
+  skipBuildCache: Boolean! = false
 }
 "Payload of redeploy."
 type RedeployPayload {

@@ -674,6 +674,8 @@ type RedeployInput struct {
 	DeploymentID string `json:"deploymentId"`
 	// Run the image it ran instead of building or pulling anew.
 	ReuseImage bool `json:"reuseImage"`
+	// If it is built: run every step anew, with the base images as their registries have them now. Else a build that changes nothing is not made.
+	SkipBuildCache bool `json:"skipBuildCache"`
 }
 
 // Payload of redeploy.

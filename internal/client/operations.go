@@ -4578,8 +4578,9 @@ func (v *__ProjectsInput) GetAfter() *string { return v.After }
 
 // __RedeployInput is used internally by genqlient
 type __RedeployInput struct {
-	Deployment string `json:"deployment"`
-	ReuseImage bool   `json:"reuseImage"`
+	Deployment     string `json:"deployment"`
+	ReuseImage     bool   `json:"reuseImage"`
+	SkipBuildCache bool   `json:"skipBuildCache"`
 }
 
 // GetDeployment returns __RedeployInput.Deployment, and is useful for accessing the field via an interface.
@@ -4587,6 +4588,9 @@ func (v *__RedeployInput) GetDeployment() string { return v.Deployment }
 
 // GetReuseImage returns __RedeployInput.ReuseImage, and is useful for accessing the field via an interface.
 func (v *__RedeployInput) GetReuseImage() bool { return v.ReuseImage }
+
+// GetSkipBuildCache returns __RedeployInput.SkipBuildCache, and is useful for accessing the field via an interface.
+func (v *__RedeployInput) GetSkipBuildCache() bool { return v.SkipBuildCache }
 
 // __ReplicaNameInput is used internally by genqlient
 type __ReplicaNameInput struct {
@@ -6226,8 +6230,8 @@ func Projects(
 
 // The mutation executed by Redeploy.
 const Redeploy_Operation = `
-mutation Redeploy ($deployment: ID!, $reuseImage: Boolean!) {
-	redeploy(input: {deploymentId:$deployment,reuseImage:$reuseImage}) {
+mutation Redeploy ($deployment: ID!, $reuseImage: Boolean!, $skipBuildCache: Boolean!) {
+	redeploy(input: {deploymentId:$deployment,reuseImage:$reuseImage,skipBuildCache:$skipBuildCache}) {
 		deployment {
 			... Deployment
 		}
@@ -6275,13 +6279,15 @@ func Redeploy(
 	client_ graphql.Client,
 	deployment string,
 	reuseImage bool,
+	skipBuildCache bool,
 ) (data_ *RedeployResponse, err_ error) {
 	req_ := &graphql.Request{
 		OpName: "Redeploy",
 		Query:  Redeploy_Operation,
 		Variables: &__RedeployInput{
-			Deployment: deployment,
-			ReuseImage: reuseImage,
+			Deployment:     deployment,
+			ReuseImage:     reuseImage,
+			SkipBuildCache: skipBuildCache,
 		},
 	}
 

@@ -16,16 +16,25 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// Redeploy queues a deployment of the same source as id with today's settings
+// Again asks for the source of a deployment once more.
+type Again struct {
+	DeploymentID string
+	// ReuseImage runs the image it ran, or serves the files it served.
+	ReuseImage bool
+	// SkipBuildCache runs every step of a build again; without a build it means nothing.
+	SkipBuildCache bool
+}
+
+// Redeploy queues a deployment of the same source as another with today's settings
 // and variables, and fails with UPLOAD_EXPIRED if that is no longer kept. With
-// reuseImage it runs the image id ran, or serves the files it served: CONFLICT
-// if id never had any, and IMAGE_NOT_KEPT if they are no longer kept.
-func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*ent.Deployment, error) {
-	old, err := access.Deployment(ctx, s.DB.Client, access.Deploy, id)
+// ReuseImage it fails with CONFLICT if that one never had an image or files, and with
+// IMAGE_NOT_KEPT if they are no longer kept.
+func (s *Service) Redeploy(ctx context.Context, in Again) (*ent.Deployment, error) {
+	old, err := access.Deployment(ctx, s.DB.Client, access.Deploy, in.DeploymentID)
 	if err != nil {
 		return nil, err
 	}
-	if reuseImage && old.Image == nil && old.Bundle == nil {
+	if in.ReuseImage && old.Image == nil && old.Bundle == nil {
 		return nil, fault.New(fault.Conflict, "Deployment #%d has no image to use again.", old.Number).
 			WithHint("Redeploy it without reuseImage.")
 	}
@@ -33,13 +42,9 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 	if err != nil {
 		return nil, err
 	}
-	input := struct {
-		ID    string
-		Reuse bool
-	}{id, reuseImage}
-	return s.enqueue(ctx, i.ID, "redeploy", input, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+	return s.enqueue(ctx, i.ID, "redeploy", in, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
 		gone := sourceKept(ctx, tx, old)
-		if reuseImage {
+		if in.ReuseImage {
 			gone = s.stillKept(ctx, tx, old)
 		}
 		if gone != nil {
@@ -50,8 +55,8 @@ func (s *Service) Redeploy(ctx context.Context, id string, reuseImage bool) (*en
 			return nil, err
 		}
 		c := tx.Deployment.Create().SetTrigger(lifecycle.Redeploy).SetNillableMessage(old.Message).
-			SetSource(sameSource(old)).SetSettings(now.Settings).SetVariables(variables)
-		if reuseImage {
+			SetSource(sameSource(old)).SetSettings(now.Settings).SetVariables(variables).SetSkipBuildCache(in.SkipBuildCache)
+		if in.ReuseImage {
 			reuse(c, old).SetCommit(old.Commit)
 		}
 		return c, nil

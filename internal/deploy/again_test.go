@@ -42,10 +42,10 @@ func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
 			return w.Rollback(w.ctx, first.ID)
 		}, lifecycle.Rollback, "first", "first"},
 		{"a redeployment makes its image anew, with today's settings", func(w *world, first *ent.Deployment) (*ent.Deployment, error) {
-			return w.Redeploy(w.ctx, first.ID, false)
+			return w.Redeploy(w.ctx, Again{DeploymentID: first.ID})
 		}, lifecycle.Redeploy, "", "now"},
 		{"a redeployment may have its image again, with today's settings", func(w *world, first *ent.Deployment) (*ent.Deployment, error) {
-			return w.Redeploy(w.ctx, first.ID, true)
+			return w.Redeploy(w.ctx, Again{DeploymentID: first.ID, ReuseImage: true})
 		}, lifecycle.Redeploy, "first", "now"},
 		{"a change of settings has the image that serves", func(w *world, _ *ent.Deployment) (*ent.Deployment, error) {
 			return w.Apply(w.ctx, w.instance.ID)
@@ -104,7 +104,7 @@ func TestWhatADeploymentIsMadeOfAgain(t *testing.T) {
 			w.must(w.Complete(w.ctx, failed, lifecycle.Failed, userFailure()))
 			_, err := w.Rollback(w.ctx, failed.ID)
 			wantFault(t, "Rollback to one that failed", err, fault.Conflict)
-			_, err = w.Redeploy(w.ctx, failed.ID, true)
+			_, err = w.Redeploy(w.ctx, Again{DeploymentID: failed.ID, ReuseImage: true})
 			wantFault(t, "Redeploy without an image", err, fault.Conflict)
 			_, err = w.Rollback(w.ctx, ident.New(ident.Deployment))
 			wantFault(t, "Rollback to nothing", err, fault.NotFound)

@@ -78,7 +78,7 @@ func TestRequest(t *testing.T) {
 			other.SkipBuildCache = true
 			_, err := w.Request(ctx, other)
 			wantFault(t, "another request", err, fault.IdempotencyKeyReused)
-			_, err = w.Redeploy(ctx, ids[0], false)
+			_, err = w.Redeploy(ctx, Again{DeploymentID: ids[0]})
 			wantFault(t, "another mutation", err, fault.IdempotencyKeyReused)
 			if n := must(w.DB.Deployment.Query().Count(w.ctx))(t); n != 1 {
 				t.Errorf("%d deployments", n)
