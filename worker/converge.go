@@ -260,7 +260,11 @@ func (w *Worker) revive(ctx context.Context, f deploy.Fence, set *replicaSet, r 
 		if err != nil {
 			return err
 		}
-		w.Recorder.Say(ctx, set.deployment, lifecycle.Warning, fmt.Sprintf("%s ended with exit code %d.", deploy.ReplicaName(r), c.ExitCode))
+		text := fmt.Sprintf("%s ended with exit code %d.", deploy.ReplicaName(r), c.ExitCode)
+		if c.OOMKilled {
+			text = deploy.ReplicaName(r) + " was killed: it ran out of memory."
+		}
+		w.Recorder.Say(ctx, set.deployment, lifecycle.Warning, text)
 	}
 	if r.Status == lifecycle.ReplicaExited || r.DueAt > now || r.Replace { // which needs no start, but a successor
 		return nil

@@ -8,11 +8,13 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -92,9 +94,9 @@ func TestConverge(t *testing.T) {
 		t.Parallel()
 		storetest.Each(t, func(t *testing.T, db *store.DB) {
 			h := newHouse(t, db)
-			h.start()
+			p := h.start()
 			i := h.service(h.version("v1", nil), nil)
-			h.deploy(i, "")
+			d := h.deploy(i, "")
 			r := h.running(i, 1)[0]
 			h.fake.Kill(r.ContainerName, 137, true)
 			h.within(5*time.Second, "it is back", func() bool {
@@ -104,6 +106,9 @@ func TestConverge(t *testing.T) {
 			now := h.running(i, 1)[0]
 			if now.ID != r.ID || !now.OomKilled || now.LastExitCode == nil || *now.LastExitCode != 137 {
 				t.Errorf("got %+v", now)
+			}
+			if said := strings.Join(p.output(d, logs.System), "\n"); !strings.Contains(said, "was killed: it ran out of memory") {
+				t.Errorf("the log says %s", said)
 			}
 			h.until("it answers", func() bool { status, _ := h.get(h.host(i), "/"); return status == 200 })
 		})
