@@ -313,30 +313,6 @@ func TestAnAnswerThatBreaksOffIsNotMadeToLookWhole(t *testing.T) {
 	}
 }
 
-// A network that loses packets, and a machine that stands still while a request
-// comes in, look the same to the proxy: the rest of a header comes late.
-func TestAHeaderThatComesLateIsAnswered(t *testing.T) {
-	t.Parallel()
-	p := start(t, nil)
-	tg, _ := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "served") }))
-	p.push(routeTo(tg))
-	conn, err := net.Dial("tcp", p.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: shop.localhost\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	time.Sleep(12 * time.Second)
-	if _, err := io.WriteString(conn, "Connection: close\r\n\r\n"); err != nil {
-		t.Fatal(err)
-	}
-	if b, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(b), "served") {
-		t.Errorf("it answers %q, %v", b, err)
-	}
-}
-
 func TestAClientThatLeavesFreesItsTarget(t *testing.T) {
 	t.Parallel()
 	entered, left := make(chan struct{}), make(chan struct{})
