@@ -16,6 +16,7 @@ import (
 	"github.com/davitdev/davit/graph/model"
 	"github.com/davitdev/davit/internal/logs"
 	"github.com/davitdev/davit/internal/principal"
+	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/worker"
 	"github.com/davitdev/davit/worker/queue"
 )
@@ -64,17 +65,7 @@ func (h *house) components(ctx context.Context, q *queue.Queue, book *logs.Log) 
 			return h.runnerNote, nil
 		}),
 		ask(ctx, "disk", h.room),
-		ask(ctx, "proxy", func(ctx context.Context) (string, error) {
-			client, err := h.proxy(ctx)
-			if err != nil {
-				return "", err
-			}
-			hello, err := client.Hello(ctx)
-			if err != nil {
-				return "", err
-			}
-			return "listens on " + hello.Listen, nil
-		}),
+		ask(ctx, "proxy", h.listens),
 		ask(ctx, "name server", func(ctx context.Context) (string, error) {
 			return nameServers(ctx, h.db.Client, h.worker.Router.Problems())
 		}),
@@ -118,6 +109,16 @@ func (h *house) room(ctx context.Context) (string, error) {
 		return cmp.Or(note, "It is nearly full."), errDisk
 	}
 	return note, nil
+}
+
+// listens says where the proxy does. One that is away is the router's to start:
+// a question has no time for that.
+func (h *house) listens(ctx context.Context) (string, error) {
+	hello, err := proxy.NewClient(h.config.Data).Hello(ctx)
+	if err != nil {
+		return "", err
+	}
+	return "listens on " + hello.Listen, nil
 }
 
 // errNameServer is why the name servers are not healthy; the message says which.

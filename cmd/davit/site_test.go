@@ -2,9 +2,12 @@ package main
 
 import (
 	"errors"
+	"os"
 	"testing"
 
 	"github.com/davitdev/davit/ent"
+	"github.com/davitdev/davit/internal/config"
+	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -59,4 +62,19 @@ func TestThePlatformNamesEnvironmentsWithoutANameServer(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A start that is given up after the two seconds of a question would end a proxy
+// that the router is about to use.
+func TestAskingHowTheProxyIsStartsNone(t *testing.T) {
+	t.Parallel()
+
+	h := &house{config: config.Config{Data: t.TempDir(), ProxyListen: "127.0.0.1:0"}}
+	if note, err := h.listens(t.Context()); note != "" || !fault.Is(err, fault.Unavailable) {
+		t.Errorf("no proxy is said to be as %q, %v", note, err)
+	}
+	files, err := os.ReadDir(h.config.Data)
+	if err != nil || len(files) > 0 {
+		t.Errorf("a question left %v, %v", files, err)
+	}
 }
