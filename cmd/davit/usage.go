@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -62,10 +63,16 @@ func needs(cmd *cobra.Command, pairs ...[2]string) error {
 }
 
 // group makes a command whose subcommands do the work show its help, and
-// refuse a subcommand that it does not know.
+// refuse a subcommand that it does not know. --json may come before that, for
+// which cobra must know that no value follows it.
 func group(cmd *cobra.Command) {
 	cmd.DisableFlagsInUseLine = true
+	asJSON := cmd.Flags().Bool("json", false, "")
+	_ = cmd.Flags().MarkHidden("json") // of its subcommands
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 && *asJSON {
+			return errors.New("--json with no command")
+		}
 		if len(args) == 0 {
 			return nil
 		}
