@@ -31,26 +31,35 @@ func (b *backoff) end() {
 	b.next, b.since = firstWait, time.Time{}
 }
 
-// wait waits for the time of the next attempt. It reports false if there is
-// to be none: ctx has ended, the server never answered, or it has been away for
-// too long.
-func (b *backoff) wait(ctx context.Context) bool {
+// left is how long the server may be silent in the next attempt.
+func (b *backoff) left() time.Duration {
+	if b.since.IsZero() {
+		return silence
+	}
+	return min(silence, patience-time.Since(b.since))
+}
+
+// wait waits for the time of the next attempt, the last one having found the
+// server away since a time. It reports false if there is to be none: ctx has
+// ended, the server never answered, or it has been away for too long.
+func (b *backoff) wait(ctx context.Context, since time.Time) bool {
 	if ctx.Err() != nil || !b.c.answered.Load() {
 		return false
 	}
 	if b.since.IsZero() {
-		b.since = time.Now()
+		b.since = since
 		if b.c.Waits != nil {
 			b.c.Waits(true)
 		}
 	}
-	if time.Since(b.since) > patience {
+	pause := b.next + rand.N(b.next)
+	if time.Since(b.since)+pause >= patience {
 		return false
 	}
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(b.next + rand.N(b.next)):
+	case <-time.After(pause):
 	}
 	b.next = min(2*b.next, longestWait)
 	return true

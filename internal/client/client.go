@@ -22,6 +22,7 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/Khan/genqlient/graphql"
 
@@ -36,7 +37,8 @@ const maxAnswer = 16 << 20
 //
 // A server that has answered and then goes away is waited for, two minutes at
 // most: requests are sent again, mutations with their idempotency key, and
-// subscriptions begun anew. One that never answered is an error at once.
+// subscriptions begun anew. One that takes a request and has not answered it in
+// a minute counts as away. One that never answered is an error at once.
 type Client struct {
 	Server string // its address, such as "http://127.0.0.1:7070"
 	Token  string
@@ -114,7 +116,8 @@ func (c *Client) Do(ctx context.Context, document string, variables, out any) er
 	}
 	key, again := rand.Text(), c.backoff()
 	for {
-		a, err := c.post(ctx, body, key)
+		began := time.Now()
+		a, err := c.post(ctx, body, key, again.left())
 		dropped, ok := errors.AsType[*droppedError](err)
 		if !ok {
 			again.end()
@@ -123,17 +126,19 @@ func (c *Client) Do(ctx context.Context, document string, variables, out any) er
 			}
 			return a.decode(out)
 		}
-		if !again.wait(ctx) {
+		if !again.wait(ctx, began) {
 			return c.away(ctx, dropped.err)
 		}
 	}
 }
 
-// post sends a request once. A *droppedError means that nobody knows whether
-// it was run.
-func (c *Client) post(ctx context.Context, body []byte, key string) (response, error) {
+// post sends a request once, and waits at most for limit until its answer
+// begins. A *droppedError means that nobody knows whether it was run.
+func (c *Client) post(ctx context.Context, body []byte, key string, limit time.Duration) (response, error) {
 	var a response
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.Server+"/graphql", bytes.NewReader(body))
+	attempt, heard, end := unlessSilent(ctx, limit)
+	defer end()
+	req, err := http.NewRequestWithContext(attempt, http.MethodPost, c.Server+"/graphql", bytes.NewReader(body))
 	if err != nil {
 		return a, fmt.Errorf("make request: %w", err)
 	}
@@ -143,12 +148,12 @@ func (c *Client) post(ctx context.Context, body []byte, key string) (response, e
 	req.Header.Set("Idempotency-Key", key)
 	res, err := c.HTTP.Do(req)
 	if err != nil {
-		return a, &droppedError{err}
+		return a, &droppedError{whySilent(attempt, err)}
 	}
 	defer res.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	text, err := io.ReadAll(io.LimitReader(&moving{res.Body, heard}, maxAnswer))
 	if err != nil {
-		return a, &droppedError{err}
+		return a, &droppedError{whySilent(attempt, err)}
 	}
 	err = json.Unmarshal(text, &a)
 	if err == nil && len(a.Errors) == 0 && (res.StatusCode != http.StatusOK || len(a.Data) == 0 || string(a.Data) == "null") {
@@ -164,35 +169,6 @@ func (c *Client) post(ctx context.Context, body []byte, key string) (response, e
 	return a, nil
 }
 
-// Upload sends size bytes of body to the one-time URL of an upload. The URL is
-// the permission: the token stays at home.
-func (c *Client) Upload(ctx context.Context, to string, body io.Reader, size int64) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, to, body)
-	if err != nil {
-		return fmt.Errorf("make request: %w", err)
-	}
-	req.ContentLength = size
-	req.Header.Set("Content-Type", "application/gzip")
-	res, err := c.HTTP.Do(req)
-	if err != nil {
-		return c.away(ctx, err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode == http.StatusCreated {
-		return nil
-	}
-	var a struct {
-		Error struct {
-			Code    fault.Code
-			Message string
-		}
-	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&a); err != nil || a.Error.Code == "" {
-		return c.strange(ctx, res.StatusCode, err)
-	}
-	return fault.New(a.Error.Code, "%s", a.Error.Message)
-}
-
 func (c *Client) header() http.Header {
 	h := http.Header{}
 	if c.Token != "" {
@@ -205,6 +181,10 @@ func (c *Client) header() http.Header {
 func (c *Client) away(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if errors.Is(err, errSilent) {
+		return fault.New(fault.Unavailable, "The server at %s does not answer", c.Server).
+			WithHint("It may be overloaded, stopped or out of reach, and what was asked for may have been done. See the log of \"davit serve\".").Because(err)
 	}
 	return fault.New(fault.Unavailable, "No Davit server answers at %s", c.Server).
 		WithHint("Start one with \"davit serve\", or name another with --server.").Because(err)

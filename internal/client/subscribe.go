@@ -14,13 +14,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 )
 
-const (
-	subprotocol = "graphql-transport-ws"
-
-	// The server pings every 20 seconds; one that is silent for longer than
-	// this is gone.
-	silence = time.Minute
-)
+const subprotocol = "graphql-transport-ws"
 
 // ErrAgain is what the function given to Subscribe returns to have the
 // subscription begun anew, as after a dropped connection.
@@ -49,7 +43,7 @@ func (c *Client) Subscribe(ctx context.Context, query string, variables func() a
 			again.end()
 			return err
 		}
-		if !again.wait(ctx) {
+		if !again.wait(ctx, time.Now()) {
 			return c.away(ctx, dropped.err)
 		}
 	}
