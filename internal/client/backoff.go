@@ -18,17 +18,29 @@ type backoff struct {
 	c     *Client
 	next  time.Duration
 	since time.Time // when the server was first found to be away, zero while it answers
+	said  bool      // that it is waited for
 }
 
 func (c *Client) backoff() *backoff { return &backoff{c: c, next: firstWait} }
 
-// end notes that the server has answered.
-func (b *backoff) end() {
+// answers notes that there is a server, which may drop what it has just taken.
+func (b *backoff) answers() {
 	b.c.answered.Store(true)
-	if !b.since.IsZero() && b.c.Waits != nil {
-		b.c.Waits(false)
-	}
+	b.say(false)
+}
+
+// end notes that the server has done what it was asked for.
+func (b *backoff) end() {
+	b.answers()
 	b.next, b.since = firstWait, time.Time{}
+}
+
+// say tells whether the server is waited for, if that is new.
+func (b *backoff) say(on bool) {
+	if b.said != on && b.c.Waits != nil {
+		b.c.Waits(on)
+	}
+	b.said = on
 }
 
 // left is how long the server may be silent in the next attempt.
@@ -48,10 +60,8 @@ func (b *backoff) wait(ctx context.Context, since time.Time) bool {
 	}
 	if b.since.IsZero() {
 		b.since = since
-		if b.c.Waits != nil {
-			b.c.Waits(true)
-		}
 	}
+	b.say(true)
 	pause := b.next + rand.N(b.next)
 	if time.Since(b.since)+pause >= patience {
 		return false

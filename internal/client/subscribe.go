@@ -14,7 +14,13 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 )
 
-const subprotocol = "graphql-transport-ws"
+const (
+	subprotocol = "graphql-transport-ws"
+
+	// settled is how long a stream without a message must have lived for its end
+	// to be a new one: a server may take subscriptions that it cannot keep.
+	settled = 5 * time.Second
+)
 
 // ErrAgain is what the function given to Subscribe returns to have the
 // subscription begun anew, as after a dropped connection.
@@ -34,7 +40,7 @@ func (c *Client) Subscribe(ctx context.Context, query string, variables func() a
 		if err != nil {
 			return err
 		}
-		err = c.stream(ctx, payload, again.end, each)
+		err = c.stream(ctx, payload, again, each)
 		if errors.Is(err, ErrAgain) {
 			err = &droppedError{err}
 		}
@@ -63,10 +69,11 @@ type message struct {
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// stream runs the subscription of a payload on one connection, and calls
-// accepted once the server has taken that.
-func (c *Client) stream(ctx context.Context, payload json.RawMessage, accepted func(), each func(json.RawMessage) error) error {
-	conn, err := c.dial(ctx)
+// stream runs the subscription of a payload on one connection, and tells again
+// once the server has taken it, and once it has kept it.
+func (c *Client) stream(ctx context.Context, payload json.RawMessage, again *backoff, each func(json.RawMessage) error) error {
+	limit := again.left()
+	conn, err := c.dial(ctx, limit)
 	if err != nil {
 		return err
 	}
@@ -75,14 +82,19 @@ func (c *Client) stream(ctx context.Context, payload json.RawMessage, accepted f
 	if err := send(ctx, conn, message{Type: "connection_init"}); err != nil {
 		return ended(err)
 	}
+	var taken time.Time
 	for {
-		m, err := receive(ctx, conn)
+		m, err := receive(ctx, conn, limit)
+		if !taken.IsZero() && (m.Type == "next" || time.Since(taken) > settled) {
+			again.end()
+		}
 		if err != nil {
-			return ended(err)
+			return err
 		}
 		switch m.Type {
 		case "connection_ack":
-			accepted()
+			taken, limit = time.Now(), silence
+			again.answers()
 			err = send(ctx, conn, message{Type: "subscribe", ID: "1", Payload: payload})
 		case "ping":
 			err = send(ctx, conn, message{Type: "pong"})
@@ -102,18 +114,18 @@ func (c *Client) stream(ctx context.Context, payload json.RawMessage, accepted f
 	}
 }
 
-func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, silence)
+func (c *Client) dial(ctx context.Context, limit time.Duration) (*websocket.Conn, error) {
+	attempt, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
 	defer cancel()
 	//nolint:bodyclose // the library closes it, and leaves a copy of a refusal's beginning
-	conn, res, err := websocket.Dial(ctx, c.Server+"/graphql", &websocket.DialOptions{
+	conn, res, err := websocket.Dial(attempt, c.Server+"/graphql", &websocket.DialOptions{
 		HTTPClient: c.HTTP, HTTPHeader: c.header(), Subprotocols: []string{subprotocol},
 	})
 	if err == nil {
 		return conn, nil
 	}
 	if res == nil || res.StatusCode >= http.StatusInternalServerError {
-		return nil, &droppedError{err}
+		return nil, &droppedError{whySilent(attempt, err)}
 	}
 	var a response
 	if text, rerr := io.ReadAll(res.Body); rerr == nil && json.Unmarshal(text, &a) == nil && len(a.Errors) > 0 {
@@ -147,7 +159,7 @@ func ended(err error) error {
 	switch websocket.CloseStatus(err) {
 	case 4401, 4403:
 		return fault.New(fault.Unauthenticated, "The server refuses this token.")
-	case 4400, 4406, 4409, 4429:
+	case 4400, 4406, 4409, 4429, websocket.StatusMessageTooBig: // and would again
 		return fmt.Errorf("speak %s: %w", subprotocol, err)
 	default:
 		return &droppedError{err}
@@ -164,13 +176,19 @@ func send(ctx context.Context, conn *websocket.Conn, m message) error {
 	return conn.Write(ctx, websocket.MessageText, text)
 }
 
-func receive(ctx context.Context, conn *websocket.Conn) (message, error) {
+// receive returns the next message, for which the server has limit. What
+// cannot be read would be no better on another connection: it is no
+// *droppedError.
+func receive(ctx context.Context, conn *websocket.Conn, limit time.Duration) (message, error) {
 	var m message
-	ctx, cancel := context.WithTimeout(ctx, silence)
+	attempt, cancel := context.WithTimeoutCause(ctx, limit, errSilent)
 	defer cancel()
-	_, text, err := conn.Read(ctx)
-	if err != nil {
-		return m, err
+	_, text, err := conn.Read(attempt)
+	switch {
+	case errors.Is(err, websocket.ErrMessageTooBig):
+		return m, fmt.Errorf("read message: %w", err)
+	case err != nil:
+		return m, ended(whySilent(attempt, err))
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("decode message: %w", err)
