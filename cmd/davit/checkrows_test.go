@@ -88,7 +88,7 @@ func TestDoctorAsksTheRedisOfTheQueue(t *testing.T) { //nolint:tparallel // its 
 	}
 	serving := &house{config: config.Config{Data: data}}
 	defer serving.close()
-	if err := serving.lock(); err != nil {
+	if err := serving.lock(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := (holder{PID: os.Getpid(), Listen: "127.0.0.1:7070", Redis: "cache:6379/0"}).write(serving.held); err != nil {

@@ -86,7 +86,7 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if err := h.lock(); err != nil {
+	if err := h.lock(ctx); err != nil {
 		return nil, err
 	}
 	keys, installation, verbs, err := h.rows(ctx)
@@ -161,24 +161,6 @@ func build(ctx context.Context, c config.Config, getenv func(string) string, log
 		Logs:         book, Site: h.site(q, book), Log: log,
 	}, h.originAllowed)
 	return h, nil
-}
-
-// lock takes the data directory, which one process serves at a time.
-func (h *house) lock() error {
-	f, err := os.OpenFile(h.config.Lock(), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return fmt.Errorf("lock data directory: %w", err)
-	}
-	h.onClose(f.Close)
-	h.held = f
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return fault.New(fault.Conflict, "Another davit serve uses %s.", h.config.Data).WithHint("Stop it, or choose another directory with --data.")
-	}
-	if err != nil {
-		return fmt.Errorf("lock data directory: %w", err)
-	}
-	return f.Truncate(0) // whoever held it has gone
 }
 
 // rows opens the secret key, the database and the operator's token.
