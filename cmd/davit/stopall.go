@@ -69,7 +69,7 @@ func (s *session) stopServices(ctx context.Context, h holder, data string, out i
 		return err
 	}
 	return eachInstance(ctx, c, "default", func(i *client.Instance) error {
-		if err := endDeployment(ctx, c, i.LatestDeployment); err != nil {
+		if err := endDeployments(ctx, c, i.Id); err != nil {
 			return err
 		}
 		i, err := loadInstance(ctx, c, i.Id) // it may have gone live meanwhile
@@ -113,16 +113,30 @@ func endCommands(ctx context.Context, c *client.Client, instanceID string) (n in
 	return n, nil
 }
 
-// endDeployment cancels a deployment that is under way and waits until it ended,
-// one way or the other.
-func endDeployment(ctx context.Context, c *client.Client, d *client.LatestDeployment) error {
-	if d == nil || d.Status.Final() {
-		return nil
+// endDeployments cancels every deployment of an instance that is under way, and
+// waits until they ended, one way or the other: until there is none. The newest
+// is canceled first, so that none begins when the one before it ends; one that
+// serves already drains, and is only waited for.
+func endDeployments(ctx context.Context, c *client.Client, instanceID string) error {
+	for {
+		out, err := client.OpenDeployments(ctx, c, instanceID)
+		if err != nil {
+			return err
+		}
+		open := out.ServiceInstance.Deployments.Nodes
+		if len(open) == 0 {
+			return nil
+		}
+		for _, d := range open {
+			_, err := client.CancelDeployment(ctx, c, d.Id)
+			if err != nil && !fault.Is(err, fault.AlreadyLive) && !fault.Is(err, fault.Conflict) { // it has ended
+				return err
+			}
+		}
+		for _, d := range open {
+			if _, err := followDeployment(ctx, c, d.Id); err != nil {
+				return err
+			}
+		}
 	}
-	_, err := client.CancelDeployment(ctx, c, d.Id)
-	if err != nil && !fault.Is(err, fault.AlreadyLive) && !fault.Is(err, fault.Conflict) {
-		return err
-	}
-	_, err = followDeployment(ctx, c, d.Id)
-	return err
 }

@@ -2210,6 +2210,45 @@ func (v *NameAvailableResponse) GetNameAvailable() NameAvailableNameAvailableNam
 	return v.NameAvailable
 }
 
+// OpenDeploymentsResponse is returned by OpenDeployments on success.
+type OpenDeploymentsResponse struct {
+	// A service in one environment by its id.
+	ServiceInstance OpenDeploymentsServiceInstance `json:"serviceInstance"`
+}
+
+// GetServiceInstance returns OpenDeploymentsResponse.ServiceInstance, and is useful for accessing the field via an interface.
+func (v *OpenDeploymentsResponse) GetServiceInstance() OpenDeploymentsServiceInstance {
+	return v.ServiceInstance
+}
+
+// OpenDeploymentsServiceInstance includes the requested fields of the GraphQL type ServiceInstance.
+// The GraphQL type's documentation follows.
+//
+// A service in one environment: the settings in force and what runs now.
+type OpenDeploymentsServiceInstance struct {
+	// Its deployments, newest first.
+	Deployments OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection `json:"deployments"`
+}
+
+// GetDeployments returns OpenDeploymentsServiceInstance.Deployments, and is useful for accessing the field via an interface.
+func (v *OpenDeploymentsServiceInstance) GetDeployments() OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection {
+	return v.Deployments
+}
+
+// OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection includes the requested fields of the GraphQL type DeploymentConnection.
+// The GraphQL type's documentation follows.
+//
+// A page of deployments.
+type OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection struct {
+	// The deployments alone.
+	Nodes []ListedDeployment `json:"nodes"`
+}
+
+// GetNodes returns OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection.Nodes, and is useful for accessing the field via an interface.
+func (v *OpenDeploymentsServiceInstanceDeploymentsDeploymentConnection) GetNodes() []ListedDeployment {
+	return v.Nodes
+}
+
 // Operation includes the GraphQL fields of Operation requested by the fragment Operation.
 // The GraphQL type's documentation follows.
 //
@@ -4556,6 +4595,14 @@ func (v *__NameAvailableInput) GetProject() string { return v.Project }
 // GetService returns __NameAvailableInput.Service, and is useful for accessing the field via an interface.
 func (v *__NameAvailableInput) GetService() string { return v.Service }
 
+// __OpenDeploymentsInput is used internally by genqlient
+type __OpenDeploymentsInput struct {
+	Instance string `json:"instance"`
+}
+
+// GetInstance returns __OpenDeploymentsInput.Instance, and is useful for accessing the field via an interface.
+func (v *__OpenDeploymentsInput) GetInstance() string { return v.Instance }
+
 // __OperationUpdatedInput is used internally by genqlient
 type __OperationUpdatedInput struct {
 	Operation string `json:"operation"`
@@ -6033,6 +6080,56 @@ func NameAvailable(
 	}
 
 	data_ = &NameAvailableResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
+
+// The query executed by OpenDeployments.
+const OpenDeployments_Operation = `
+query OpenDeployments ($instance: ID!) {
+	serviceInstance(id: $instance) {
+		deployments(first: 100, filter: {status:[QUEUED,PREPARING,BUILDING,DEPLOYING,FINALIZING]}) {
+			nodes {
+				... ListedDeployment
+			}
+		}
+	}
+}
+fragment ListedDeployment on Deployment {
+	id
+	number
+	status
+	conclusion
+	url
+	isActive
+	build {
+		id
+	}
+}
+`
+
+// Those that have not ended, the newest first.
+func OpenDeployments(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	instance string,
+) (data_ *OpenDeploymentsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "OpenDeployments",
+		Query:  OpenDeployments_Operation,
+		Variables: &__OpenDeploymentsInput{
+			Instance: instance,
+		},
+	}
+
+	data_ = &OpenDeploymentsResponse{}
 	resp_ := &graphql.Response{Data: data_}
 
 	err_ = client_.MakeRequest(
