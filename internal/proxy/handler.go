@@ -3,13 +3,11 @@ package proxy
 import (
 	"context"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"strings"
 	"sync"
-	"sync/atomic"
 )
 
 // ServeHTTP answers one request of the world: by a target, by a file, or by a
@@ -49,21 +47,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	x := &exchange{server: s, route: rt, target: tg, in: r}
-	defer func() { x.target.release() }()
-	if r.ContentLength != 0 {
-		// Reading the request and writing the response at the same time.
-		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 always can
-	}
-	if upgrade {
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		r = r.WithContext(ctx)
-		w = &upgradeWriter{ResponseWriter: w, exchange: x, cancel: cancel}
-	}
-	proxy := s.proxy
-	proxy.Rewrite, proxy.Transport, proxy.ModifyResponse, proxy.ErrorHandler = x.rewrite, x, x.mark, x.fail
-	proxy.ServeHTTP(w, r)
+	x := &exchange{server: s, route: rt, target: tg, in: r, client: w}
+	x.pass(upgrade)
+	x.settle()
 }
 
 // acquire finds the request's route, nil without one, and one of its targets,
@@ -91,14 +77,35 @@ type exchange struct {
 	route  *route
 	target *target // acquired; another one after a retry
 	in     *http.Request
+	client http.ResponseWriter
 	body   bodyReader
+}
+
+// pass answers by the target, and releases it.
+func (x *exchange) pass(upgrade bool) {
+	defer func() { x.target.release() }()
+	defer x.body.over.Store(true)
+	w, r := x.client, x.in
+	if r.ContentLength != 0 {
+		// Reading the request and writing the response at the same time.
+		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/1 always can
+		x.body.ReadCloser = r.Body
+	}
+	if upgrade {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		r = r.WithContext(ctx)
+		w = &upgradeWriter{ResponseWriter: w, exchange: x, cancel: cancel}
+	}
+	proxy := x.server.proxy
+	proxy.Rewrite, proxy.Transport, proxy.ModifyResponse, proxy.ErrorHandler = x.rewrite, x, x.mark, x.fail
+	proxy.ServeHTTP(w, r)
 }
 
 // RoundTrip sends the request to the acquired target and, as long as none of
 // it was sent, to each other target of the route once.
 func (x *exchange) RoundTrip(out *http.Request) (*http.Response, error) {
 	if out.Body != nil {
-		x.body.ReadCloser = out.Body
 		out.Body = &x.body
 	}
 	var tried []*target
@@ -134,7 +141,17 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	x.server.forwarded(pr.In, out.Header)
 }
 
+// errInsideBody is what becomes of a switch of protocols where the client has
+// yet to send the rest of its request.
+var errInsideBody = errors.New("the app switches protocols before the request is over")
+
 func (x *exchange) mark(res *http.Response) error {
+	if res.StatusCode == http.StatusSwitchingProtocols && !x.whole() {
+		return errInsideBody // the transport reads the body from what would be the socket's
+	}
+	if x.body.failed.Load() {
+		closeAfter(x.client)
+	}
 	if x.route.deployment != nil {
 		res.Header["X-Davit-Deployment"] = x.route.deployment
 	}
@@ -148,7 +165,8 @@ func (x *exchange) fail(w http.ResponseWriter, out *http.Request, err error) {
 		return
 	}
 	id := out.Header.Get("X-Request-Id")
-	if x.body.failed.Load() {
+	if x.body.failed.Load() || errors.Is(err, errInsideBody) {
+		closeAfter(x.client)
 		x.server.page(w, x.in, pageBadRequest, id)
 		return
 	}
@@ -168,26 +186,6 @@ func (x *exchange) fail(w http.ResponseWriter, out *http.Request, err error) {
 
 // statusClientGone is nginx's status for a client that left before the answer.
 const statusClientGone = 499
-
-// bodyReader remembers what became of a request's body. The transport reads it
-// in a goroutine of its own, and closes it even if it could not dial: the
-// next attempt needs it open.
-type bodyReader struct {
-	io.ReadCloser
-	touched atomic.Bool // read at all
-	failed  atomic.Bool // the client's side broke
-}
-
-func (b *bodyReader) Read(p []byte) (int, error) {
-	b.touched.Store(true)
-	n, err := b.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		b.failed.Store(true)
-	}
-	return n, err
-}
-
-func (*bodyReader) Close() error { return nil }
 
 // buffers are the copy buffers of responses under way.
 type buffers struct{ pool sync.Pool }
