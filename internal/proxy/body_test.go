@@ -308,3 +308,25 @@ func TestNoSwitchOfProtocolsInsideABody(t *testing.T) {
 		t.Errorf("a broken body: %q %v", b, err)
 	}
 }
+
+// HTTP/1.0 has no chunks: where one is said to be, nobody knows what the
+// request's end is to others (RFC 9112, section 6.1).
+func TestNoConnectionIsKeptForHTTP10(t *testing.T) {
+	t.Parallel()
+	app, hits := seen(echoAfter("ok", 0).ServeHTTP)
+	target, _ := serve(t, app)
+	p := start(t, nil)
+	store := sites(t)
+	for _, route := range []proxy.Route{routeTo(target), siteRoute(bundle(t, store, "index.html", "home")), {Host: "bank.localhost", Instance: "ins_1", State: proxy.Crashed}} {
+		p.push(route)
+		for _, head := range []string{"Transfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"} {
+			got := raw(t, p.addr, "POST / HTTP/1.0\r\nHost: shop.localhost\r\nConnection: keep-alive\r\n"+head+"\r\n"+hidden)
+			if n := strings.Count(got, "HTTP/1."); n != 1 {
+				t.Errorf("%q: %d answers: %q", head, n, got)
+			}
+		}
+	}
+	if n := hits.Load(); n != 0 {
+		t.Errorf("the app got %d hidden requests", n)
+	}
+}

@@ -20,6 +20,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.Contains(strings.ToLower(r.Header.Get("Upgrade")), "h2c") {
 		r.Header.Del("Upgrade") // requests inside would be neither routed nor marked by us
 	}
+	if !r.ProtoAtLeast(1, 1) {
+		r.Header.Del("Upgrade") // RFC 9110, section 7.8
+		if r.Header.Get("Connection") != "" {
+			// It may have had a Transfer-Encoding, which net/http ignores and
+			// hides; whoever forwards it may not (RFC 9112, section 6.1).
+			closeAfter(w)
+		}
+	}
 	upgrade := r.Header.Get("Upgrade") != ""
 	if s.leaving.Load() && !upgrade {
 		w.Header().Set("Connection", "close") // the next request goes to our successor
