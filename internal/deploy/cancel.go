@@ -21,7 +21,7 @@ func (s *Service) Cancel(ctx context.Context, id string) (*ent.Deployment, error
 		return nil, err
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if _, err := lock(ctx, tx, d.InstanceID); err != nil && !fault.Is(err, fault.Conflict) {
+		if _, err := access.LockInstance(ctx, tx, d.InstanceID); err != nil && !fault.Is(err, fault.Conflict) {
 			return err
 		}
 		now, err := lockDeployment(ctx, tx, id)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -84,7 +85,7 @@ func tooFar(limit time.Duration) []mend {
 
 // reschedule lets a cron service be due no later than its schedule says.
 func reschedule(ctx context.Context, tx *store.Tx, id string) error {
-	i, err := lock(ctx, tx, id)
+	i, err := access.LockInstance(ctx, tx, id)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
 		return nil // it is being deleted
 	}

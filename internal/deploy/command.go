@@ -51,7 +51,7 @@ func (s *Service) RunCommand(ctx context.Context, c Command) (*ent.Operation, er
 	}
 	var id string
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, c.InstanceID)
+		i, err := access.LockInstance(ctx, tx, c.InstanceID)
 		if err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
@@ -77,7 +78,7 @@ func (s *Service) RunDue(ctx context.Context) error {
 }
 
 func (s *Service) runDue(ctx context.Context, tx *store.Tx, id string) error {
-	i, err := lock(ctx, tx, id)
+	i, err := access.LockInstance(ctx, tx, id)
 	if fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) {
 		return nil // it is being deleted
 	}

@@ -140,7 +140,7 @@ func (s *Service) source(ctx context.Context, i *ent.ServiceInstance, o Order) (
 func (s *Service) enqueue(ctx context.Context, instanceID, mutation string, input any, create func(*store.Tx, *ent.ServiceInstance) (*ent.DeploymentCreate, error)) (*ent.Deployment, error) {
 	var id string
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, instanceID)
+		i, err := access.LockInstance(ctx, tx, instanceID)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
@@ -22,7 +23,7 @@ import (
 func (s *Service) Switch(ctx context.Context, c *Claim) error {
 	at := clock()
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, c.Row.InstanceID)
+		i, err := access.LockInstance(ctx, tx, c.Row.InstanceID)
 		if fault.Is(err, fault.Conflict) {
 			if err := c.Fence().check(ctx, tx); err != nil {
 				return err

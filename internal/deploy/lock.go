@@ -6,7 +6,6 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/deployment"
-	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/store"
@@ -16,27 +15,7 @@ import (
 // in a circle: the instance, its deployments, what belongs to those; and at
 // their end what all share (store.Tx). Whatever changes the turn of a
 // deployment, or anything that the state of an instance follows from, locks the
-// instance first.
-
-// lock loads an instance with its project, environment and service for the rest
-// of the transaction. It refuses one that is being deleted with CONFLICT, and
-// returns it nevertheless.
-func lock(ctx context.Context, tx *store.Tx, id string) (*ent.ServiceInstance, error) {
-	if _, err := hold(ctx, tx, serviceinstance.Table, id); err != nil {
-		return nil, err
-	}
-	i, err := tx.ServiceInstance.Query().Where(serviceinstance.ID(id)).WithProject().WithEnvironment().WithService().Only(ctx)
-	if ent.IsNotFound(err) {
-		return nil, access.Missing()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load instance: %w", err)
-	}
-	if i.Deleting || i.Edges.Project.Deleting || i.Edges.Environment.Deleting || i.Edges.Service.Deleting {
-		return i, fault.New(fault.Conflict, "The service is being deleted.")
-	}
-	return i, nil
-}
+// instance first (access.LockInstance).
 
 // lockDeployment loads a deployment with its project for the rest of the
 // transaction. No worker can claim or write it meanwhile. The caller has locked

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/ent/route"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -76,7 +77,7 @@ func (s *Service) Condemn(ctx context.Context, targetID string) (Condemned, erro
 }
 
 func (s *Service) condemn(ctx context.Context, tx *store.Tx, instanceID string) error {
-	i, err := lock(ctx, tx, instanceID)
+	i, err := access.LockInstance(ctx, tx, instanceID)
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		return err
 	}

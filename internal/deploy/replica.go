@@ -10,6 +10,7 @@ import (
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/replica"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -52,7 +53,7 @@ func (s *Service) AddReplica(ctx context.Context, f Fence, d *ent.Deployment, pr
 // mayAdd locks what the replicas of d follow from and fails with ErrOvertaken
 // if the claim behind f no longer allows another one.
 func (s *Service) mayAdd(ctx context.Context, tx *store.Tx, f Fence, d *ent.Deployment) error {
-	i, err := lock(ctx, tx, d.InstanceID)
+	i, err := access.LockInstance(ctx, tx, d.InstanceID)
 	if err != nil && !fault.Is(err, fault.Conflict) {
 		return gone(err)
 	}

@@ -55,7 +55,7 @@ func (s *Service) Scale(ctx context.Context, id, process string, replicas int) (
 		return nil, fault.At("replicas", fault.Invalid, "Between %d and %d replicas can run. To run none, stop the service.", least, spec.MaxReplicas)
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, id)
+		i, err := access.LockInstance(ctx, tx, id)
 		if err != nil {
 			return err
 		}
@@ -174,7 +174,7 @@ func (s *Service) operate(ctx context.Context, about []string, kind, what string
 	}
 	var id string
 	err := s.DB.Tx(ctx, func(tx *store.Tx) error {
-		i, err := lock(ctx, tx, about[0])
+		i, err := access.LockInstance(ctx, tx, about[0])
 		if err != nil {
 			return err
 		}
