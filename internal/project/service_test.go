@@ -7,6 +7,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/idempotencykey"
+	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -256,15 +257,60 @@ func TestUpdateInstance(t *testing.T) {
 		wantField(t, "bad settings", err, fault.Invalid, "settings.port")
 		_, err = w.UpdateInstance(w.viewer, project.ChangeInstance{ID: i.ID, Apply: port(1)})
 		wantCode(t, "a viewer", err, fault.Forbidden)
-		// Somebody changes it between the reading and the writing: nothing is lost.
-		_, err = w.UpdateInstance(w.owner, project.ChangeInstance{ID: i.ID, Apply: func(s spec.Settings) spec.Settings {
-			must(w.UpdateInstance(w.editor, project.ChangeInstance{ID: i.ID, Apply: port(4000)}))(t)
-			s.StartCommand = "serve"
-			return s
-		}})
-		wantCode(t, "a race", err, fault.VersionConflict)
-		if now := db.ServiceInstance.GetX(w.sys, i.ID).Settings; now.Port != 4000 || now.StartCommand != "" {
-			t.Errorf("settings are %+v", now)
-		}
+		must(w.DeleteService(w.owner, i.ServiceID))(t)
+		_, err = w.UpdateInstance(w.owner, project.ChangeInstance{ID: i.ID, Apply: port(1)})
+		wantCode(t, "while its service is being deleted", err, fault.Conflict)
 	})
+}
+
+// What somebody else changes between the reading and the lock is no conflict for
+// one who named no version: each change is made to what is.
+func TestSettingsAreChangedBesideOtherChanges(t *testing.T) {
+	t.Parallel()
+	for what, other := range map[string]func(*world, *ent.ServiceInstance){
+		"settings": func(w *world, i *ent.ServiceInstance) {
+			must(w.UpdateInstance(w.editor, project.ChangeInstance{ID: i.ID, Apply: func(s spec.Settings) spec.Settings {
+				s.Port = 4000
+				return s
+			}}))(w.t)
+		},
+		"its number of replicas": func(w *world, i *ent.ServiceInstance) {
+			w.DB.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetReplicaCount(3).AddVersion(1).ExecX(w.sys)
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			storetest.Each(t, func(t *testing.T, db *store.DB) {
+				w := newWorld(t, db)
+				i := w.instance(w.service(w.project("Shop"), "Web"))
+				changed := true // not yet armed
+				db.ServiceInstance.Intercept(ent.InterceptFunc(func(next ent.Querier) ent.Querier {
+					return ent.QuerierFunc(func(ctx context.Context, q ent.Query) (ent.Value, error) {
+						rows, err := next.Query(ctx, q)
+						if !changed { // it was just read
+							changed = true
+							other(w, i)
+						}
+						return rows, err
+					})
+				}))
+				start := func(expected *int) (*ent.ServiceInstance, error) {
+					changed = false
+					return w.UpdateInstance(w.owner, project.ChangeInstance{ID: i.ID, ExpectedVersion: expected, Apply: func(s spec.Settings) spec.Settings {
+						s.StartCommand = "serve"
+						return s
+					}})
+				}
+				_, err := start(&i.Version)
+				wantField(t, "one who named the version before", err, fault.VersionConflict, "expectedVersion")
+				got := must(start(nil))(t)
+				if got.Settings.StartCommand != "serve" || got.Version != i.Version+3 {
+					t.Errorf("got version %d with %+v", got.Version, got.Settings)
+				}
+				if got.Settings.Port != 4000 && got.ReplicaCount != 3 {
+					t.Errorf("the other change is lost: %d replicas, %+v", got.ReplicaCount, got.Settings)
+				}
+			})
+		})
+	}
 }

@@ -85,7 +85,8 @@ func (s *Service) updateService(ctx context.Context, tx *store.Tx, svc *ent.Serv
 type ChangeInstance struct {
 	ID              string
 	ExpectedVersion *int
-	// Apply returns the settings to be in force, given those that are.
+	// Apply returns the settings to be in force, given those that are. It is
+	// called again if the transaction runs again, and changes nothing else.
 	Apply func(spec.Settings) spec.Settings
 	// Asked is what was asked for, in JSON: an idempotency key stands for that.
 	Asked any
@@ -94,32 +95,33 @@ type ChangeInstance struct {
 // UpdateInstance changes the settings of an instance. They count from the next
 // deployment on.
 func (s *Service) UpdateInstance(ctx context.Context, in ChangeInstance) (*ent.ServiceInstance, error) {
-	i, err := access.Instance(ctx, s.DB.Client, access.Write, in.ID)
-	if err != nil {
+	if _, err := access.Instance(ctx, s.DB.Client, access.Write, in.ID); err != nil {
 		return nil, err
 	}
 	asked, err := s.withoutAsked(in)
 	if err != nil {
 		return nil, err
 	}
-	settings := in.Apply(i.Settings)
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Strings(ctx, "SELECT id FROM service_instances WHERE id = ? {lock}", i.ID); err != nil {
-			return fmt.Errorf("lock instance: %w", err)
+		i, err := access.LockInstance(ctx, tx, in.ID)
+		if err != nil {
+			return err
 		}
-		_, err := tx.Once(ctx, "updateServiceInstance", asked, func() (string, error) { return i.ID, s.updateInstance(ctx, tx, i, in.ExpectedVersion, settings) })
+		_, err = tx.Once(ctx, "updateServiceInstance", asked, func() (string, error) { return i.ID, s.updateInstance(ctx, tx, i, in) })
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return access.Instance(ctx, s.DB.Client, access.Write, i.ID)
+	return access.Instance(ctx, s.DB.Client, access.Write, in.ID)
 }
 
-func (s *Service) updateInstance(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, expected *int, settings spec.Settings) (err error) {
-	if expected != nil && *expected != i.Version {
-		return stale(i.Deleting)
+// updateInstance changes the settings of a locked instance.
+func (s *Service) updateInstance(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance, in ChangeInstance) (err error) {
+	if in.ExpectedVersion != nil && *in.ExpectedVersion != i.Version {
+		return stale(false)
 	}
+	settings := in.Apply(i.Settings)
 	if err := settings.Validate("settings"); err != nil {
 		return err
 	}
@@ -130,18 +132,12 @@ func (s *Service) updateInstance(ctx context.Context, tx *store.Tx, i *ent.Servi
 	if paths := changedFiles(i.Settings.ConfigFiles, settings.ConfigFiles); len(paths) > 0 {
 		message += " Config files that are others now: " + strings.Join(paths, ", ") + "."
 	}
-	u := tx.ServiceInstance.Update().
-		Where(serviceinstance.ID(i.ID), serviceinstance.Version(i.Version), serviceinstance.Deleting(false)).
-		SetSettings(settings).AddVersion(1)
+	u := tx.ServiceInstance.Update().Where(serviceinstance.ID(i.ID)).SetSettings(settings).AddVersion(1)
 	if !slices.Equal(settings.Processes, i.Settings.Processes) { // says how many replicas, too
 		u.ClearProcessReplicas()
 	}
-	n, err := u.Save(ctx)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return stale(i.Deleting)
+	if err := u.Exec(ctx); err != nil {
+		return fmt.Errorf("write settings: %w", err)
 	}
 	return tx.Record(ctx, store.Event{
 		Scope: instanceScope(i), Type: "service.settings_changed", SubjectID: i.ID, Message: message,
