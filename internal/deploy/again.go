@@ -43,9 +43,11 @@ func (s *Service) Redeploy(ctx context.Context, in Again) (*ent.Deployment, erro
 		return nil, err
 	}
 	return s.enqueue(ctx, i.ID, "redeploy", in, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
-		gone := sourceKept(ctx, tx, old)
+		var gone error
 		if in.ReuseImage {
 			gone = s.stillKept(ctx, tx, old)
+		} else {
+			gone = sourceKept(ctx, tx, old.Source, fmt.Sprintf("The source of deployment #%d", old.Number))
 		}
 		if gone != nil {
 			return nil, gone

@@ -64,7 +64,8 @@ type Order struct {
 
 // Request queues a deployment of what the service's source, settings and
 // variables are now, and returns it. Under SUPERSEDE it takes the turn of
-// those before it that have not got far.
+// those before it that have not got far. It fails with UPLOAD_EXPIRED if the
+// upload it is made of was forgotten meanwhile.
 func (s *Service) Request(ctx context.Context, o Order) (*ent.Deployment, error) {
 	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, o.InstanceID)
 	if err != nil {
@@ -78,6 +79,9 @@ func (s *Service) Request(ctx context.Context, o Order) (*ent.Deployment, error)
 		return nil, err
 	}
 	return s.enqueue(ctx, i.ID, "deploy", o, func(tx *store.Tx, now *ent.ServiceInstance) (*ent.DeploymentCreate, error) {
+		if err := sourceKept(ctx, tx, src, "What was uploaded"); err != nil {
+			return nil, err
+		}
 		variables, err := snapshot(ctx, tx, now)
 		if err != nil {
 			return nil, err

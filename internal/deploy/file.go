@@ -119,13 +119,9 @@ func (s *Service) forgetFiles(ctx context.Context, tx *store.Tx, instanceID stri
 	if _, err := hold(ctx, tx, serviceinstance.Table, instanceID); err != nil {
 		return unlessMissing(err)
 	}
-	ids, err := tx.Strings(ctx, "SELECT id FROM deployments WHERE instance_id = ? AND id IN ("+keptIDs+")", instanceID, s.keeps())
+	kept, err := s.keptOf(ctx, tx, deployment.FieldInstanceID, instanceID)
 	if err != nil {
-		return fmt.Errorf("find kept deployments: %w", err)
-	}
-	kept, err := tx.Deployment.Query().Where(deployment.IDIn(ids...)).All(ctx)
-	if err != nil {
-		return fmt.Errorf("load kept deployments: %w", err)
+		return err
 	}
 	var needed []string
 	for _, d := range kept {

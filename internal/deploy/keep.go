@@ -10,10 +10,12 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/deployment"
+	"github.com/davitdev/davit/ent/predicate"
 	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
 
@@ -94,10 +96,7 @@ func (s *Service) EachKept(ctx context.Context, do func(*ent.Deployment)) error 
 func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
 	now := clock()
 	// Before what needs them: an artifact is older than the deployment of it.
-	old, err := s.DB.Artifact.Query().Where(artifact.Or(
-		artifact.And(artifact.ReceivedAtIsNil(), artifact.ExpiresAtLT(now)),
-		artifact.ReceivedAtLT(now.Add(-UploadGrace)),
-	)).All(ctx)
+	old, err := s.DB.Artifact.Query().Where(stale(now)).All(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("list artifacts: %w", err)
 	}
@@ -120,7 +119,7 @@ func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
 		}
 		gone := false
 		err := s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
-			gone, err = forgetUpload(ctx, tx, a)
+			gone, err = s.forgetUpload(ctx, tx, a, now)
 			return err
 		})
 		if err != nil {
@@ -133,9 +132,19 @@ func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// forgetUpload deletes an artifact unless it is its service's source. The
-// service is locked, as by whoever makes it that.
-func forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact) (gone bool, err error) {
+// stale selects the artifacts that were never sent and no longer can be, and
+// those that were received longer than UploadGrace ago.
+func stale(now time.Time) predicate.Artifact {
+	return artifact.Or(
+		artifact.And(artifact.ReceivedAtIsNil(), artifact.ExpiresAtLT(now)),
+		artifact.ReceivedAtLT(now.Add(-UploadGrace)),
+	)
+}
+
+// forgetUpload deletes a stale artifact unless it is its service's source, or
+// that of a deployment that is kept by now. The service is locked, as by whoever
+// makes it that, and then the artifact, as by whoever deploys it.
+func (s *Service) forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact, now time.Time) (gone bool, err error) {
 	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", a.ServiceID); err != nil {
 		return false, fmt.Errorf("lock service: %w", err)
 	}
@@ -146,11 +155,37 @@ func forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact) (gone bool
 	if svc != nil && svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
 		return false, nil
 	}
-	n, err := tx.Artifact.Delete().Where(artifact.ID(a.ID)).Exec(ctx)
+	if _, err := tx.Strings(ctx, "SELECT id FROM artifacts WHERE id = ? {lock}", a.ID); err != nil {
+		return false, fmt.Errorf("lock artifact: %w", err)
+	}
+	kept, err := s.keptOf(ctx, tx, deployment.FieldServiceID, a.ServiceID)
+	if err != nil {
+		return false, err
+	}
+	for _, d := range kept {
+		if d.Source.Upload != nil && d.Source.Upload.ArtifactID == a.ID {
+			return false, nil
+		}
+	}
+	n, err := tx.Artifact.Delete().Where(artifact.ID(a.ID), stale(now)).Exec(ctx)
 	if err != nil {
 		return false, fmt.Errorf("forget artifact: %w", err)
 	}
 	return n > 0, nil
+}
+
+// keptOf loads the deployments of an instance or a service, whose id is in
+// column, whose image and source are kept.
+func (s *Service) keptOf(ctx context.Context, tx *store.Tx, column, id string) ([]*ent.Deployment, error) {
+	ids, err := tx.Strings(ctx, "SELECT id FROM deployments WHERE "+column+" = ? AND id IN ("+keptIDs+")", id, s.keeps())
+	if err != nil {
+		return nil, fmt.Errorf("find kept deployments: %w", err)
+	}
+	kept, err := tx.Deployment.Query().Where(deployment.IDIn(ids...)).All(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("load kept deployments: %w", err)
+	}
+	return kept, nil
 }
 
 // UploadNeeded reports whether an artifact is, or is to become, the archive
@@ -197,17 +232,19 @@ func (s *Service) stillKept(ctx context.Context, tx *store.Tx, d *ent.Deployment
 	return gone.WithHint("Kept are those of %s. Roll back to one of them, or deploy the source again.", strings.Join(numbers, ", "))
 }
 
-// sourceKept fails with UPLOAD_EXPIRED if the source of a deployment is gone.
-func sourceKept(ctx context.Context, tx *store.Tx, d *ent.Deployment) error {
-	if d.Source.Upload == nil {
+// sourceKept fails with UPLOAD_EXPIRED if a source, which what names, is gone.
+// If it is not, nobody forgets it before the end of the transaction: then the
+// deployment of it is seen.
+func sourceKept(ctx context.Context, tx *store.Tx, src spec.Source, what string) error {
+	if src.Upload == nil {
 		return nil
 	}
-	exists, err := tx.Artifact.Query().Where(artifact.ID(d.Source.Upload.ArtifactID), artifact.ReceivedAtNotNil()).Exist(ctx)
+	ids, err := tx.Strings(ctx, "SELECT id FROM artifacts WHERE id = ? AND received_at IS NOT NULL {lock}", src.Upload.ArtifactID)
 	if err != nil {
-		return fmt.Errorf("find artifact: %w", err)
+		return fmt.Errorf("lock artifact: %w", err)
 	}
-	if !exists {
-		return fault.New(fault.UploadExpired, "The source of deployment #%d is no longer kept.", d.Number).WithHint("Upload it again, and deploy that.")
+	if len(ids) == 0 {
+		return fault.New(fault.UploadExpired, "%s is no longer kept.", what).WithHint("Upload it again, and deploy that.")
 	}
 	return nil
 }
