@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/principal":      {"internal/enum", "internal/fault"},
 	"internal/config":         {"internal/fault", "internal/lazy"},
 	"internal/client":         {"leaves"},
+	"internal/bucket":         {},
 	"internal/durable":        {},
 	"internal/memory":         {},
 	"internal/golden":         {},
@@ -72,9 +73,9 @@ var mayImport = map[string][]string{
 
 	"internal/invariant": {"ent/", "leaves", "internal/deploy", "internal/logs", "internal/proxy", "internal/secret", "internal/site", "internal/source", "internal/store", "runner"},
 
-	"internal/repository": {"ent/", "leaves", "internal/access", "internal/build", "internal/git", "internal/source"},
+	"internal/repository": {"ent/", "leaves", "internal/access", "internal/bucket", "internal/build", "internal/git", "internal/source"},
 
-	"graph":           {"ent/", "graph/", "leaves", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/repository", "internal/logs", "internal/wake"},
+	"graph":           {"ent/", "graph/", "leaves", "internal/access", "internal/auth", "internal/bucket", "internal/deploy", "internal/project", "internal/repository", "internal/logs", "internal/wake"},
 	"graph/guard":     {"internal/fault"},
 	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},

@@ -28,9 +28,6 @@ const (
 	costFetch = 5
 )
 
-// maxCallers is how many principals are remembered.
-const maxCallers = 10_000
-
 // begin counts a look of the principal of ctx and waits for its turn. The
 // caller calls done.
 func (r *Reader) begin(ctx context.Context, cost int) (done func(), err error) {
@@ -38,9 +35,10 @@ func (r *Reader) begin(ctx context.Context, cost int) (done func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if !r.caller(p.ID()).AllowN(time.Now(), cost) {
+	if !r.callers.Of(p.ID(), r.Limits.Rate, r.Limits.Burst).AllowN(time.Now(), cost) {
 		return nil, fault.New(fault.TooManyRequests, "You have asked for many repositories: wait a minute.")
 	}
+	r.once.Do(func() { r.busy = make(chan struct{}, r.Limits.AtOnce) })
 	select {
 	case r.busy <- struct{}{}:
 		return func() { <-r.busy }, nil
@@ -56,26 +54,4 @@ func (r *Reader) begin(ctx context.Context, cost int) (done func(), err error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-}
-
-// caller is how much a principal may still ask for.
-func (r *Reader) caller(id string) *rate.Limiter {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.callers == nil {
-		r.callers, r.busy = map[string]*rate.Limiter{}, make(chan struct{}, r.Limits.AtOnce)
-	}
-	if len(r.callers) >= maxCallers {
-		for other, l := range r.callers { // those who would be told the same if they were new
-			if l.Tokens() >= float64(r.Limits.Burst) {
-				delete(r.callers, other)
-			}
-		}
-	}
-	l := r.callers[id]
-	if l == nil {
-		l = rate.NewLimiter(r.Limits.Rate, r.Limits.Burst)
-		r.callers[id] = l
-	}
-	return l
 }

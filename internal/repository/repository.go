@@ -18,6 +18,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/access"
+	"github.com/davitdev/davit/internal/bucket"
 	"github.com/davitdev/davit/internal/build"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/git"
@@ -33,9 +34,9 @@ type Reader struct {
 	Scratch string // directory for sources under way, emptied at start
 	Limits  Limits
 
-	mu      sync.Mutex
-	callers map[string]*rate.Limiter // by principal
-	busy    chan struct{}            // one for each look under way
+	callers bucket.Set    // by principal
+	once    sync.Once     // makes busy
+	busy    chan struct{} // one for each look under way
 }
 
 // Credential opens a private repository. The zero value opens public ones.
