@@ -3,7 +3,6 @@ package proxy
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"time"
 
@@ -40,15 +39,10 @@ func (b *Bundle) ref() *site.Ref { return &site.Ref{Dir: b.Dir, ID: b.ID} }
 
 // serveBundle answers with a file of the route's bundle, or with a page.
 func (s *server) serveBundle(w http.ResponseWriter, r *http.Request, rt *route) {
-	at, prefix := *r.URL, "/"
-	if rt.StripPrefix {
-		prefix = rt.Path
-		stripPrefix(&at, prefix)
-	}
 	if rt.deployment != nil {
 		w.Header()["X-Davit-Deployment"] = rt.deployment
 	}
-	err := s.library.Serve(w, r, *rt.Bundle.ref(), rt.earlier.ref(time.Now()), (&url.URL{Path: prefix}).EscapedPath(), at.Path)
+	err := s.library.Serve(w, r, *rt.Bundle.ref(), rt.earlier.ref(time.Now()))
 	switch {
 	case err == nil:
 	case errors.Is(err, site.ErrNotFound):

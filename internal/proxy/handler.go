@@ -143,9 +143,6 @@ func (x *exchange) rewrite(pr *httputil.ProxyRequest) {
 	out.URL.User = nil
 	out.URL.RawQuery = pr.In.URL.RawQuery // as it came: nothing here depends on it
 	out.Host = pr.In.Host
-	if x.route.StripPrefix {
-		stripPrefix(out.URL, x.route.Path)
-	}
 	x.server.forwarded(pr.In, out.Header)
 }
 

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"cmp"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -151,30 +150,4 @@ func canonicalPath(p string) string {
 		return "/"
 	}
 	return p
-}
-
-// stripPrefix removes prefix, which covers u, from u's path, and exactly the
-// same part from its encoded form.
-func stripPrefix(u *url.URL, prefix string) {
-	if prefix == "/" {
-		return
-	}
-	u.Path = u.Path[len(prefix):]
-	if u.Path == "" {
-		u.Path = "/"
-	}
-	if u.RawPath == "" {
-		return
-	}
-	raw := u.RawPath
-	for range len(prefix) {
-		if raw[0] == '%' {
-			raw = raw[2:]
-		}
-		raw = raw[1:]
-	}
-	if raw == "" {
-		raw = "/"
-	}
-	u.RawPath = raw
 }

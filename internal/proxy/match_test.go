@@ -57,30 +57,33 @@ func TestPathsAndPrefixes(t *testing.T) {
 	p := start(t, nil)
 	to := []proxy.Target{target}
 	p.push(
-		proxy.Route{Host: "a.localhost", Path: "/api/", StripPrefix: true, Targets: to},
-		proxy.Route{Host: "a.localhost", Path: "/api/v2", Targets: to},
-		proxy.Route{Host: "a.localhost", Path: "/é", StripPrefix: true, Targets: to},
+		proxy.Route{Host: "a.localhost", Path: "/api/", Deployment: "one", Targets: to},
+		proxy.Route{Host: "a.localhost", Path: "/api/v2", Deployment: "two", Targets: to},
+		proxy.Route{Host: "a.localhost", Path: "/é", Deployment: "three", Targets: to},
 	)
 	c := client(t, p.addr)
 	for path, want := range map[string]string{
-		"/api":            "/",
-		"/api/":           "/",
-		"/api/x?q=/api":   "/x?q=/api",
-		"/api/a%2Fb":      "/a%2Fb",
-		"/%61pi/a%2Fb":    "/a%2Fb",
-		"/api//x":         "//x",
-		"/api/v2/x":       "/api/v2/x",
-		"/api/v22":        "/v22",
-		"/%C3%A9/%C3%A9x": "/%C3%A9x",
+		"/api":            "one",
+		"/api/":           "one",
+		"/api/x?q=/api":   "one",
+		"/api/a%2Fb":      "one",
+		"/%61pi/a%2Fb":    "one",
+		"/api//x":         "one",
+		"/api/v2/x":       "two",
+		"/api/v22":        "one",
+		"/%C3%A9/%C3%A9x": "three",
 		"/apix":           "404",
 		"/":               "404",
 	} {
 		got := get(t, c, "http://a.localhost"+path)
+		by := got.header.Get("X-Davit-Deployment")
 		if got.status != http.StatusOK {
-			got.body = fmt.Sprint(got.status)
+			by = fmt.Sprint(got.status)
+		} else if got.body != path { // the application sees it as it came
+			t.Errorf("%s: the application saw %s", path, got.body)
 		}
-		if got.body != want {
-			t.Errorf("%s: got %s, want %s", path, got.body, want)
+		if by != want {
+			t.Errorf("%s: got %s, want %s", path, by, want)
 		}
 	}
 }

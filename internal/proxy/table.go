@@ -25,10 +25,9 @@ type Route struct {
 	Host string `json:"host"`
 	// Path is a prefix of whole segments of the decoded path: "/api" covers
 	// /api and /api/x, not /apix. "" means "/". The longest one wins.
-	Path        string `json:"path,omitempty"`
-	StripPrefix bool   `json:"stripPrefix,omitempty"` // the app does not see Path
-	Instance    string `json:"instance,omitempty"`    // id, for Stats
-	Deployment  string `json:"deployment,omitempty"`  // id, sent as X-Davit-Deployment
+	Path       string `json:"path,omitempty"`
+	Instance   string `json:"instance,omitempty"`   // id, for Stats
+	Deployment string `json:"deployment,omitempty"` // id, sent as X-Davit-Deployment
 	// Targets serve the route. Without any, and without a bundle, a page says
 	// what State means.
 	Targets []Target `json:"targets,omitempty"`

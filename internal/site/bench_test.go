@@ -43,7 +43,7 @@ func BenchmarkServe(b *testing.B) {
 			r.Header.Set(headers[i], headers[i+1])
 		}
 		rec := httptest.NewRecorder()
-		if err := library.Serve(rec, r, ref, nil, "/", path); err != nil {
+		if err := library.Serve(rec, r, ref, nil); err != nil {
 			b.Fatal(err)
 		}
 		return rec

@@ -21,13 +21,13 @@ var (
 // maxRanges is how many parts of a file one answer may have.
 const maxRanges = 16
 
-// Serve answers r with what the bundle has at path, a decoded path in which
-// prefix is left out. A redirect inside the site gets prefix in front. Where it
-// has no file, the bundle earlier answers, unless it is nil, with a file that is
-// named by its content: a page that was loaded from it may ask for it. It fails
-// with ErrNotFound or ErrMethod where the caller is to answer, and with another
-// error if the bundle cannot be read: that is never the client's fault.
-func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, earlier *Ref, prefix, path string) error {
+// Serve answers r with what the bundle has at its path. Where it has no file,
+// the bundle earlier answers, unless it is nil, with a file that is named by its
+// content: a page that was loaded from it may ask for it. It fails with
+// ErrNotFound or ErrMethod where the caller is to answer, and with another error
+// if the bundle cannot be read: that is never the client's fault.
+func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, earlier *Ref) error {
+	path := r.URL.Path
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		return ErrMethod
@@ -44,9 +44,6 @@ func (l *Library) Serve(w http.ResponseWriter, r *http.Request, ref Ref, earlier
 	}
 	switch {
 	case a.location != "":
-		if strings.HasPrefix(a.location, "/") {
-			a.location = strings.TrimSuffix(prefix, "/") + a.location
-		}
 		h := w.Header()
 		h.Set("Location", a.location)
 		h.Set("X-Content-Type-Options", "nosniff")

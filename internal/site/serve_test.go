@@ -199,7 +199,7 @@ func TestSitesThatAreGoneAreNobodysFault(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.library.Serve(nil, r, ref, nil, "/", "/"); err == nil || errors.Is(err, ErrNotFound) {
+		if err := w.library.Serve(nil, r, ref, nil); err == nil || errors.Is(err, ErrNotFound) {
 			t.Errorf("%+v: %v", ref, err)
 		}
 	}

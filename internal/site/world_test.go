@@ -76,7 +76,7 @@ func (w *world) ask(b Bundle, method, target string, headers ...string) reply {
 		r.Header.Add(name, value)
 	}
 	rec := httptest.NewRecorder()
-	switch err := w.library.Serve(rec, r, Ref{w.store.Dir(), b.ID}, nil, "/", r.URL.Path); {
+	switch err := w.library.Serve(rec, r, Ref{w.store.Dir(), b.ID}, nil); {
 	case err == nil:
 	case errors.Is(err, ErrNotFound):
 		rec.WriteHeader(http.StatusNotFound)
