@@ -54,9 +54,6 @@ var replicaStatuses = []ReplicaStatus{
 	ReplicaCreated, ReplicaStarting, ReplicaRunning, ReplicaRestarting, ReplicaDraining, ReplicaExited, ReplicaCrashed, ReplicaRemoved,
 }
 
-// Live reports whether a replica in s has, or should have, a container.
-func (s ReplicaStatus) Live() bool { return s != ReplicaRemoved }
-
 // Facts is what the state of an instance follows from.
 type Facts struct {
 	Deleting  bool
