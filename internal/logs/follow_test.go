@@ -237,40 +237,6 @@ func TestASlowReaderMissesNothing(t *testing.T) {
 	}
 }
 
-func TestAReaderTooFarBehindIsTold(t *testing.T) {
-	t.Parallel()
-
-	l := openLog(t, logs.Options{Dir: t.TempDir(), RingBytes: 1000, MaxLag: 100})
-	src := newSource()
-	w := writer(t, l, src, logs.Stdout, newReplica())
-	start := query(t, l, logs.Query{Source: src}).EndCursor
-	f := follow(t, l, logs.FollowOptions{Source: src})
-	var raw []byte
-	for i := range 1500 {
-		raw = fmt.Appendf(raw, "line %d\n", i)
-	}
-	write(t, w, raw)
-	if _, err := w.Resume(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	gap, ok := next(t, f).(*logs.Gap)
-	if !ok || gap.Reason != logs.SlowConsumer || gap.Dropped != 1500 {
-		t.Fatalf("got %+v", gap)
-	}
-	page := query(t, l, logs.Query{Source: src, After: gap.From, Before: gap.To, Limit: logs.MaxPage})
-	if len(page.Lines) != logs.MaxPage || page.Lines[0].Seq != 1 || !page.HasMoreAfter {
-		t.Errorf("in the gap are %d lines", len(page.Lines))
-	}
-	write(t, w, []byte("and on\n"))
-	if b := nextBatch(t, f); !cmp.Equal(messages(b.Lines), []string{"and on"}) {
-		t.Errorf("then comes %q", messages(b.Lines))
-	}
-	resumed := follow(t, l, logs.FollowOptions{Source: src, After: start}) // was away, not slow
-	if got, _ := collect(t, resumed, 1501); got[0].Seq != 1 {
-		t.Errorf("a resumed feed begins with line %d", got[0].Seq)
-	}
-}
-
 func TestManyFollowersLeaveNothingBehind(t *testing.T) {
 	t.Parallel()
 

@@ -111,31 +111,12 @@ func (f *Feed) show(c *chunk) {
 	}
 }
 
-// catchUp replays what the ring has forgotten, unless that is more than the
-// feed may be behind.
+// catchUp replays what the ring has forgotten.
 func (f *Feed) catchUp(ctx context.Context) error {
 	snap, err := f.log.observe(ctx, f.group, f.scope)
 	if err != nil {
 		return err
 	}
 	f.snap = snap
-	limit := f.log.opts.MaxLag
-	if limit <= 0 {
-		return nil
-	}
-	behind := int64(0)
-	for _, src := range snap.sources {
-		for _, v := range src.views {
-			behind += int64(v.last - min(v.last, f.pos.at(src.ID, v.stream.Number)))
-		}
-	}
-	if behind <= limit {
-		return nil
-	}
-	if !f.shares {
-		behind = 0 // how many of them match, nobody knows
-	}
-	f.items = append(f.items, &Gap{Dropped: behind, Reason: SlowConsumer, From: f.pos.encode(f.scope), To: snap.end.encode(f.scope)})
-	f.goLive()
 	return nil
 }

@@ -37,11 +37,6 @@ type Options struct {
 	RingBytes        int64 // shown last, for feeds that follow; default 8 MiB
 	CacheBytes       int64 // blocks read last; default 16 MiB
 
-	// MaxLag is how many lines a live feed may be behind before it is told of
-	// a gap and goes on with the present; 0: any number, it reads them from
-	// the store.
-	MaxLag int64
-
 	Retention Retention
 
 	sealAfter  time.Duration // how old a spool file with Loki gets; default 10 s
