@@ -44,8 +44,7 @@ func (w *Worker) collectLoop(ctx context.Context) error {
 // collect looks at everything once. Each part looks at what is there first and
 // at the rows then: whatever is made has a row before.
 func (w *Worker) collect(ctx context.Context) error {
-	_, err := w.Deploy.ForgetUploads(ctx)
-	err = errors.Join(err, w.Deploy.Forget(ctx), w.Deploy.ForgetRuns(ctx), w.Deploy.ForgetFiles(ctx), w.Auth.Forget(ctx))
+	err := errors.Join(w.Deploy.ForgetUploads(ctx), w.Deploy.Forget(ctx), w.Deploy.ForgetRuns(ctx), w.Deploy.ForgetFiles(ctx), w.Auth.Forget(ctx))
 	return errors.Join(err, w.collectUploads(ctx), w.collectImages(ctx), w.collectSites(ctx), w.collectScratch(ctx), w.collectLogs(ctx), w.closeLogs(ctx))
 }
 

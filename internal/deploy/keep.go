@@ -92,16 +92,16 @@ func (s *Service) EachKept(ctx context.Context, do func(*ent.Deployment)) error 
 
 // ForgetUploads deletes the artifacts that no service and no kept deployment
 // needs: those that were never sent and no longer can be, and those that were
-// received longer than UploadGrace ago. It returns how many those were.
-func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
+// received longer than UploadGrace ago.
+func (s *Service) ForgetUploads(ctx context.Context) error {
 	now := clock()
 	// Before what needs them: an artifact is older than the deployment of it.
 	old, err := s.DB.Artifact.Query().Where(stale(now)).All(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("list artifacts: %w", err)
+		return fmt.Errorf("list artifacts: %w", err)
 	}
 	if len(old) == 0 {
-		return 0, nil
+		return nil
 	}
 	needed := map[string]bool{}
 	err = s.EachKept(ctx, func(d *ent.Deployment) {
@@ -110,26 +110,17 @@ func (s *Service) ForgetUploads(ctx context.Context) (int, error) {
 		}
 	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	n := 0
 	for _, a := range old {
 		if needed[a.ID] {
 			continue
 		}
-		gone := false
-		err := s.DB.Tx(ctx, func(tx *store.Tx) (err error) {
-			gone, err = s.forgetUpload(ctx, tx, a, now)
+		if err := s.DB.Tx(ctx, func(tx *store.Tx) error { return s.forgetUpload(ctx, tx, a, now) }); err != nil {
 			return err
-		})
-		if err != nil {
-			return n, err
-		}
-		if gone {
-			n++
 		}
 	}
-	return n, nil
+	return nil
 }
 
 // stale selects the artifacts that were never sent and no longer can be, and
@@ -144,34 +135,33 @@ func stale(now time.Time) predicate.Artifact {
 // forgetUpload deletes a stale artifact unless it is its service's source, or
 // that of a deployment that is kept by now. The service is locked, as by whoever
 // makes it that, and then the artifact, as by whoever deploys it.
-func (s *Service) forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact, now time.Time) (gone bool, err error) {
+func (s *Service) forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact, now time.Time) error {
 	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", a.ServiceID); err != nil {
-		return false, fmt.Errorf("lock service: %w", err)
+		return fmt.Errorf("lock service: %w", err)
 	}
 	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).Only(ctx)
 	if err != nil && !ent.IsNotFound(err) {
-		return false, fmt.Errorf("load service: %w", err)
+		return fmt.Errorf("load service: %w", err)
 	}
 	if svc != nil && svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
-		return false, nil
+		return nil
 	}
 	if _, err := tx.Strings(ctx, "SELECT id FROM artifacts WHERE id = ? {lock}", a.ID); err != nil {
-		return false, fmt.Errorf("lock artifact: %w", err)
+		return fmt.Errorf("lock artifact: %w", err)
 	}
 	kept, err := s.keptOf(ctx, tx, deployment.FieldServiceID, a.ServiceID)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, d := range kept {
 		if d.Source.Upload != nil && d.Source.Upload.ArtifactID == a.ID {
-			return false, nil
+			return nil
 		}
 	}
-	n, err := tx.Artifact.Delete().Where(artifact.ID(a.ID), stale(now)).Exec(ctx)
-	if err != nil {
-		return false, fmt.Errorf("forget artifact: %w", err)
+	if _, err := tx.Artifact.Delete().Where(artifact.ID(a.ID), stale(now)).Exec(ctx); err != nil {
+		return fmt.Errorf("forget artifact: %w", err)
 	}
-	return n > 0, nil
+	return nil
 }
 
 // keptOf loads the deployments of an instance or a service, whose id is in

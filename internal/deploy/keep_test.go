@@ -73,7 +73,7 @@ func TestForgettingUploadsSparesAnAcceptedDeployment(t *testing.T) {
 						return rows, err
 					})
 				}))
-				must(w.ForgetUploads(w.ctx))(t)
+				w.must(w.ForgetUploads(w.ctx))
 				if !asked || !w.hasArtifact(a.ID) {
 					t.Errorf("asked for: %v; the upload is gone", asked)
 				}
@@ -95,7 +95,7 @@ func TestADeploymentWaitsForWhoForgetsItsUpload(t *testing.T) {
 			look := time.NewTicker(time.Millisecond)
 			defer look.Stop()
 			w.must(w.DB.Tx(w.ctx, func(tx *store.Tx) error {
-				w.forgets(tx, a)
+				w.must(w.forgetUpload(w.ctx, tx, a, clock()))
 				go func() { answer <- ask() }()
 				for len(answer) == 0 && !w.isLocked() {
 					<-look.C
@@ -122,7 +122,7 @@ func TestADeploymentLooksAgainForItsUpload(t *testing.T) {
 						rows, err := next.Query(ctx, q)
 						if !forgotten {
 							forgotten = true
-							w.must(db.Tx(ctx, func(tx *store.Tx) error { w.forgets(tx, a); return nil }))
+							w.must(w.ForgetUploads(ctx))
 						}
 						return rows, err
 					})
@@ -135,14 +135,6 @@ func TestADeploymentLooksAgainForItsUpload(t *testing.T) {
 				wantFault(t, what, ask(), fault.UploadExpired)
 			})
 		})
-	}
-}
-
-// forgets forgets an artifact that nothing needs.
-func (w *world) forgets(tx *store.Tx, a *ent.Artifact) {
-	w.t.Helper()
-	if gone, err := w.forgetUpload(w.ctx, tx, a, clock()); err != nil || !gone {
-		w.t.Errorf("forgotten: %v, %v", gone, err)
 	}
 }
 
@@ -173,7 +165,7 @@ func TestForgettingUploadsSparesOneThatArrives(t *testing.T) {
 				return rows, err
 			})
 		}))
-		must(w.ForgetUploads(w.ctx))(t)
+		w.must(w.ForgetUploads(w.ctx))
 		if !arrived || !w.hasArtifact(up.Artifact.ID) {
 			t.Errorf("arrived: %v; it is gone", arrived)
 		}
