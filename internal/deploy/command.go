@@ -91,7 +91,7 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, i *ent.ServiceInsta
 	} else {
 		name = words[0]
 	}
-	op, err := tx.Operate(ctx, instanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
+	op, err := tx.Operate(ctx, store.InstanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
 		if words != nil {
 			o.SetCommand(words)
 		}
@@ -101,7 +101,7 @@ func (s *Service) command(ctx context.Context, tx *store.Tx, i *ent.ServiceInsta
 		return nil, err
 	}
 	return op, tx.Record(ctx, store.Event{
-		Scope: instanceScope(i), Type: OpRun + ".requested", SubjectID: op.ID,
+		Scope: store.InstanceScope(i), Type: OpRun + ".requested", SubjectID: op.ID,
 		Message: fmt.Sprintf("A command, %s, is run for %s in %s.", name, i.Edges.Service.Name, i.Edges.Environment.Name),
 	})
 }

@@ -108,7 +108,7 @@ func (s *Service) runDue(ctx context.Context, tx *store.Tx, id string) error {
 	tx.Wake(id, i.EnvironmentID, i.ServiceID)
 	if missed > 0 {
 		err := tx.Record(ctx, store.Event{
-			Scope: instanceScope(i), Type: OpRun + ".missed", SubjectID: id, Severity: lifecycle.Warning,
+			Scope: store.InstanceScope(i), Type: OpRun + ".missed", SubjectID: id, Severity: lifecycle.Warning,
 			Message: fmt.Sprintf("%s in %s was due %d times more while nobody looked: one run makes up for all.", i.Edges.Service.Name, i.Edges.Environment.Name, missed),
 		})
 		if err != nil {
@@ -141,11 +141,11 @@ func (s *Service) runOnTick(ctx context.Context, tx *store.Tx, i *ent.ServiceIns
 		}
 	default:
 		return tx.Record(ctx, store.Event{
-			Scope: instanceScope(i), Type: OpRun + ".skipped", SubjectID: i.ID, Severity: lifecycle.Warning,
+			Scope: store.InstanceScope(i), Type: OpRun + ".skipped", SubjectID: i.ID, Severity: lifecycle.Warning,
 			Message: fmt.Sprintf("%s in %s was due and was left out: the run before has not ended.", i.Edges.Service.Name, i.Edges.Environment.Name),
 		})
 	}
-	_, err = tx.Operate(ctx, instanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
+	_, err = tx.Operate(ctx, store.InstanceScope(i), OpRun, i.ID, nil, func(o *ent.OperationCreate) {
 		o.SetDeploymentID(active.ID).SetLimitMs(maxCommandLimit.Milliseconds()).SetScheduledAt(tick)
 		if words, err := active.Settings.Command(); err == nil && words != nil {
 			o.SetCommand(words)

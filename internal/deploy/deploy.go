@@ -169,7 +169,7 @@ func (s *Service) write(ctx context.Context, tx *store.Tx, i *ent.ServiceInstanc
 		return "", fmt.Errorf("number deployment: %w", err)
 	}
 	d, err := c.SetProjectID(i.ProjectID).SetInstanceID(i.ID).SetEnvironmentID(i.EnvironmentID).SetServiceID(i.ServiceID).
-		SetNumber(number).SetNillableCreatedByID(author(ctx)).
+		SetNumber(number).SetNillableCreatedByID(principal.UserID(ctx)).
 		SetPhases(lifecycle.Phases{}.Begin(lifecycle.PhaseQueue, clock(), 1)).Save(ctx)
 	if err != nil {
 		return "", fmt.Errorf("create deployment: %w", err)
@@ -224,15 +224,6 @@ func scopeOf(p *ent.Project, d *ent.Deployment) store.Scope {
 		WorkspaceID: p.WorkspaceID, ProjectID: d.ProjectID, EnvironmentID: d.EnvironmentID,
 		ServiceID: d.ServiceID, InstanceID: d.InstanceID, DeploymentID: d.ID,
 	}
-}
-
-// author is the id of the user who asks, nil for Davit itself.
-func author(ctx context.Context) *string {
-	p, err := principal.From(ctx)
-	if err != nil || p.Kind != principal.User {
-		return nil
-	}
-	return &p.UserID
 }
 
 // clock is the time that rows show people. What decides anything is judged by

@@ -101,7 +101,7 @@ func (s *Service) scale(ctx context.Context, tx *store.Tx, i *ent.ServiceInstanc
 		return err
 	}
 	return tx.Record(ctx, store.Event{
-		Scope: instanceScope(i), Type: "service.scaled", SubjectID: i.ID,
+		Scope: store.InstanceScope(i), Type: "service.scaled", SubjectID: i.ID,
 		Message: fmt.Sprintf("%s in %s was scaled to %d replicas.", what, i.Edges.Environment.Name, replicas),
 	})
 }
@@ -189,12 +189,12 @@ func (s *Service) operate(ctx context.Context, about []string, kind, what string
 			if err := change(tx, i); err != nil {
 				return "", err
 			}
-			op, err := tx.Operate(ctx, instanceScope(i), kind, i.ID, nil)
+			op, err := tx.Operate(ctx, store.InstanceScope(i), kind, i.ID, nil)
 			if err != nil {
 				return "", err
 			}
 			return op.ID, tx.Record(ctx, store.Event{
-				Scope: instanceScope(i), Type: kind + ".requested", SubjectID: i.ID,
+				Scope: store.InstanceScope(i), Type: kind + ".requested", SubjectID: i.ID,
 				Message: fmt.Sprintf("%s in %s %s.", i.Edges.Service.Name, i.Edges.Environment.Name, what),
 			})
 		})
@@ -219,12 +219,4 @@ func (s *Service) want(ctx context.Context, tx *store.Tx, i *ent.ServiceInstance
 		return err
 	}
 	return tx.Ring(ctx, TaskConverge, i.ID)
-}
-
-// instanceScope is where the events of an instance happen.
-func instanceScope(i *ent.ServiceInstance) store.Scope {
-	return store.Scope{
-		WorkspaceID: i.Edges.Project.WorkspaceID, ProjectID: i.ProjectID, EnvironmentID: i.EnvironmentID,
-		ServiceID: i.ServiceID, InstanceID: i.ID,
-	}
 }

@@ -76,6 +76,15 @@ func From(ctx context.Context) (Principal, error) {
 	return p, nil
 }
 
+// UserID is the id of the user who asks, nil for Davit itself and for nobody.
+func UserID(ctx context.Context) *string {
+	p, err := From(ctx)
+	if err != nil || p.Kind != User {
+		return nil
+	}
+	return &p.UserID
+}
+
 type idempotency struct{}
 
 // WithIdempotencyKey returns ctx carrying the key by which a retry of the

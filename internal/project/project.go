@@ -14,6 +14,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -73,7 +74,7 @@ func (s *Service) create(ctx context.Context, tx *store.Tx, w *ent.Workspace, in
 		return "", err
 	}
 	p, err := tx.Project.Create().SetWorkspaceID(w.ID).SetSlug(slug).SetName(in.Name).
-		SetNillableDescription(in.Description).SetNillableCreatedByID(userID(ctx)).Save(ctx)
+		SetNillableDescription(in.Description).SetNillableCreatedByID(principal.UserID(ctx)).Save(ctx)
 	if err != nil && in.Slug == "" {
 		return "", store.Race(err) // somebody took it meanwhile: make another
 	}

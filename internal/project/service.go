@@ -273,10 +273,3 @@ func checkReplicas(field string, n int) error {
 func serviceScope(svc *ent.Service) store.Scope {
 	return store.Scope{WorkspaceID: svc.Edges.Project.WorkspaceID, ProjectID: svc.ProjectID, ServiceID: svc.ID}
 }
-
-func instanceScope(i *ent.ServiceInstance) store.Scope {
-	return store.Scope{
-		WorkspaceID: i.Edges.Project.WorkspaceID, ProjectID: i.ProjectID, EnvironmentID: i.EnvironmentID,
-		ServiceID: i.ServiceID, InstanceID: i.ID,
-	}
-}

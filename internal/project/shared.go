@@ -7,7 +7,6 @@ import (
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/ent/operation"
 	"github.com/davitdev/davit/internal/lifecycle"
-	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/store"
 )
 
@@ -24,13 +23,4 @@ func underWay(ctx context.Context, tx *store.Tx, kind, targetID string) (*ent.Op
 		return nil, fmt.Errorf("find operation %s of %s: %w", kind, targetID, err)
 	}
 	return op, nil
-}
-
-// userID is the id of the user who asks, nil for Davit itself.
-func userID(ctx context.Context) *string {
-	p, err := principal.From(ctx)
-	if err != nil || p.Kind != principal.User {
-		return nil
-	}
-	return &p.UserID
 }

@@ -140,6 +140,6 @@ func (s *Service) updateInstance(ctx context.Context, tx *store.Tx, i *ent.Servi
 		return fmt.Errorf("write settings: %w", err)
 	}
 	return tx.Record(ctx, store.Event{
-		Scope: instanceScope(i), Type: "service.settings_changed", SubjectID: i.ID, Message: message,
+		Scope: store.InstanceScope(i), Type: "service.settings_changed", SubjectID: i.ID, Message: message,
 	})
 }

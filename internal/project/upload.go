@@ -17,6 +17,7 @@ import (
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lazy"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 )
@@ -122,7 +123,7 @@ func announce(ctx context.Context, tx *store.Tx, svc *ent.Service, in NewUpload)
 	token := rand.Text()
 	a, err := tx.Artifact.Create().SetProjectID(svc.ProjectID).SetServiceID(svc.ID).SetName(in.Filename).
 		SetSha256(in.SHA256).SetSizeBytes(in.SizeBytes).SetUploadHash(uploadHash(token)).SetExpiresAt(now.Add(UploadTime)).
-		SetNillableCreatedByID(userID(ctx)).Save(ctx)
+		SetNillableCreatedByID(principal.UserID(ctx)).Save(ctx)
 	if err != nil {
 		return Upload{}, fmt.Errorf("create artifact: %w", err)
 	}

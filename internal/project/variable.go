@@ -12,6 +12,7 @@ import (
 	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
+	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
@@ -159,7 +160,7 @@ func (s *Service) set(ctx context.Context, tx *store.Tx, at target, old *ent.Var
 	}
 	n, err := tx.Variable.Update().Where(variable.ID(id), variable.Version(number-1)).
 		SetVersion(number).SetCurrentID(version.ID).SetDigest(digest).SetSecret(v.Secret).SetBuild(v.Build).SetRuntime(v.Runtime).
-		SetNillableUpdatedByID(userID(ctx)).Save(ctx)
+		SetNillableUpdatedByID(principal.UserID(ctx)).Save(ctx)
 	if err == nil && n == 0 {
 		err = fault.New(fault.VersionConflict, "Somebody else set %s at the same moment: try again.", v.Name)
 	}
@@ -192,7 +193,7 @@ func (s *Service) target(ctx context.Context, t Target) (target, error) {
 		if err != nil {
 			return target{}, err
 		}
-		return target{id: i.ID, kind: spec.ScopeService, projectID: i.ProjectID, instanceID: &i.ID, scope: instanceScope(i)}, nil
+		return target{id: i.ID, kind: spec.ScopeService, projectID: i.ProjectID, instanceID: &i.ID, scope: store.InstanceScope(i)}, nil
 	case t.EnvironmentID != "":
 		e, err := access.Environment(ctx, s.DB.Client, access.Write, t.EnvironmentID)
 		if err != nil {

@@ -39,6 +39,15 @@ type Scope struct {
 	WorkspaceID, ProjectID, EnvironmentID, ServiceID, InstanceID, DeploymentID string
 }
 
+// InstanceScope is where the events of an instance happen, which was loaded with
+// its project.
+func InstanceScope(i *ent.ServiceInstance) Scope {
+	return Scope{
+		WorkspaceID: i.Edges.Project.WorkspaceID, ProjectID: i.ProjectID, EnvironmentID: i.EnvironmentID,
+		ServiceID: i.ServiceID, InstanceID: i.ID,
+	}
+}
+
 // topics are the ids whose feeds show the event.
 func (s Scope) topics() []string {
 	var out []string
