@@ -11,8 +11,8 @@ import (
 	"github.com/davitdev/davit/ent/artifact"
 	"github.com/davitdev/davit/ent/deployment"
 	"github.com/davitdev/davit/ent/predicate"
-	"github.com/davitdev/davit/ent/service"
 	"github.com/davitdev/davit/ent/serviceinstance"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/spec"
@@ -136,12 +136,9 @@ func stale(now time.Time) predicate.Artifact {
 // that of a deployment that is kept by now. The service is locked, as by whoever
 // makes it that, and then the artifact, as by whoever deploys it.
 func (s *Service) forgetUpload(ctx context.Context, tx *store.Tx, a *ent.Artifact, now time.Time) error {
-	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", a.ServiceID); err != nil {
-		return fmt.Errorf("lock service: %w", err)
-	}
-	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).Only(ctx)
-	if err != nil && !ent.IsNotFound(err) {
-		return fmt.Errorf("load service: %w", err)
+	svc, err := access.LockService(ctx, tx, a.ServiceID)
+	if err != nil && !fault.Is(err, fault.Conflict) && !fault.Is(err, fault.NotFound) {
+		return err
 	}
 	if svc != nil && svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
 		return nil

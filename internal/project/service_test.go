@@ -314,3 +314,26 @@ func TestSettingsAreChangedBesideOtherChanges(t *testing.T) {
 		})
 	}
 }
+
+// Who changes a service that is being deleted since it was read hears that, not
+// of a version they did not name.
+func TestAServiceThatIsDeletedMeanwhileIsNotChanged(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		svc, deleted := w.service(w.project("Shop"), "Web"), false
+		db.Service.Intercept(ent.InterceptFunc(func(next ent.Querier) ent.Querier {
+			return ent.QuerierFunc(func(ctx context.Context, q ent.Query) (ent.Value, error) {
+				rows, err := next.Query(ctx, q)
+				if !deleted { // it was just read
+					deleted = true
+					must(w.DeleteService(w.owner, svc.ID))(t)
+				}
+				return rows, err
+			})
+		}))
+		name := "Site"
+		_, err := w.UpdateService(w.editor, project.ChangeService{ID: svc.ID, Name: &name})
+		wantCode(t, "a new name", err, fault.Conflict)
+	})
+}

@@ -44,10 +44,11 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 		}
 	}
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", svc.ID); err != nil {
-			return fmt.Errorf("lock service: %w", err)
+		svc, err := access.LockService(ctx, tx, svc.ID)
+		if err != nil {
+			return err
 		}
-		_, err := tx.Once(ctx, "updateService", s.withoutToken(in), func() (string, error) { return svc.ID, s.updateService(ctx, tx, svc, in) })
+		_, err = tx.Once(ctx, "updateService", s.withoutToken(in), func() (string, error) { return svc.ID, s.updateService(ctx, tx, svc, in) })
 		return err
 	})
 	if err != nil {
@@ -56,20 +57,17 @@ func (s *Service) UpdateService(ctx context.Context, in ChangeService) (*ent.Ser
 	return access.Service(ctx, s.DB.Client, access.Write, svc.ID)
 }
 
+// updateService changes a locked service.
 func (s *Service) updateService(ctx context.Context, tx *store.Tx, svc *ent.Service, in ChangeService) error {
-	u := tx.Service.Update().Where(service.ID(svc.ID), service.Deleting(false)).AddVersion(1).SetNillableName(in.Name)
+	if in.ExpectedVersion != nil && *in.ExpectedVersion != svc.Version {
+		return stale(false)
+	}
+	u := tx.Service.Update().Where(service.ID(svc.ID)).AddVersion(1).SetNillableName(in.Name)
 	if in.Source != nil {
 		u.SetSource(*in.Source)
 	}
-	if in.ExpectedVersion != nil {
-		u.Where(service.Version(*in.ExpectedVersion))
-	}
-	n, err := u.Save(ctx)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return stale(svc.Deleting)
+	if err := u.Exec(ctx); err != nil {
+		return fmt.Errorf("write service: %w", err)
 	}
 	if in.Source != nil {
 		if err := s.open(ctx, tx, svc, *in.Source, in.Access); err != nil {

@@ -65,14 +65,15 @@ func (s *Service) CreateUpload(ctx context.Context, in NewUpload) (Upload, error
 	var up Upload
 	err = s.DB.Tx(ctx, func(tx *store.Tx) error {
 		up = Upload{}
-		if err := lockService(ctx, tx, svc.ID); err != nil {
+		svc, err := access.LockService(ctx, tx, svc.ID)
+		if err != nil {
 			return err
 		}
 		up.Artifact, err = tx.Artifact.Query().
 			Where(artifact.ServiceID(svc.ID), artifact.Sha256(in.SHA256), artifact.ReceivedAtNotNil()).
 			Order(artifact.ByID()).First(ctx)
 		if err == nil {
-			return becomeSource(ctx, tx, up.Artifact)
+			return becomeSource(ctx, tx, svc, up.Artifact)
 		}
 		if !ent.IsNotFound(err) {
 			return fmt.Errorf("find artifact: %w", err)
@@ -85,24 +86,6 @@ func (s *Service) CreateUpload(ctx context.Context, in NewUpload) (Upload, error
 	}
 	up.Artifact = up.Artifact.Unwrap() // may be asked for more after the transaction
 	return up, nil
-}
-
-// lockService keeps others from changing a service, and its source with it, to
-// the end of the transaction. It refuses one that is being deleted.
-func lockService(ctx context.Context, tx *store.Tx, id string) error {
-	if _, err := tx.Strings(ctx, "SELECT id FROM services WHERE id = ? {lock}", id); err != nil {
-		return fmt.Errorf("lock service: %w", err)
-	}
-	svc, err := tx.Service.Query().Where(service.ID(id)).Only(ctx)
-	switch {
-	case ent.IsNotFound(err):
-		return access.Missing()
-	case err != nil:
-		return fmt.Errorf("load service: %w", err)
-	case svc.Deleting:
-		return fault.New(fault.Conflict, "The service is being deleted.")
-	}
-	return nil
 }
 
 // announce writes what will be sent, and forgets what never was.
@@ -163,10 +146,11 @@ func (s *Service) ReceiveUpload(ctx context.Context, id string) (*ent.Artifact, 
 		if err != nil {
 			return fmt.Errorf("load artifact: %w", err)
 		}
-		if err := lockService(ctx, tx, a.ServiceID); err != nil {
+		svc, err := access.LockService(ctx, tx, a.ServiceID)
+		if err != nil {
 			return err
 		}
-		return becomeSource(ctx, tx, a)
+		return becomeSource(ctx, tx, svc, a)
 	})
 	if err != nil {
 		return nil, err
@@ -174,18 +158,13 @@ func (s *Service) ReceiveUpload(ctx context.Context, id string) (*ent.Artifact, 
 	return s.DB.Artifact.Query().Where(artifact.ID(id)).Only(ctx)
 }
 
-// becomeSource makes the next deployments of a service that comes from uploads
-// come from a. A service that comes from elsewhere stays as it is. The caller
-// has locked the service.
-func becomeSource(ctx context.Context, tx *store.Tx, a *ent.Artifact) error {
-	svc, err := tx.Service.Query().Where(service.ID(a.ServiceID)).WithProject().Only(ctx)
-	if err != nil {
-		return fmt.Errorf("load service: %w", err)
-	}
+// becomeSource makes the next deployments of a locked service that comes from
+// uploads come from a. A service that comes from elsewhere stays as it is.
+func becomeSource(ctx context.Context, tx *store.Tx, svc *ent.Service, a *ent.Artifact) error {
 	if svc.Source.Image != nil || svc.Source.Git != nil || svc.Source.Upload != nil && svc.Source.Upload.ArtifactID == a.ID {
 		return nil
 	}
-	err = tx.Service.Update().Where(service.ID(svc.ID)).SetSource(spec.Source{Upload: &spec.UploadSource{ArtifactID: a.ID}}).AddVersion(1).Exec(ctx)
+	err := tx.Service.Update().Where(service.ID(svc.ID)).SetSource(spec.Source{Upload: &spec.UploadSource{ArtifactID: a.ID}}).AddVersion(1).Exec(ctx)
 	if err != nil {
 		return fmt.Errorf("set source: %w", err)
 	}
