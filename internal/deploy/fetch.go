@@ -27,7 +27,7 @@ func (s *Service) OpenGitCredential(ctx context.Context, serviceID string, r spe
 	if err != nil {
 		return GitLogin{}, fmt.Errorf("find git credential: %w", err)
 	}
-	plain, err := s.Keys.Open(secret.Place{Table: "git_credentials", Row: c.ID, Field: "secret"}, c.Secret)
+	plain, err := s.Keys.Open(secret.GitPlace(c.ID), c.Secret)
 	if err != nil {
 		return GitLogin{}, err
 	}

@@ -33,7 +33,7 @@ func (s *Service) OpenFiles(ctx context.Context, files []spec.ConfigFile) ([]str
 		if sealed[f.VersionID] == nil {
 			return nil, fault.New(fault.Conflict, "What %s held in this deployment is no longer kept: deploy anew.", f.Path)
 		}
-		out[n], err = s.Keys.Open(secret.Place{Table: "file_versions", Row: f.VersionID, Field: "content"}, sealed[f.VersionID])
+		out[n], err = s.Keys.Open(secret.FilePlace(f.VersionID), sealed[f.VersionID])
 		if err != nil {
 			return nil, err
 		}

@@ -73,7 +73,7 @@ func (s *Service) OpenVariables(ctx context.Context, refs []spec.VariableRef, us
 		return env, fault.New(fault.Conflict, "A variable of this deployment is no longer kept: deploy anew.")
 	}
 	for _, v := range versions {
-		value, err := s.Keys.Open(secret.Place{Table: "variables", Row: v.VariableID, Field: "value"}, v.Sealed)
+		value, err := s.Keys.Open(secret.VariablePlace(v.VariableID), v.Sealed)
 		if err != nil {
 			return env, err
 		}
@@ -112,7 +112,7 @@ func (s *Service) OpenCredential(ctx context.Context, workspaceID string, src *s
 	if err != nil {
 		return nil, fmt.Errorf("find registry credential: %w", err)
 	}
-	password, err := s.Keys.Open(secret.Place{Table: "registry_credentials", Row: c.ID, Field: "password"}, c.Password)
+	password, err := s.Keys.Open(secret.RegistryPlace(c.ID), c.Password)
 	if err != nil {
 		return nil, err
 	}

@@ -114,7 +114,7 @@ func (c *Checker) valuesGone(ctx context.Context, there map[string]bool) (found 
 func (c *Checker) variableValues(ctx context.Context, after string) (out []sealedRow, err error) {
 	rows, err := c.DB.VariableVersion.Query().Where(variableversion.IDGT(after)).Order(variableversion.ByID()).Limit(batch).All(ctx)
 	for _, r := range rows {
-		out = append(out, sealedRow{r.ID, secret.Place{Table: "variables", Row: r.VariableID, Field: "value"}, r.Sealed})
+		out = append(out, sealedRow{r.ID, secret.VariablePlace(r.VariableID), r.Sealed})
 	}
 	return out, err
 }
@@ -122,7 +122,7 @@ func (c *Checker) variableValues(ctx context.Context, after string) (out []seale
 func (c *Checker) fileContents(ctx context.Context, after string) (out []sealedRow, err error) {
 	rows, err := c.DB.FileVersion.Query().Where(fileversion.IDGT(after)).Order(fileversion.ByID()).Limit(batch).All(ctx)
 	for _, r := range rows {
-		out = append(out, sealedRow{r.ID, secret.Place{Table: "file_versions", Row: r.ID, Field: "content"}, r.Sealed})
+		out = append(out, sealedRow{r.ID, secret.FilePlace(r.ID), r.Sealed})
 	}
 	return out, err
 }
@@ -130,7 +130,7 @@ func (c *Checker) fileContents(ctx context.Context, after string) (out []sealedR
 func (c *Checker) registryPasswords(ctx context.Context, after string) (out []sealedRow, err error) {
 	rows, err := c.DB.RegistryCredential.Query().Where(registrycredential.IDGT(after)).Order(registrycredential.ByID()).Limit(batch).All(ctx)
 	for _, r := range rows {
-		out = append(out, sealedRow{r.ID, secret.Place{Table: "registry_credentials", Row: r.ID, Field: "password"}, r.Password})
+		out = append(out, sealedRow{r.ID, secret.RegistryPlace(r.ID), r.Password})
 	}
 	return out, err
 }
@@ -138,7 +138,7 @@ func (c *Checker) registryPasswords(ctx context.Context, after string) (out []se
 func (c *Checker) gitSecrets(ctx context.Context, after string) (out []sealedRow, err error) {
 	rows, err := c.DB.GitCredential.Query().Where(gitcredential.IDGT(after)).Order(gitcredential.ByID()).Limit(batch).All(ctx)
 	for _, r := range rows {
-		out = append(out, sealedRow{r.ID, secret.Place{Table: "git_credentials", Row: r.ID, Field: "secret"}, r.Secret})
+		out = append(out, sealedRow{r.ID, secret.GitPlace(r.ID), r.Secret})
 	}
 	return out, err
 }

@@ -20,11 +20,6 @@ import (
 // registryHost is a host name or address with an optional port.
 var registryHost = lazy.Regexp(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?$`)
 
-// CredentialPlace is where a registry password belongs.
-func CredentialPlace(id string) secret.Place {
-	return secret.Place{Table: "registry_credentials", Row: id, Field: "password"}
-}
-
 // hasPort reports whether the port of a registry host, if there is one, can be.
 func hasPort(host string) bool {
 	_, port, said := strings.Cut(host, ":")
@@ -61,7 +56,7 @@ func (s *Service) PutRegistryCredential(ctx context.Context, workspaceID, host, 
 		if old != nil {
 			id = old.ID
 		}
-		sealed, err := s.Keys.Seal(CredentialPlace(id), password)
+		sealed, err := s.Keys.Seal(secret.RegistryPlace(id), password)
 		if err != nil {
 			return err
 		}

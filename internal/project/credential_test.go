@@ -8,7 +8,7 @@ import (
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/ident"
-	"github.com/davitdev/davit/internal/project"
+	"github.com/davitdev/davit/internal/secret"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
 )
@@ -27,7 +27,7 @@ func TestRegistryCredentials(t *testing.T) {
 		if bytes.Contains(first, []byte(password)) || bytes.Contains(first, []byte("hunter2")) {
 			t.Error("the password lies open in the database")
 		}
-		if got := must(w.Keys.Open(project.CredentialPlace(c.ID), first))(t); got != password {
+		if got := must(w.Keys.Open(secret.RegistryPlace(c.ID), first))(t); got != password {
 			t.Errorf("opens as %q", got)
 		}
 		if strings.Contains(c.String(), password) || strings.Contains(c.String(), string(first)) {
@@ -42,7 +42,7 @@ func TestRegistryCredentials(t *testing.T) {
 		if theirs.ID == c.ID || bytes.Equal(sealed(theirs.ID), first) {
 			t.Error("two tenants share a credential")
 		}
-		if _, err := w.Keys.Open(project.CredentialPlace(theirs.ID), sealed(c.ID)); err == nil {
+		if _, err := w.Keys.Open(secret.RegistryPlace(theirs.ID), sealed(c.ID)); err == nil {
 			t.Error("a sealed password opens at another row")
 		}
 		if e := w.wantEvent("registry_credential.put", 3); strings.Contains(e.Message, password) {

@@ -12,11 +12,6 @@ import (
 	"github.com/davitdev/davit/internal/store"
 )
 
-// filePlace is where the content of a version of a config file belongs.
-func filePlace(versionID string) secret.Place {
-	return secret.Place{Table: "file_versions", Row: versionID, Field: "content"}
-}
-
 // sealFiles returns files as settings of an instance keep them: what each holds
 // is a version of its own, unless it is what before has at the same path.
 func (s *Service) sealFiles(ctx context.Context, tx *store.Tx, projectID, instanceID string, files, before []spec.ConfigFile) ([]spec.ConfigFile, error) {
@@ -39,7 +34,7 @@ func (s *Service) sealFiles(ctx context.Context, tx *store.Tx, projectID, instan
 			f.VersionID = before[at].VersionID
 		} else {
 			f.VersionID = ident.New(ident.FileVersion)
-			sealed, err := s.Keys.Seal(filePlace(f.VersionID), *f.Content)
+			sealed, err := s.Keys.Seal(secret.FilePlace(f.VersionID), *f.Content)
 			if err != nil {
 				return nil, err
 			}

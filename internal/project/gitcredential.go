@@ -31,11 +31,6 @@ type GitAccess struct {
 	GenerateDeployKey bool
 }
 
-// GitCredentialPlace is where the secret of a git credential belongs.
-func GitCredentialPlace(id string) secret.Place {
-	return secret.Place{Table: "git_credentials", Row: id, Field: "secret"}
-}
-
 // check refuses what cannot open the repository of src.
 func (a GitAccess) check(src spec.Source) error {
 	const field = "source.git"
@@ -87,7 +82,7 @@ func (s *Service) open(ctx context.Context, tx *store.Tx, svc *ent.Service, src 
 		plain = private
 		c.SetUsername(gitUser(src.Git)).SetKind(spec.DeployKey).SetPublicKey(public + " davit-" + ident.Short(svc.ID, 8))
 	}
-	sealed, err := s.Keys.Seal(GitCredentialPlace(id), plain)
+	sealed, err := s.Keys.Seal(secret.GitPlace(id), plain)
 	if err != nil {
 		return err
 	}

@@ -36,11 +36,6 @@ type Value struct {
 	Runtime bool
 }
 
-// place is where a variable's values belong, whatever their version.
-func place(variableID string) secret.Place {
-	return secret.Place{Table: "variables", Row: variableID, Field: "value"}
-}
-
 // SetVariables sets variables of a target: new ones are made, changed ones get
 // a version, equal ones stay as they are. With replaceAll every variable that
 // is not named is unset. It returns the variables of the target by name. They
@@ -132,7 +127,7 @@ func (s *Service) set(ctx context.Context, tx *store.Tx, at target, old *ent.Var
 	if old != nil {
 		id = old.ID
 	}
-	digest := s.Keys.Digest(place(id), v.Value)
+	digest := s.Keys.Digest(secret.VariablePlace(id), v.Value)
 	if old != nil && old.Digest == digest && old.Secret == v.Secret && old.Build == v.Build && old.Runtime == v.Runtime {
 		return false, nil
 	}
@@ -150,7 +145,7 @@ func (s *Service) set(ctx context.Context, tx *store.Tx, at target, old *ent.Var
 	if old != nil {
 		number = old.Version + 1
 	}
-	sealed, err := s.Keys.Seal(place(id), v.Value)
+	sealed, err := s.Keys.Seal(secret.VariablePlace(id), v.Value)
 	if err != nil {
 		return false, err
 	}
@@ -268,5 +263,5 @@ func (s *Service) Reveal(v *ent.Variable, version *ent.VariableVersion) (string,
 	if v.Secret || version.VariableID != v.ID {
 		return "", fault.New(fault.Forbidden, "The value of a secret is never shown.")
 	}
-	return s.Keys.Open(place(v.ID), version.Sealed)
+	return s.Keys.Open(secret.VariablePlace(v.ID), version.Sealed)
 }

@@ -35,7 +35,7 @@ func many(n int) []project.Value {
 func (w *world) value(v *ent.Variable) string {
 	w.t.Helper()
 	sealed := w.DB.VariableVersion.GetX(w.sys, *v.CurrentID).Sealed
-	return must(w.Keys.Open(secret.Place{Table: "variables", Row: v.ID, Field: "value"}, sealed))(w.t)
+	return must(w.Keys.Open(secret.VariablePlace(v.ID), sealed))(w.t)
 }
 
 func TestSetVariables(t *testing.T) {

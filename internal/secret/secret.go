@@ -55,11 +55,6 @@ func New(key []byte) (*Box, error) {
 	return b, nil
 }
 
-// Place says where a sealed value belongs.
-type Place struct{ Table, Row, Field string }
-
-func (p Place) data() []byte { return []byte(p.Table + "|" + p.Row + "|" + p.Field) }
-
 // Seal encrypts value for its place.
 func (b *Box) Seal(p Place, value string) ([]byte, error) {
 	head := make([]byte, 1+keyIDLen+b.aead.NonceSize(), 1+keyIDLen+b.aead.NonceSize()+len(value)+b.aead.Overhead())
