@@ -45,7 +45,7 @@ export function ScaleDialog({ onClose }: { onClose: () => void }) {
     }
     const words = wish.map(({ process, replicas }) => (process === 'web' && shares.length === 1 ? count(replicas, 'replica') : `${process} ${replicas}`)).join(', ');
     const runs = instance.activeDeployment !== null && instance.status !== 'STOPPED';
-    toast({ tone: 'good', title: runs ? `${service.name} scales to ${words}` : `${service.name} is to run ${words}`, ...(!runs && { description: 'Once it is deployed and started.' }) });
+    toast({ tone: 'good', title: runs ? `${service.name} scales to ${words}` : `${service.name} will run ${words}`, ...(!runs && { description: 'Once it is deployed and started.' }) });
     onClose();
   };
   const [first] = wish ?? [];
