@@ -18,10 +18,9 @@ import (
 const (
 	maxBody   = 1 << 20 // of a request, bytes
 	bodyTime  = 30 * time.Second
-	documents = 1000   // parsed documents to keep
-	maxCost   = 50_000 // of one operation: a dashboard of all a page can nest
-	pageSize  = 20     // what a page is taken to have where none is said
-	listSize  = 4      // what an unpaged list is taken to have
+	documents = 1000 // parsed documents to keep
+	pageSize  = 20   // what a page is taken to have where none is said
+	listSize  = 4    // what an unpaged list is taken to have
 )
 
 // weights are the prices of fields that cost more than loading a row.
@@ -60,8 +59,6 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 		},
 		Init: r.initSocket,
 	}
-	limits := guard.DefaultLimits()
-	limits.Cost = maxCost
 	cache := guard.NewCache(documents)
 	srv := handler.New(generated.NewExecutableSchema(generated.Config{Resolvers: r}))
 	srv.SetQueryCache(cache)
@@ -69,7 +66,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv.AddTransport(transport.HTTP{Encoder: enc, MaxBody: maxBody, BodyTime: bodyTime, Refusal: r.refusal})
 	srv.Use(signedIn{r})
 	srv.Use(extension.Introspection{})
-	srv.Use(&guard.Guard{Limits: limits, Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})
+	srv.Use(&guard.Guard{Limits: guard.DefaultLimits(), Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})
 	srv.SetErrorPresenter(present(r.Log))
 	srv.SetRecoverFunc(recoverResolver(r.Log))
 	srv.SetDisableSuggestion(true)

@@ -353,7 +353,7 @@ func TestADocumentTheCacheKnowsIsNotMeasuredAgain(t *testing.T) {
 	if message, _ := run(t, exec, query, ""); message != "" {
 		t.Errorf("a known document was measured: %s", message)
 	}
-	if _, code := run(t, exec, query, `{"n":20000}`); code != string(fault.QueryTooComplex) {
+	if _, code := run(t, exec, query, `{"n":100000}`); code != string(fault.QueryTooComplex) {
 		t.Errorf("the cost of a known document was not reckoned: code %v", code)
 	}
 	if _, code := run(t, exec, query+" ", ""); code != string(fault.QueryTooComplex) {

@@ -31,7 +31,8 @@ type Limits struct {
 }
 
 // DefaultLimits let through GraphiQL's introspection query, which nests 15
-// fields deep, and a page of 100 with pages of 20 and of 2 inside.
+// fields deep, and a dashboard of all that a page can nest, such as a page of
+// 100 with pages of 20 and of 2 inside.
 func DefaultLimits() Limits {
 	return Limits{
 		Bytes:              32 << 10,
@@ -46,7 +47,7 @@ func DefaultLimits() Limits {
 		Duplicates:         50,
 		Directives:         100,
 		InputDepth:         16,
-		Cost:               10_000,
+		Cost:               50_000,
 	}
 }
 
