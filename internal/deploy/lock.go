@@ -19,7 +19,8 @@ import (
 
 // lockDeployment loads a deployment with its project for the rest of the
 // transaction. No worker can claim or write it meanwhile. The caller has locked
-// the instance.
+// the instance; but not Retry, which changes neither turn nor state of anything
+// and locks no row of an instance after this one.
 func lockDeployment(ctx context.Context, tx *store.Tx, id string) (*ent.Deployment, error) {
 	if _, err := hold(ctx, tx, deployment.Table, id); err != nil {
 		return nil, err
