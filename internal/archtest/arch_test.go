@@ -1,6 +1,7 @@
 // Package archtest keeps the import rule of the house: it fails when a package
-// imports one it must not know, and when a third-party library that belongs to
-// one package is named by another.
+// imports one it must not know, when a third-party library that belongs to one
+// package is named by another, and when either is granted to one that does
+// without.
 package archtest
 
 import (
@@ -38,7 +39,6 @@ var mayImport = map[string][]string{
 	"internal/bucket":         {},
 	"internal/durable":        {},
 	"internal/memory":         {},
-	"internal/golden":         {},
 	"schema":                  {},
 	"web":                     {},
 	"release":                 {},
@@ -67,9 +67,9 @@ var mayImport = map[string][]string{
 	"internal/store":           {"ent/", "leaves"},
 	"internal/store/storetest": {"ent/", "leaves", "internal/store"},
 	"internal/access":          {"ent/", "leaves", "internal/store"},
-	"internal/auth":            {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
-	"internal/project":         {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
-	"internal/deploy":          {"ent/", "leaves", "internal/access", "internal/secret", "internal/store", "internal/wake"},
+	"internal/auth":            {"ent/", "leaves", "internal/store"},
+	"internal/project":         {"ent/", "leaves", "internal/access", "internal/secret", "internal/store"},
+	"internal/deploy":          {"ent/", "leaves", "internal/access", "internal/secret", "internal/store"},
 
 	"internal/invariant": {"ent/", "leaves", "internal/deploy", "internal/logs", "internal/proxy", "internal/secret", "internal/site", "internal/source", "internal/store", "runner"},
 
@@ -80,7 +80,7 @@ var mayImport = map[string][]string{
 	"graph/page":      {"leaves"},
 	"graph/transport": {"internal/fault"},
 
-	"worker":       {"ent/", "leaves", "worker/", "internal/access", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/git", "internal/logs", "internal/proxy", "internal/secret", "internal/site", "internal/source", "internal/wake", "runner"},
+	"worker":       {"ent/", "leaves", "worker/", "internal/auth", "internal/deploy", "internal/project", "internal/build", "internal/git", "internal/logs", "internal/proxy", "internal/site", "internal/source", "internal/wake", "runner"},
 	"worker/queue": {"internal/fault", "internal/wake"},
 }
 
@@ -89,10 +89,10 @@ var mayImport = map[string][]string{
 var home = map[string][]string{
 	"github.com/lib/pq":             {"internal/store"},
 	"modernc.org/sqlite":            {"internal/store"},
-	"ariga.io/atlas":                {"ent/migrations", "internal/store"},
+	"ariga.io/atlas":                {"ent/migrations"},
 	"github.com/moby/moby":          {"runner/docker"},
 	"github.com/moby/buildkit":      {"internal/build"},
-	"github.com/hibiken/asynq":      {"worker", "worker/queue"},
+	"github.com/hibiken/asynq":      {"worker/queue"},
 	"github.com/alicebob/miniredis": {"worker/queue"},
 	"github.com/99designs/gqlgen":   {"graph", "graph/guard", "graph/transport"},
 	"github.com/coder/websocket":    {"graph/transport", "internal/client"},
@@ -129,13 +129,43 @@ func TestImportRule(t *testing.T) {
 				continue
 			}
 			for lib, homes := range home {
-				if (imp == lib || strings.HasPrefix(imp, lib+"/")) && !slices.Contains(homes, name) {
+				if of(lib, imp) && !slices.Contains(homes, name) {
 					t.Errorf("%s must not import %s: it belongs to %v", name, imp, homes)
 				}
 			}
 		}
 	}
 }
+
+// What nobody imports is granted to nobody: a new import is a change of the table.
+func TestEveryGrantIsUsed(t *testing.T) {
+	t.Parallel()
+
+	all := packages(t)
+	for name, allowed := range mayImport {
+		if _, exists := all[name]; !exists {
+			t.Errorf("%s is in the table and does not exist", name)
+		}
+		for _, grant := range allowed {
+			if !slices.ContainsFunc(all[name], func(imp string) bool {
+				ours, ok := strings.CutPrefix(imp, module)
+				return ok && ours != name && matches([]string{grant}, ours)
+			}) {
+				t.Errorf("%s may import %s and does not: take that out of the table", name, grant)
+			}
+		}
+	}
+	for lib, homes := range home {
+		for _, name := range homes {
+			if !slices.ContainsFunc(all[name], func(imp string) bool { return of(lib, imp) }) {
+				t.Errorf("%s is a home of %s and does not import it: take that out of the table", name, lib)
+			}
+		}
+	}
+}
+
+// of reports whether a package belongs to a library.
+func of(lib, imp string) bool { return imp == lib || strings.HasPrefix(imp, lib+"/") }
 
 // packages reads what each package of the module imports outside of its tests,
 // whatever its build constraints. It reads the files itself, so that a cached
