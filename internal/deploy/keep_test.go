@@ -46,7 +46,7 @@ var ofUpload = map[string]func(w *world, a *ent.Artifact) func() error{
 		w.carry(c, lifecycle.Preparing)
 		w.must(w.Complete(w.ctx, c, lifecycle.Failed, userFailure()))
 		return func() error {
-			_, err := w.Redeploy(w.ctx, failed.ID, false)
+			_, err := w.Redeploy(w.ctx, Again{DeploymentID: failed.ID})
 			return err
 		}
 	},
