@@ -25,6 +25,9 @@ const (
 	churnLines, churnViewers = 2000, 8
 	// quarters is how often F3 looks at what Davit holds.
 	quarters = 4
+	// rest is how long Davit does nothing before that. Go collects the garbage of
+	// one that does nothing each two minutes, and gives memory back after that.
+	rest = 150 * time.Second
 )
 
 // churn is F3: whether what Davit holds at rest grows with what it has done.
@@ -69,7 +72,7 @@ func churn(ctx context.Context, b *bench) (err error) {
 				return err
 			}
 		}
-		if err := sleep(ctx, calm); err != nil {
+		if err := sleep(ctx, rest); err != nil {
 			return err
 		}
 		if held[quarter], err = d.holding(); err != nil {
