@@ -46,6 +46,15 @@ type Runner interface {
 	// ErrRegistry or ErrDiskFull.
 	Pull(ctx context.Context, ref string, cred *Credential, progress func(Progress)) (Image, error)
 
+	// Readable reports whether the registry of an image lets cred, or anybody if
+	// it is nil, read it: that an image is present says nothing of who may have
+	// it. It is nil too for one that somebody else made on the engine's machine
+	// and the registry does not give, and for official images of Docker Hub,
+	// which are everybody's and of which the registry is not asked. It fails
+	// with ErrImageNotFound, ErrImageUnauthorized, ErrImageUnsupported or
+	// ErrRegistry.
+	Readable(ctx context.Context, ref string, cred *Credential) error
+
 	// Image returns a present image by ID, digest or reference, or
 	// ErrImageNotFound.
 	Image(ctx context.Context, id string) (Image, error)

@@ -274,6 +274,9 @@ func (w *Worker) buildRequest(ctx context.Context, c *deploy.Claim, tree *source
 	}
 	req := build.Request{
 		Tree: tree, Plan: plan, Instance: d.InstanceID, Deployment: d.ID, CacheScope: d.Edges.Project.WorkspaceID,
+		Readable: func(ctx context.Context, image string) error {
+			return w.readable(ctx, d.Edges.Project.WorkspaceID, image)
+		},
 		Target: plan.DockerTarget, Args: plan.Args, Secrets: in.secrets, NoCache: d.SkipBuildCache, Timeout: w.Builds.Limit,
 	}
 	return req, in.mask, nil

@@ -47,6 +47,13 @@ type Request struct {
 	// can poison it for all, and read it. "" is the instance.
 	CacheScope string
 
+	// Readable, if set, fails for an image that whoever asks for the build may
+	// not read. What the engine holds is no proof: it may have been pulled with
+	// another's password. It is asked for each image that the Dockerfile names,
+	// from several goroutines. A *fault.Error is the build's; any other says
+	// what the registry said.
+	Readable func(ctx context.Context, image string) error
+
 	// Export, if set, gets the files of what a static Plan builds, as a tar, and
 	// no image is made. It reads to the end, or fails; the build fails then
 	// with the same error.

@@ -131,15 +131,15 @@ func explainImage(e *imageError) error {
 	switch {
 	case grpcerrors.Code(e.err) == codes.Unavailable:
 		return engineAway(e)
-	case has("no match for platform", "does not match the specified platform"):
+	case has("no match for platform", "does not match the specified platform", "does not fit this runner"):
 		return fault.New(fault.ImageUnsupported, "The base image %s is not made for this machine.", name).
 			WithHint("Use one for this platform.").Because(e)
-	case errors.Is(e.err, errNoImage), has("not found", "does not exist", "MANIFEST_UNKNOWN", "NAME_UNKNOWN", "access denied", "authorization failed"):
+	case errors.Is(e.err, errNoImage), has("not found", "does not exist", "MANIFEST_UNKNOWN", "NAME_UNKNOWN", "access denied", "authorization failed", "no such image"):
 		return fault.New(fault.ImageNotFound, "The base image %s does not exist, or may not be read without a login.", name).
 			WithHint("Check its name and tag in the Dockerfile.").Because(e)
 	case strings.HasSuffix(text, noSpace):
 		return diskFull("There is no space left for the base image %s.", name).Because(e)
-	case has("unauthorized", " 401", " 403", "no basic auth credentials"): // not in a port or a digest
+	case has("unauthorized", "refuses access to the image", " 401", " 403", "no basic auth credentials"): // not in a port or a digest
 		return fault.New(fault.ImageUnauthorized, "The registry does not let the base image %s be read.", name).
 			WithHint("Use a public base image.").Because(e)
 	}

@@ -104,16 +104,22 @@ func (g *graph) runs(id string) bool {
 	return op.GetExec() != nil || op.GetFile() != nil
 }
 
-// check refuses a graph with a step that may not be run. source is the name of
-// the build context.
-func (g *graph) check(ctx context.Context, text []byte, source string, allow func(ctx context.Context, host string) error) error {
+// sources says what a graph may fetch.
+type sources struct {
+	context string                                       // name of the build context
+	image   func(ref string) error                       // fails for one that must not be used
+	allow   func(ctx context.Context, host string) error // likewise
+}
+
+// check refuses a graph with a step that may not be run.
+func (g *graph) check(ctx context.Context, text []byte, may sources) error {
 	inOrder := func(a, b string) int { return cmp.Or(g.lines[a].first-g.lines[b].first, strings.Compare(a, b)) }
 	for _, id := range slices.SortedFunc(maps.Keys(g.ops), inOrder) {
 		op := g.ops[id]
 		problem := execProblem(op.GetExec())
 		if s := op.GetSource(); s != nil {
 			var err error
-			if problem, err = sourceForbidden(ctx, s, source, allow); err != nil {
+			if problem, err = may.forbid(ctx, s); err != nil {
 				return err
 			}
 		}
@@ -145,23 +151,23 @@ func execProblem(e *pb.ExecOp) string {
 	return ""
 }
 
-// sourceForbidden says why a source may not be used, "" if it may.
-func sourceForbidden(ctx context.Context, s *pb.SourceOp, source string, allow func(ctx context.Context, host string) error) (string, error) {
+// forbid says why a source may not be used, "" if it may.
+func (may sources) forbid(ctx context.Context, s *pb.SourceOp) (string, error) {
 	scheme, rest, _ := strings.Cut(s.Identifier, "://")
 	switch scheme {
 	case "local":
-		if rest != source {
+		if rest != may.context {
 			return "there is no build context of that name.", nil
 		}
 		return "", nil
 	case "docker-image":
-		return "", checkImage(rest)
+		return "", may.image(rest)
 	}
 	host := remoteHost(scheme, s)
 	if host == "" {
 		return "it wants a kind of source that is not allowed.", nil
 	}
-	err := allow(ctx, host)
+	err := may.allow(ctx, host)
 	if refused, ok := errors.AsType[*fault.Error](err); ok && refused.Code == fault.SourceForbidden {
 		return refused.Message, nil
 	}

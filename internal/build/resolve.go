@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -33,8 +34,12 @@ type resolver struct {
 	file dockerfile
 	args map[string]string
 	anew bool // ask the registry, though the image is on the machine
+	// may is Request.Readable.
+	may func(ctx context.Context, image string) error
 
 	mu       sync.Mutex
+	asked    map[string]func() error // what may said, by image
+	names    map[string]bool         // of what it was asked, without tag and digest
 	env      []string
 	triggers []instructions.Command
 }
@@ -45,7 +50,7 @@ var _ llb.ImageMetaResolver = (*resolver)(nil)
 // several goroutines.
 func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourceresolver.Opt) (_ string, _ digest.Digest, _ []byte, err error) {
 	defer survive(&err)
-	if err := checkImage(ref); err != nil {
+	if err := r.readable(ctx, ref); err != nil {
 		return "", "", nil, err
 	}
 	name, sum, config, err := r.resolve(ctx, ref, opt)
@@ -53,6 +58,44 @@ func (r *resolver) ResolveImageConfig(ctx context.Context, ref string, opt sourc
 		return "", "", nil, &imageError{ref, err}
 	}
 	return name, sum, config, r.look(ref, config)
+}
+
+// readable fails for an image that must not be used, whether it is on the
+// machine or not. It asks once about each.
+func (r *resolver) readable(ctx context.Context, ref string) error {
+	named, err := checkImage(ref)
+	if err != nil || r.may == nil {
+		return err
+	}
+	r.mu.Lock()
+	ask, known := r.asked[ref]
+	if !known {
+		ask = sync.OnceValue(func() error { return r.may(ctx, ref) })
+		if r.asked == nil {
+			r.asked, r.names = map[string]func() error{}, map[string]bool{}
+		}
+		r.asked[ref], r.names[named.Name()] = ask, true
+	}
+	r.mu.Unlock()
+	err = ask()
+	if _, ours := errors.AsType[*fault.Error](err); err == nil || ours {
+		return err
+	}
+	return &imageError{ref, err}
+}
+
+// resolved fails for an image of which nobody asked whether it may be used.
+func (r *resolver) resolved(ref string) error {
+	named, err := checkImage(ref)
+	if err != nil || r.may == nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.names[named.Name()] {
+		return &imageError{ref, fmt.Errorf("%w: nobody asked for it", errNoImage)}
+	}
+	return nil
 }
 
 // resolve finds an image. One that is to be found anew is the machine's still
@@ -99,15 +142,15 @@ func errTooLarge() error {
 
 // checkImage refuses images that belong to Davit: they are somebody's builds,
 // and their names must give nobody their content.
-func checkImage(ref string) error {
+func checkImage(ref string) (reference.Named, error) {
 	named, err := reference.ParseNormalizedNamed(ref)
 	if err != nil {
-		return fault.Wrap(err, fault.DockerfileInvalid, "%q is not the name of an image.", ref)
+		return nil, fault.Wrap(err, fault.DockerfileInvalid, "%q is not the name of an image.", ref)
 	}
 	if strings.HasPrefix(named.Name(), "docker.io/"+repository+"/") {
-		return &imageError{ref, fmt.Errorf("%w: it is reserved", errNoImage)}
+		return nil, &imageError{ref, fmt.Errorf("%w: it is reserved", errNoImage)}
 	}
-	return nil
+	return named, nil
 }
 
 // familiar is the short name of an image, as people write it.

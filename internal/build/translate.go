@@ -83,6 +83,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 		return nil, nil, fault.New(fault.RunnerAway, "The Docker engine has no BuildKit.")
 	}
 	platform := opts.Workers[0].Platforms[0]
+	images := &resolver{next: c, file: file, args: t.req.Args, anew: t.req.NoCache, may: t.req.Readable}
 	state, image, _, _, err := dockerfile2llb.Dockerfile2LLB(ctx, text, dockerfile2llb.ConvertOpt{
 		Config: dockerui.Config{
 			BuildArgs:        t.req.Args,
@@ -92,7 +93,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 			Target:           t.req.Target,
 		},
 		TargetPlatform: &platform,
-		MetaResolver:   &resolver{next: c, file: file, args: t.req.Args, anew: t.req.NoCache},
+		MetaResolver:   images,
 		SourceMap:      llb.NewSourceMap(nil, "Dockerfile", "Dockerfile", text),
 		LLBCaps:        &opts.LLBCaps,
 	})
@@ -109,7 +110,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	if t.graph, err = readGraph(def); err != nil {
 		return nil, nil, err
 	}
-	if err := t.graph.check(ctx, text, t.source, t.allow); err != nil {
+	if err := t.graph.check(ctx, text, sources{context: t.source, image: images.resolved, allow: t.allow}); err != nil {
 		return nil, nil, err
 	}
 	t.starts(&image.Config)

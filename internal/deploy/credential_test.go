@@ -1,9 +1,11 @@
 package deploy
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/ident"
 	"github.com/davitdev/davit/internal/spec"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/internal/store/storetest"
@@ -33,5 +35,26 @@ func TestACredentialStaysWithItsRegistry(t *testing.T) {
 		}
 		_, err := w.OpenCredential(w.ctx, w.project.WorkspaceID, &spec.ImageSource{Image: "evil.test/app:v1", CredentialID: mine.ID})
 		wantFault(t, "a credential named for another registry", err, fault.ImageUnauthorized)
+	})
+}
+
+func TestARegistryThatOthersOpenIsKnown(t *testing.T) {
+	t.Parallel()
+
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		w := newWorld(t, db)
+		must(w.projects.PutRegistryCredential(w.ctx, w.project.WorkspaceID, "registry.test", "bot", "hunter2"))(t)
+		sum := "@sha256:" + strings.Repeat("0", 64)
+		for _, image := range []string{"registry.test/app", "registry.test/app:v1", "registry.test/app" + sum, "Registry.test/app:v1" + sum} {
+			if got := must(w.OpenedByOthers(w.ctx, w.project.WorkspaceID, image))(t); got {
+				t.Errorf("%s is opened by others than who has the only credential", image)
+			}
+			if got := must(w.OpenedByOthers(w.ctx, ident.New(ident.Workspace), image))(t); !got {
+				t.Errorf("nobody else opens %s", image)
+			}
+		}
+		if got := must(w.OpenedByOthers(w.ctx, ident.New(ident.Workspace), "app:v1"))(t); got {
+			t.Error("a credential opens another registry")
+		}
 	})
 }

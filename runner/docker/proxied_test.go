@@ -59,6 +59,9 @@ func TestEngineConformsBehindASocketProxy(t *testing.T) { //nolint:tparallel // 
 		if _, err := p.Pull(t.Context(), ref, nil, nil); err != nil {
 			t.Error(err)
 		}
+		if err := p.Readable(t.Context(), ref, nil); err != nil {
+			t.Error(err)
+		}
 	})
 	t.Run("a build", func(t *testing.T) { buildScratch(t, newEngine(t, "docker-behind", behind), "docker-behind") })
 	t.Run("files of an account", func(t *testing.T) {

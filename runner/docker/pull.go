@@ -10,10 +10,8 @@ import (
 	"time"
 
 	"github.com/distribution/reference"
-	"github.com/moby/moby/api/pkg/authconfig"
 	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/api/types/jsonstream"
-	"github.com/moby/moby/api/types/registry"
 	"github.com/moby/moby/client"
 
 	"github.com/davitdev/davit/runner"
@@ -27,9 +25,9 @@ const progressEvery = 100 * time.Millisecond
 //
 // What the machine already holds is no proof that the caller may have it:
 // another tenant may have pulled it with a password. So a local image is taken
-// without the registry's word only if it is asked for by digest, which nobody
-// guesses, or if somebody made it on this machine outside Davit and no registry
-// knows better: Image.Local says so.
+// without the registry's word only if somebody made it on this machine outside
+// Davit and no registry knows better, which Image.Local says, or if it is asked
+// for by digest, which nobody guesses, and the registry does not answer.
 func (e *Engine) Pull(ctx context.Context, ref string, cred *runner.Credential, progress func(runner.Progress)) (runner.Image, error) {
 	s, err := e.connect(ctx)
 	if err != nil {
@@ -41,6 +39,9 @@ func (e *Engine) Pull(ctx context.Context, ref string, cred *runner.Credential, 
 	}
 	if d, ok := named.(reference.Digested); ok {
 		if img, err := e.byDigest(ctx, s, named, d); err == nil {
+			if err := e.readable(ctx, s, named, cred); err != nil && !errors.Is(err, runner.ErrRegistry) {
+				return runner.Image{}, err
+			}
 			img.Digest = d.Digest().String()
 			return img, nil
 		} else if !errors.Is(err, runner.ErrImageNotFound) {
@@ -165,17 +166,11 @@ func builtByDavit(found client.ImageInspectResult) bool {
 // pull makes the engine fetch the image and returns the manifest's digest, ""
 // if the engine does not say.
 func (e *Engine) pull(ctx context.Context, s *session, named reference.Named, cred *runner.Credential, progress func(runner.Progress)) (digest string, _ error) {
-	var options client.ImagePullOptions
-	if cred != nil {
-		auth, err := authconfig.Encode(registry.AuthConfig{
-			Username: cred.Username, Password: cred.Password, ServerAddress: reference.Domain(named),
-		})
-		if err != nil {
-			return "", fmt.Errorf("docker pull: %w", err)
-		}
-		options.RegistryAuth = auth
+	auth, err := login(named, cred)
+	if err != nil {
+		return "", err
 	}
-	res, err := s.api.ImagePull(ctx, named.String(), options)
+	res, err := s.api.ImagePull(ctx, named.String(), client.ImagePullOptions{RegistryAuth: auth})
 	if err != nil {
 		return "", e.pullError(ctx, err, cred)
 	}

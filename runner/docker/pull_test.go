@@ -69,7 +69,7 @@ func TestPull(t *testing.T) {
 			t.Errorf("%+v, %v", again, err)
 		}
 	})
-	t.Run("a digest that is here needs no registry", func(t *testing.T) {
+	t.Run("a digest that is here needs no registry that is away", func(t *testing.T) {
 		p.reg.Close()
 		again, err := p.Pull(t.Context(), p.reg.host+"/app@"+want, nil, nil)
 		if err != nil || again.ID != img.ID || again.Digest != want || again.Local != "" {
@@ -93,7 +93,7 @@ func TestPullFailsAsItShould(t *testing.T) {
 	p.reg.push("app:other", other, []byte("x"))
 	private := newRegistry(t)
 	private.login = true
-	private.push("app:v1", runtime.GOARCH, []byte("private"))
+	sum := private.push("app:v1", runtime.GOARCH, []byte("private"))
 	p.forgetLater(p.reg.host + "/app:other")
 	p.forgetLater(private.host + "/app:v1")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -116,6 +116,9 @@ func TestPullFailsAsItShould(t *testing.T) {
 		{"a wrong login", private.host + "/app:v1", wrong, runner.ErrImageUnauthorized},
 		{"the right login", private.host + "/app:v1", right, nil},
 		{"no login, once the image is here", private.host + "/app:v1", nil, runner.ErrImageUnauthorized},
+		{"the right login, by digest", private.host + "/app@" + sum, right, nil},
+		{"no login, by digest", private.host + "/app@" + sum, nil, runner.ErrImageUnauthorized},
+		{"no login, by tag and digest", private.host + "/app:v1@" + sum, nil, runner.ErrImageUnauthorized},
 		{"another platform", p.reg.host + "/app:other", nil, runner.ErrImageUnsupported},
 		{"a broken registry", p.reg.host + "/broken/app", nil, runner.ErrRegistry},
 		{"no registry", nobody + "/app", nil, runner.ErrRegistry},

@@ -113,6 +113,12 @@ func (r *Runner) Pull(ctx context.Context, ref string, _ *runner.Credential, _ f
 	return img, err
 }
 
+// Readable is for images of registries, which there are none of here.
+func (r *Runner) Readable(ctx context.Context, ref string, cred *runner.Credential) error {
+	_, err := r.Pull(ctx, ref, cred, nil)
+	return err
+}
+
 // Images lists all that are installed: the directory is this installation's.
 func (r *Runner) Images(ctx context.Context) ([]runner.BuiltImage, error) {
 	if err := ctx.Err(); err != nil {

@@ -121,6 +121,15 @@ func (f *Fake) Pull(ctx context.Context, ref string, _ *runner.Credential, progr
 	return img.describe(), nil
 }
 
+// Readable fails for what cannot be pulled.
+func (f *Fake) Readable(ctx context.Context, ref string, _ *runner.Credential) error {
+	if err := f.ready(ctx); err != nil {
+		return err
+	}
+	defer f.mu.Unlock()
+	return f.images[ref].PullErr
+}
+
 // Image returns a pulled image.
 func (f *Fake) Image(ctx context.Context, id string) (runner.Image, error) {
 	if err := f.ready(ctx); err != nil {
