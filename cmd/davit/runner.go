@@ -98,6 +98,7 @@ func (h *house) useDocker(ctx context.Context, keys *secret.Box, installation st
 	h.runner = engine
 	return &buildpkg.BuildKit{
 		Dial: engine.DialBuild, DialSession: engine.DialSession, AllowHost: h.outbound().Allow, Installation: installation,
+		Client: h.outbound().Client(), Scratch: h.config.Scratch(), AllowGit: h.config.AllowPrivateNetworks,
 		Digest: func(text string) string {
 			return keys.Digest(secret.Place{Table: "builds", Row: installation, Field: "cache"}, text)
 		},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"os"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -33,10 +35,18 @@ type BuildKit struct { //nolint:revive // the name of what it uses
 	DialSession func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error)
 
 	// AllowHost refuses, with SOURCE_FORBIDDEN, a host that a build must not
-	// fetch from by ADD; outbound.Policy.Allow is one. It is asked before the build. What
-	// happens then is out of its reach: the engine looks the name up again,
-	// follows redirects and fetches submodules.
+	// fetch from by ADD; outbound.Policy.Allow is one. It is asked before the build.
 	AllowHost func(ctx context.Context, host string) error
+
+	// Client fetches what ADD wants by http, outbound.Policy.Client is one, and
+	// Scratch is the directory for what it fetches.
+	Client  *http.Client
+	Scratch string
+
+	// AllowGit lets ADD fetch repositories, which the engine does: it looks the
+	// host up again, follows redirects and fetches submodules. Only where a build
+	// may reach whatever the engine reaches.
+	AllowGit bool
 
 	// Installation is the id on the label davit.installation of every image.
 	Installation string
@@ -65,11 +75,18 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 		return Result{}, err
 	}
 	defer c.Close()
-	t := &translation{req: req, source: b.sourceName(), allow: b.AllowHost, digest: b.Digest, labels: map[string]string{
+	scratch, err := os.MkdirTemp(b.Scratch, "remote-")
+	if err != nil {
+		return Result{}, fmt.Errorf("build: %w", err)
+	}
+	defer os.RemoveAll(scratch)
+	out := newReport(sink, req.Secrets)
+	name := b.sourceName()
+	fetched := &remote{client: b.Client, source: name + "-remote", dir: scratch, left: maxRemote}
+	t := &translation{req: req, source: name, allow: b.AllowHost, git: b.AllowGit, remote: fetched, out: out, digest: b.Digest, labels: map[string]string{
 		"davit.installation": b.Installation, "davit.instance": req.Instance, "davit.deployment": req.Deployment,
 	}}
 	defer b.dropSources(ctx, c, t.source)
-	out := newReport(sink, req.Secrets)
 	reference := Reference(req.Instance, req.Deployment)
 	entry := client.ExportEntry{Type: "moby", Attrs: map[string]string{string(exptypes.OptKeyName): reference}}
 	var exported *export
@@ -79,7 +96,7 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	}
 	answer, err := solve(ctx, c, t, out, client.SolveOpt{
 		Exports:     []client.ExportEntry{entry},
-		LocalMounts: map[string]fsutil.FS{t.source: files},
+		LocalMounts: map[string]fsutil.FS{t.source: files, fetched.source: lateFiles{fetched}},
 		// With a key used before, the engine would transfer only files whose
 		// size or time differs, and an unpacked archive shows neither.
 		SharedKey: identity.NewID(),

@@ -26,7 +26,7 @@ const (
 
 // dropSources removes the copies that the engine keeps of the sources of this
 // installation's builds, in case the same is sent again. Those of builds under
-// way are in use and stay. own is the source of the build that is over: what
+// way are in use and stay. own begins the names of the build that is over: what
 // cannot be removed of it now, the next build removes.
 func (b *BuildKit) dropSources(ctx context.Context, c *client.Client, own string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropLimit)
@@ -61,7 +61,7 @@ func (b *BuildKit) dropUnused(ctx context.Context, c *client.Client, own string)
 		switch {
 		case !one.InUse:
 			unused = append(unused, "id=="+one.ID) // an old engine finds no description here
-		case strings.TrimPrefix(one.Description, description) == own:
+		case strings.HasPrefix(strings.TrimPrefix(one.Description, description), own):
 			held = true
 		}
 	}

@@ -50,7 +50,7 @@ func buildKit(api *client.Client) *build.BuildKit {
 		DialSession: func(ctx context.Context, proto string, meta map[string][]string) (net.Conn, error) {
 			return api.DialHijack(ctx, "/session", proto, meta)
 		},
-		AllowHost: outbound.Policy{}.Allow, Installation: "inst-test",
+		AllowHost: outbound.Policy{}.Allow, Client: outbound.Policy{}.Client(), Installation: "inst-test",
 		Digest: func(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte("key"+text))) },
 	}
 }

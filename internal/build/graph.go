@@ -56,15 +56,16 @@ func readGraph(def *llb.Definition) (*graph, error) {
 	return g, nil
 }
 
-// rewrite changes steps of a definition: those for which change returns true.
-func rewrite(def *llb.Definition, change func(op *pb.Op) bool) error {
+// rewrite changes steps of a definition: those for which change returns true. It
+// is given the digest that a step had.
+func rewrite(def *llb.Definition, change func(id string, op *pb.Op) bool) error {
 	renamed := map[string]string{} // digests
 	for i, data := range def.Def { // inputs first
 		op := &pb.Op{}
 		if err := op.UnmarshalVT(data); err != nil {
 			return fmt.Errorf("read build graph: %w", err)
 		}
-		changed := change(op)
+		changed := change(string(digest.FromBytes(data)), op)
 		for _, in := range op.Inputs {
 			if now, ok := renamed[in.Digest]; ok {
 				in.Digest, changed = now, true
@@ -109,6 +110,7 @@ type sources struct {
 	context string                                       // name of the build context
 	image   func(ref string) error                       // fails for one that must not be used
 	allow   func(ctx context.Context, host string) error // likewise
+	git     bool                                         // whether git may be used
 }
 
 // check refuses a graph with a step that may not be run.
@@ -166,6 +168,9 @@ func (may sources) forbid(ctx context.Context, s *pb.SourceOp) (string, error) {
 	host := remoteHost(scheme, s)
 	if host == "" {
 		return "it wants a kind of source that is not allowed.", nil
+	}
+	if scheme == "git" && !may.git {
+		return "ADD takes no repository here, because the engine's git follows redirects to wherever the engine reaches: use RUN git clone.", nil
 	}
 	err := may.allow(ctx, host)
 	if refused, ok := errors.AsType[*fault.Error](err); ok && refused.Code == fault.SourceForbidden {

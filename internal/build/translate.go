@@ -31,6 +31,9 @@ type translation struct {
 	labels map[string]string
 	allow  func(ctx context.Context, host string) error
 	digest func(text string) string // keyed
+	git    bool                     // ADD may fetch repositories
+	remote *remote
+	out    *report
 
 	// Set by run.
 	graph    *graph
@@ -110,7 +113,10 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 	if t.graph, err = readGraph(def); err != nil {
 		return nil, nil, err
 	}
-	if err := t.graph.check(ctx, text, sources{context: t.source, image: images.resolved, allow: t.allow}); err != nil {
+	if err := t.graph.check(ctx, text, sources{context: t.source, image: images.resolved, allow: t.allow, git: t.git}); err != nil {
+		return nil, nil, err
+	}
+	if err := t.fetch(ctx, def); err != nil {
 		return nil, nil, err
 	}
 	t.starts(&image.Config)
@@ -131,7 +137,7 @@ func (t *translation) translate(ctx context.Context, c gateway.Client) (*pb.Defi
 // own gives a step what tells it from those of others: the source its name, and a
 // step with secrets who may share what it makes and with which values, because
 // the engine looks at no secret before it takes a step from the cache.
-func (t *translation) own(op *pb.Op) (changed bool) {
+func (t *translation) own(_ string, op *pb.Op) (changed bool) {
 	const scheme = "local://"
 	if s := op.GetSource(); s.GetIdentifier() == scheme+dockerui.DefaultLocalNameContext {
 		s.Identifier, changed = scheme+t.source, true
