@@ -27,15 +27,15 @@ func (e *Engine) Readable(ctx context.Context, ref string, cred *runner.Credenti
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(named.Name(), official) {
-		return nil
-	}
 	return e.readable(ctx, s, named, cred)
 }
 
 // readable reports whether a registry lets cred read an image, or whether
 // somebody made it on this machine and the registry knows no better.
 func (e *Engine) readable(ctx context.Context, s *session, named reference.Named, cred *runner.Credential) error {
+	if strings.HasPrefix(named.Name(), official) {
+		return nil
+	}
 	auth, err := login(named, cred)
 	if err != nil {
 		return err
