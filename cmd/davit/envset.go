@@ -57,7 +57,7 @@ func envSetCommand(getenv func(string) string) *cobra.Command {
 func askValue(cmd *cobra.Command, name string) (value string, err error) {
 	in := cmd.InOrStdin()
 	if f, ok := in.(*os.File); ok && isTerminal(in) {
-		value, err = askUnseen(cmd.Context(), f, cmd.ErrOrStderr(), "Value of "+plain(name)+" (not shown): ")
+		value, err = askUnseen(cmd.Context(), f, raw(cmd.ErrOrStderr()), "Value of "+plain(name)+" (not shown): ")
 	} else {
 		value, err = readBounded(cmd.Context(), in, "variables", maxEnvFile)
 		value = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
@@ -69,7 +69,8 @@ func askValue(cmd *cobra.Command, name string) (value string, err error) {
 }
 
 // askUnseen reads a line that is not shown. What is typed before the question
-// is there is not shown either.
+// is there is not shown either. Out gets the terminal's control characters, and a
+// question that is plain.
 func askUnseen(ctx context.Context, in *os.File, out io.Writer, question string) (string, error) {
 	before, err := term.MakeRaw(int(in.Fd())) //nolint:gosec // a descriptor
 	if err != nil {
