@@ -141,7 +141,7 @@ func filesUnsetCommand(getenv func(string) string) *cobra.Command {
 			if s.json {
 				err = s.emit(out, map[string]any{"removed": removed})
 			} else {
-				fmt.Fprintf(out, "%s unset.\n", counted(len(removed), "config file is", "config files are"))
+				err = sayFilesUnset(out, args, removed)
 			}
 			if err != nil || len(removed) == 0 {
 				return err
@@ -151,6 +151,18 @@ func filesUnsetCommand(getenv func(string) string) *cobra.Command {
 	}
 	s = newChanging(cmd, getenv)
 	return cmd
+}
+
+// sayFilesUnset says how many config files were unset, and which were not set at
+// all.
+func sayFilesUnset(out io.Writer, paths, removed []string) error {
+	_, err := fmt.Fprintf(out, "%s unset.\n", counted(len(removed), "config file is", "config files are"))
+	for _, path := range paths {
+		if err == nil && !slices.Contains(removed, path) {
+			_, err = fmt.Fprintf(out, "%s was not set: \"davit files list\" says what is.\n", plain(path))
+		}
+	}
+	return err
 }
 
 func filesListCommand(getenv func(string) string) *cobra.Command {
