@@ -21,6 +21,7 @@ type commandRun struct {
 	environment string
 	timeout     time.Duration
 	detach      bool
+	in          io.Reader
 	out, err    io.Writer
 }
 
@@ -29,12 +30,12 @@ func runCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "run -- COMMAND [ARG...]", Short: "Run a command with the image and the variables of what serves",
 		Long: "Runs a command in a container of its own, beside what serves, with its image, its variables and\n" +
-			"its network, and shows what it prints. Nothing can be typed into it, and no shell sees the words.\n\n" +
+			"its network, and shows what it prints. Nothing can be typed or piped into it, and no shell sees the words.\n\n" +
 			"Without a command, a cron service runs now. It ends with the exit code of the command. Ctrl-C\n" +
 			"stops the command. With --json the last line says how it ended. \"davit runs\" lists what was run.",
 		Example: "  davit run -- ./manage.py migrate\n  davit run --detach --timeout 6h -- ./import --all\n  davit run -- sh -c 'echo $GREETING'",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r.out, r.err = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			r.in, r.out, r.err = cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 			return r.run(cmd.Context(), args)
 		},
 	}
@@ -56,6 +57,9 @@ func (r *commandRun) run(ctx context.Context, words []string) error {
 	instance, err := r.instance(ctx, c, l)
 	if err != nil {
 		return err
+	}
+	if hasInput(r.in) {
+		fmt.Fprintln(r.err, "davit: A command has no input: what is on stdin does not get to it.")
 	}
 	out, err := client.RunCommand(ctx, c, client.RunCommandInput{
 		ServiceInstanceId: instance, Command: append([]string{}, words...), Timeout: fmt.Sprintf("PT%fS", r.timeout.Seconds()),
