@@ -41,4 +41,4 @@ func runAsSSH(context.Context, []string, func(string) string) (status int, asked
 func checkDeep(context.Context, config.Config, func(string)) []check { return nil }
 
 // checkMachine has nothing to look at where no server runs.
-func checkMachine(context.Context, func(string) string, config.Config) []check { return nil }
+func checkMachine(context.Context, func(string) string, config.Config, string) []check { return nil }

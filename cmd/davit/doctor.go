@@ -64,13 +64,19 @@ func doctorCommand(getenv func(string) string) *cobra.Command {
 			}
 			stop := s.waiting(cmd.OutOrStdout(), "looking")
 			checks := []check{{"server", broken, "No davit serve holds " + c.Data + ".", "Start one with \"davit serve\", or name its data directory with --data."}}
+			other := "" // a Davit server that answers, wherever its data are
 			if serving {
-				checks, err = s.checkServer(cmd.Context())
+				var answered bool
+				checks, answered, err = s.checkServer(cmd.Context())
+				if answered && isLocal(s.server) {
+					other = s.server
+				}
 			}
 			if err == nil && here {
 				// A look at the disk from here says more about one that is sound.
 				checks = slices.DeleteFunc(checks, func(c check) bool { return c.Name == "disk" && c.Verdict == sound })
-				checks = append(checks, checkMachine(cmd.Context(), getenv, c)...)
+				checks = append(checks, checkMachine(cmd.Context(), getenv, c, other)...)
+				checks = withoutMissedEngine(checks)
 			}
 			if err == nil && deep {
 				checks = append(checks, checkDeep(cmd.Context(), c, func(part string) {
@@ -168,12 +174,26 @@ const (
 	skewFailed = 30 * time.Second
 )
 
-// checkServer asks the server. That none answers is a finding; an error is
-// that nothing can be asked at all.
-func (s *session) checkServer(ctx context.Context) ([]check, error) {
+// withoutMissedEngine leaves out that no engine answers this command where the
+// server says that one answers it: then it is about this shell only.
+func withoutMissedEngine(checks []check) []check {
+	if !slices.ContainsFunc(checks, func(c check) bool {
+		return c.Name == "runner" && c.Verdict == sound && strings.HasPrefix(c.Message, "Docker ")
+	}) {
+		return checks
+	}
+	return slices.DeleteFunc(checks, func(c check) bool { return c.Name == "engine" && c.Verdict == warning && c.Message == noEngine })
+}
+
+// noEngine is said of a shell that no container engine answers.
+const noEngine = "No Docker engine answers this command: a server that is started here would run applications as processes of this machine, not isolated."
+
+// checkServer asks the server, and says whether a Davit server answered. That
+// none does is a finding; an error is that nothing can be asked at all.
+func (s *session) checkServer(ctx context.Context) (checks []check, answered bool, err error) {
 	c, err := s.client()
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 15*time.Second, fault.New(fault.DeadlineExceeded, "It did not answer in 15 seconds."))
 	defer cancel()
@@ -182,12 +202,13 @@ func (s *session) checkServer(ctx context.Context) ([]check, error) {
 	took := time.Since(asked)
 	if err != nil {
 		if ctx.Err() != nil && fault.CodeOf(err) == fault.Internal {
-			return nil, err
+			return nil, false, err
 		}
-		return []check{unanswered(s.server, err)}, nil
+		class := fault.CodeOf(err).Info().Class
+		return []check{unanswered(s.server, err)}, class == fault.ClassAuth || class == fault.ClassAccess, nil
 	}
 	p := out.Platform
-	checks := []check{
+	checks = []check{
 		{"server", sound, fmt.Sprintf("%s answers in %s, to %s.", s.server, short(took), out.Viewer.GetDisplayName()), ""},
 		sameVersion(p.Version+" "+p.Commit, Version+" "+Commit),
 	}
@@ -213,7 +234,7 @@ func (s *session) checkServer(ctx context.Context) ([]check, error) {
 		}
 		checks = append(checks, one)
 	}
-	return checks, nil
+	return checks, true, nil
 }
 
 // unanswered is the check of a server that did not tell how it is.

@@ -33,3 +33,24 @@ func TestOnlyAClockOutsideOfTheRequestIsWrong(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEngineThatMissesThisShellOnlyIsNoWarning(t *testing.T) {
+	t.Parallel()
+
+	missed := check{"engine", warning, noEngine, "Install and start Docker."}
+	for _, c := range []struct {
+		runner check
+		left   int
+	}{
+		{check{"runner", sound, "Docker 20.10 (linux/amd64, overlay2).", ""}, 1},
+		{check{"runner", sound, "processes of this machine, not isolated, as --runner says.", ""}, 2},
+		{check{"runner", broken, "Docker does not answer.", ""}, 2},
+	} {
+		if got := withoutMissedEngine([]check{c.runner, missed}); len(got) != c.left {
+			t.Errorf("%s: %d checks, want %d", c.runner.Message, len(got), c.left)
+		}
+	}
+	if got := withoutMissedEngine([]check{missed}); len(got) != 1 {
+		t.Error("without a server the warning is left out")
+	}
+}

@@ -7,10 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/davitdev/davit/internal/config"
-	"github.com/davitdev/davit/internal/proxy"
 	"github.com/davitdev/davit/runner/docker"
 )
 
@@ -28,8 +24,9 @@ const (
 	diskFailed = 500 << 20
 )
 
-// checkMachine looks at what a server on this machine needs.
-func checkMachine(ctx context.Context, getenv func(string) string, c config.Config) []check {
+// checkMachine looks at what a server on this machine needs. Server is the
+// address of a Davit server of this machine that answers, "" for none.
+func checkMachine(ctx context.Context, getenv func(string) string, c config.Config, server string) []check {
 	c.Listen = cmp.Or(getenv("DAVIT_LISTEN"), c.Listen)
 	c.ProxyListen = cmp.Or(getenv("DAVIT_PROXY_LISTEN"), c.ProxyListen)
 	c.Runner = cmp.Or(getenv("DAVIT_RUNNER"), c.Runner)
@@ -41,7 +38,7 @@ func checkMachine(ctx context.Context, getenv func(string) string, c config.Conf
 	if c.Runner != "process" {
 		checks = append(checks, checkEngine(ctx, c.Runner == "docker"))
 	}
-	return append(checks, checkPorts(ctx, c)...)
+	return append(checks, checkPorts(ctx, c, server)...)
 }
 
 // checkData looks who can read the data directory and the secrets in it.
@@ -128,7 +125,7 @@ func checkEngine(ctx context.Context, wanted bool) check {
 	}
 	info, err := engine.Info(ctx)
 	if err != nil {
-		one := check{"engine", warning, "No Docker engine answers this command: a new server would run applications as processes of this machine, not isolated.", "Install and start Docker, or name its socket in DOCKER_HOST."}
+		one := check{"engine", warning, noEngine, "Install and start Docker, or name its socket in DOCKER_HOST."}
 		if wanted {
 			one.Verdict, one.Message = broken, "No Docker engine answers."
 		}
@@ -142,61 +139,4 @@ func checkEngine(ctx context.Context, wanted bool) check {
 		one.Verdict, one.Hint = warning, "It cannot limit memory, CPU or processes: one application can take all of them. Enable these cgroup controllers."
 	}
 	return one
-}
-
-// checkPorts looks whether the API and the proxy listen, or could.
-func checkPorts(ctx context.Context, c config.Config) []check {
-	held, serving, err := findHolder(c.Lock())
-	api := check{Name: "API port"}
-	switch {
-	case err != nil:
-		api.Verdict, api.Message = unknown, err.Error()
-	case serving:
-		api.Verdict, api.Message = sound, fmt.Sprintf("davit serve listens on %s (process %d).", held.Listen, held.PID)
-	default:
-		api = free(ctx, "API port", "--listen", c.Listen)
-	}
-	hello, err := proxy.NewClient(c.Data).Hello(ctx)
-	if err != nil {
-		if serving {
-			return []check{api, {"proxy port", broken, "The server runs, and its proxy does not answer.", componentHints["proxy"]}}
-		}
-		return []check{api, free(ctx, "proxy port", "--proxy-listen", c.ProxyListen)}
-	}
-	return []check{api, answers(ctx, hello)}
-}
-
-// free looks whether an address can be listened on.
-func free(ctx context.Context, name, flag, addr string) check {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(ctx, "tcp", addr)
-	if err != nil {
-		return check{name, broken, portFault(err, flag, addr).Error(), "Stop what listens there, or choose another address with " + flag + "."}
-	}
-	_ = ln.Close()
-	return check{name, sound, addr + " is free for davit serve.", ""}
-}
-
-// answers sends the proxy a request as a browser does.
-func answers(ctx context.Context, hello proxy.Hello) check {
-	const name = "proxy port"
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	addr := hello.Listen
-	if len(hello.Addrs) > 0 {
-		addr = hello.Addrs[0]
-	}
-	began := time.Now()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, holder{Listen: addr}.url()+"/", nil)
-	if err != nil {
-		return check{name, broken, err.Error(), componentHints["proxy"]}
-	}
-	req.Host = "doctor.invalid" // nobody's, so that no application is disturbed
-	res, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		return check{name, broken, "The proxy runs, and nothing answers on " + addr + ".", componentHints["proxy"]}
-	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
-	return check{name, sound, fmt.Sprintf("The proxy answers on %s in %s (process %d).", addr, short(time.Since(began)), hello.PID), ""}
 }
