@@ -242,8 +242,8 @@ func unanswered(server string, err error) check {
 	one := check{Name: "server", Verdict: broken, Message: err.Error()}
 	switch fault.CodeOf(err).Info().Class {
 	case fault.ClassAuth, fault.ClassAccess:
-		one.Message = server + " answers, but does not know who asks: " + err.Error()
-		one.Hint = hintFor(fault.Unauthenticated)
+		one.Message = server + " answers, but does not know who asks: " + withoutHeader(err.Error())
+		one.Hint = hintFor(fault.Unauthenticated) + " \"davit doctor\" takes it as --data, too."
 	case fault.ClassOutage:
 		one.Hint = "Start one with \"davit serve\", or name another with --server."
 	default:

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
+	"github.com/davitdev/davit/internal/principal"
 )
 
 // exitStatus ends the program with a status, about which everything was said.
@@ -52,6 +53,7 @@ func report(stderr io.Writer, cmd *cobra.Command, args []string, err error) int 
 		said.Code, said.Hint, exit = fault.Invalid, u.hint(), exitUsage
 	} else if f, ok := errors.AsType[*fault.Error](err); ok {
 		said.Code, said.Field, said.Hint, exit = f.Code, f.Field, cmp.Or(f.Hint, hintFor(f.Code)), f.Code.Info().Exit
+		said.Message = withoutHeader(said.Message)
 		if f.Code == fault.Canceled && cmd.Context().Err() != nil { // by this Ctrl-C, not by somebody else
 			exit = exitInterrupted
 		}
@@ -67,6 +69,12 @@ func report(stderr io.Writer, cmd *cobra.Command, args []string, err error) int 
 		fmt.Fprintln(stderr, said.Hint)
 	}
 	return exit
+}
+
+// withoutHeader is a message without what it says of HTTP, which hintFor says of
+// this program.
+func withoutHeader(message string) string {
+	return strings.TrimSuffix(message, " "+principal.HowToSignIn)
 }
 
 // hintFor says how to mend what the server refused without a hint.

@@ -67,11 +67,14 @@ func AsSystem(ctx context.Context) context.Context {
 	return With(ctx, Principal{Kind: System, Name: "Davit"})
 }
 
+// HowToSignIn says to a program how a request names who asks.
+const HowToSignIn = "Send an API token as \"Authorization: Bearer …\"."
+
 // From returns the principal of ctx, or UNAUTHENTICATED.
 func From(ctx context.Context) (Principal, error) {
 	p, ok := ctx.Value(key{}).(Principal)
 	if !ok || p.Kind == "" {
-		return Principal{}, fault.New(fault.Unauthenticated, "Sign in first: send an API token as \"Authorization: Bearer …\".")
+		return Principal{}, fault.New(fault.Unauthenticated, "Sign in first.").WithHint(HowToSignIn)
 	}
 	return p, nil
 }
