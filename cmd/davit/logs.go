@@ -37,7 +37,7 @@ func logsCommand(getenv func(string) string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs [ID|NUMBER]", Short: "Show what the service of this directory prints", Args: cobra.MaximumNArgs(1),
 		Long: "Shows what the service of this directory prints, all deployments of it, or with an argument what\n" +
-			"one deployment and its build printed, or a command that was run. A line says when and where it was printed: #3/0 is replica 0\n" +
+			"one deployment and its build printed, or a command that was run. \"davit deployments\" lists deployments, \"davit runs\" commands. A line says when and where it was printed: #3/0 is replica 0\n" +
 			"of deployment #3, #3/worker.0 one of its process worker. With --since it begins there, otherwise with the last 200 lines.",
 		Example: "  davit logs\n  davit logs -f --stream stderr\n  davit logs --since 15m --grep timeout\n  davit logs 3 --build\n" +
 			"  davit logs --replica 3/0 --tail 500\n  davit logs --json | jq -r .message",

@@ -19,7 +19,7 @@ func rollbackCommand(getenv func(string) string) *cobra.Command {
 	var detach bool
 	cmd := &cobra.Command{
 		Use: "rollback [ID|NUMBER]", Short: "Go back to a deployment that was live", Args: cobra.MaximumNArgs(1),
-		Long:    "Goes back to a deployment: its image, settings and variables; nothing is built. Without an\nargument it is the newest that was live before the one that serves now.",
+		Long:    "Goes back to a deployment: its image, settings and variables; nothing is built. Without an\nargument it is the newest that was live before the one that serves now. \"davit deployments\" lists them.",
 		Example: "  davit rollback\n  davit rollback 3",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, l, err := s.link()
@@ -141,7 +141,7 @@ func pick(ctx context.Context, c *client.Client, l link, args []string, choose f
 	}
 	number, nan := strconv.Atoi(strings.TrimPrefix(args[0], "#"))
 	if nan != nil && !ident.Is(args[0], ident.Deployment) {
-		return nobody, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0])
+		return nobody, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0]).WithHint("\"davit deployments\" lists them.")
 	}
 	for _, d := range list {
 		if d.Id == args[0] || nan == nil && d.Number == number {
@@ -149,5 +149,5 @@ func pick(ctx context.Context, c *client.Client, l link, args []string, choose f
 		}
 	}
 	return nobody, fault.New(fault.NotFound, "The service has no deployment %s among its last hundred.", args[0]).
-		WithHint("\"davit status\" says the numbers of the newest, and of the one that serves.")
+		WithHint("\"davit deployments\" lists them.")
 }

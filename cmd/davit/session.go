@@ -38,7 +38,7 @@ type session struct {
 // serviceCommands are the commands about the service of a directory.
 func serviceCommands(getenv func(string) string) []*cobra.Command {
 	return []*cobra.Command{
-		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), envCommand(getenv), filesCommand(getenv), redeployCommand(getenv), runCommand(getenv), runsCommand(getenv),
+		deployCommand(getenv), statusCommand(getenv), openCommand(getenv), logsCommand(getenv), deploymentsCommand(getenv), envCommand(getenv), filesCommand(getenv), redeployCommand(getenv), runCommand(getenv), runsCommand(getenv),
 		rollbackCommand(getenv), cancelCommand(getenv), scaleCommand(getenv), restartCommand(getenv), stopCommand(getenv), startCommand(getenv),
 		deleteCommand(getenv), detectCommand(), initCommand(),
 	}
