@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/davitdev/davit/internal/client"
+	"github.com/davitdev/davit/internal/fault"
 )
 
 func redeployCommand(getenv func(string) string) *cobra.Command {
@@ -52,6 +54,9 @@ func serving(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 // again redeploys a deployment and watches that.
 func (s *session) again(ctx context.Context, c *client.Client, out io.Writer, id string, number int, rebuild, detach bool) error {
 	done, err := client.Redeploy(ctx, c, id, !rebuild, rebuild)
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Field == "reuseImage" {
+		return f.WithHint("Say \"davit redeploy %d --rebuild\".", number)
+	}
 	if err != nil {
 		return err
 	}

@@ -35,8 +35,8 @@ func (s *Service) Redeploy(ctx context.Context, in Again) (*ent.Deployment, erro
 		return nil, err
 	}
 	if in.ReuseImage && old.Image == nil && old.Bundle == nil {
-		return nil, fault.New(fault.Conflict, "Deployment #%d has no image to use again.", old.Number).
-			WithHint("Redeploy it without reuseImage.")
+		return nil, fault.At("reuseImage", fault.Conflict, "Deployment #%d has no image to use again.", old.Number).
+			WithHint("Redeploy it so that one is made anew.")
 	}
 	i, err := access.Instance(ctx, s.DB.Client, access.Deploy, old.InstanceID)
 	if err != nil {
