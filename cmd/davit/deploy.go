@@ -52,8 +52,10 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 			"  davit deploy ./shop --env LOG_LEVEL=debug --env DATABASE_URL",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d.dir = "."
 			if len(args) == 1 {
+				if cmd.Flags().Changed("dir") {
+					return wrongUsage(cmd, errors.New("a directory is named once: as DIR, or with -C"))
+				}
 				d.dir = args[0]
 			}
 			d.in, d.out = cmd.InOrStdin(), cmd.OutOrStdout()
@@ -66,6 +68,7 @@ func deployCommand(getenv func(string) string) *cobra.Command {
 	}
 	d.session = newSession(cmd, getenv)
 	f := cmd.Flags()
+	f.StringVarP(&d.dir, "dir", "C", ".", "DIR, as other commands take it")
 	f.StringVar(&d.image, "image", "", "deploy this image instead of the directory")
 	d.repo.flags(f, getenv)
 	f.StringVar(&d.cron, "cron", "", "the first time: a cron service, which runs at these five fields, such as \"30 4 * * 1-5\"")

@@ -72,10 +72,13 @@ func root(getenv func(string) string) *cobra.Command {
 	cmd.AddCommand(grouped(overviewGroup, projectsCommand(getenv), servicesCommand(getenv), psCommand(getenv))...)
 	cmd.AddCommand(versionCommand())
 	cmd.InitDefaultCompletionCmd()
-	cmd.SetFlagErrorFunc(wrongFlag)
+	cmd.SetFlagErrorFunc(wrongFlagOrLetter)
+	cmd.Version = thisBuild().String()
+	cmd.SetVersionTemplate("{{.Version}}\n")
 	cmd.SetUsageTemplate(strings.ReplaceAll(cmd.UsageTemplate(), "Flags.FlagUsages", fmt.Sprintf("Flags.FlagUsagesWrapped %d", helpWidth)))
 	group(cmd)
 	refine(cmd)
+	wordArguments(cmd)
 	return cmd
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 
@@ -124,6 +125,20 @@ func underWay(newestFirst []client.ListedDeployment) *client.ListedDeployment {
 	return nil
 }
 
+// otherThan says where to find what was meant by a word that names no deployment.
+func otherThan(word string) string {
+	if isDirectory(word) {
+		return fmt.Sprintf("A directory is named with -C, as in -C %s.", plain(word))
+	}
+	return "\"davit deployments\" lists them."
+}
+
+// isDirectory reports whether a word that was typed is a directory.
+func isDirectory(word string) bool {
+	info, err := os.Stat(word)
+	return err == nil && info.IsDir()
+}
+
 // pick finds the deployment that the arguments name by id or number, or, if
 // they name none, the one that choose takes of the last hundred.
 func pick(ctx context.Context, c *client.Client, l link, args []string, choose func([]client.ListedDeployment) *client.ListedDeployment, none string) (client.ListedDeployment, error) {
@@ -141,7 +156,7 @@ func pick(ctx context.Context, c *client.Client, l link, args []string, choose f
 	}
 	number, nan := strconv.Atoi(strings.TrimPrefix(args[0], "#"))
 	if nan != nil && !ident.Is(args[0], ident.Deployment) {
-		return nobody, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0]).WithHint("\"davit deployments\" lists them.")
+		return nobody, fault.New(fault.Invalid, "%q is neither the id nor the number of a deployment.", args[0]).WithHint("%s", otherThan(args[0]))
 	}
 	for _, d := range list {
 		if d.Id == args[0] || nan == nil && d.Number == number {

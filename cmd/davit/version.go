@@ -21,16 +21,23 @@ type buildInfo struct {
 	Platform string `json:"platform"`
 }
 
+func thisBuild() buildInfo {
+	return buildInfo{Version, Commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
+}
+
+func (b buildInfo) String() string {
+	return fmt.Sprintf("davit %s (%s) %s %s", b.Version, b.Commit, b.Go, b.Platform)
+}
+
 func versionCommand() *cobra.Command {
 	var s session
 	cmd := &cobra.Command{
 		Use: "version", Short: "Print the version, and what it was built of", Args: cobra.NoArgs, Example: "  davit version\n  davit version --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := buildInfo{Version, Commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 			if s.json {
-				return s.emit(cmd.OutOrStdout(), b)
+				return s.emit(cmd.OutOrStdout(), thisBuild())
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "davit %s (%s) %s %s\n", b.Version, b.Commit, b.Go, b.Platform)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), thisBuild())
 			return err
 		},
 	}
