@@ -12,6 +12,7 @@ import (
 
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/fault"
+	"github.com/davitdev/davit/internal/spec"
 )
 
 // maxTail is how many lines the API gives at once.
@@ -133,8 +134,7 @@ func (w *logWish) history(ctx context.Context, c *client.Client, p *linePrinter)
 		}
 		items += len(out.Logs.Lines) + len(out.Logs.Gaps)
 		if !out.Logs.HasMoreAfter || out.Logs.EndCursor == nil {
-			w.sayIfNone(p, items)
-			return out.Logs.EndCursor, nil
+			return out.Logs.EndCursor, w.sayIfNone(ctx, c, p, items)
 		}
 		query.After = out.Logs.EndCursor
 	}
@@ -162,14 +162,24 @@ func (w *logWish) newest(ctx context.Context, c *client.Client, p *linePrinter) 
 	if err := p.page(ctx, lines, gaps); err != nil {
 		return nil, err
 	}
-	w.sayIfNone(p, len(lines)+len(gaps))
-	return end, nil
+	return end, w.sayIfNone(ctx, c, p, len(lines)+len(gaps))
 }
 
-func (w *logWish) sayIfNone(p *linePrinter, items int) {
-	if items == 0 && !w.follow && isTerminal(p.out) {
-		w.say(p.out, "There is no such line yet.")
+// sayIfNone tells a person that there are no lines, and where those of a cron
+// service are.
+func (w *logWish) sayIfNone(ctx context.Context, c *client.Client, p *linePrinter, items int) error {
+	if items > 0 || w.follow || w.json || !isTerminal(p.out) {
+		return nil
 	}
+	w.say(p.out, "There is no such line yet.")
+	if w.source.ServiceInstanceId == nil {
+		return nil
+	}
+	i, err := loadInstance(ctx, c, *w.source.ServiceInstanceId)
+	if err == nil && i.Service.Kind == spec.Cron {
+		w.say(p.out, "Each run of a cron service has a log of its own: \"davit runs\" lists them, \"davit logs ID\" shows one.")
+	}
+	return err
 }
 
 // followLogs shows lines as they come. After a dropped connection it goes on
