@@ -20,6 +20,8 @@ func statusCommand(getenv func(string) string) *cobra.Command {
 	var s *session
 	cmd := &cobra.Command{
 		Use: "status", Short: "Show how the service of this directory is", Args: cobra.NoArgs,
+		Long: "Shows how the service of this directory is: what it does, how often it was restarted and why, how the last run of a\n" +
+			"cron service ended, what serves since when, and whether variables have changed since that was deployed.",
 		Example: "  davit status\n  davit status --dir ./shop --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, l, err := s.link()
@@ -33,14 +35,18 @@ func statusCommand(getenv func(string) string) *cobra.Command {
 			if s.json {
 				return s.emit(cmd.OutOrStdout(), i)
 			}
-			return showInstance(cmd.OutOrStdout(), i)
+			now, err := loadStanding(cmd.Context(), c, i)
+			if err != nil {
+				return err
+			}
+			return showInstance(cmd.OutOrStdout(), i, now)
 		},
 	}
 	s = newSession(cmd, getenv).linked(cmd)
 	return cmd
 }
 
-func showInstance(out io.Writer, i *client.Instance) error {
+func showInstance(out io.Writer, i *client.Instance, now *standing) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "%s\t%s\n", name, plain(fmt.Sprintf(format, args...)))
@@ -62,11 +68,27 @@ func showInstance(out io.Writer, i *client.Instance) error {
 	} else {
 		row("replicas", "%s", replicaCount(i))
 	}
+	if text := now.restarts(time.Now()); text != "" {
+		row("restarts", "%s", text)
+	}
+	if text := now.lastEnd(time.Now()); text != "" {
+		row("last run", "%s", text)
+	}
 	if i.NextCronRunAt != nil {
 		row("next run", "%s", i.NextCronRunAt.Local().Format(time.RFC1123))
 	}
 	if d := i.ActiveDeployment; d != nil {
-		row("serves", "deployment #%d (%s)", d.Number, d.Id)
+		since := ""
+		if at := now.ActiveDeployment; at != nil && at.TrafficSwitchedAt != nil {
+			since = ", since " + age(time.Since(*at.TrafficSwitchedAt))
+		}
+		row("serves", "deployment #%d (%s)%s", d.Number, d.Id, since)
+		if text := now.remembered(); text != "" {
+			row("", "%s", text)
+		}
+		if n := now.changed(); n > 0 {
+			row("variables", "%s since it was deployed: \"davit redeploy\" applies them", counted(n, "has changed", "have changed"))
+		}
 	}
 	if d := i.LatestDeployment; d != nil {
 		row("newest", "deployment #%d (%s), %s", d.Number, d.Id, statusOf(d.Status, d.Conclusion))
