@@ -23,7 +23,6 @@ import (
 	"github.com/davitdev/davit/ent/serviceinstance"
 	"github.com/davitdev/davit/ent/user"
 	"github.com/davitdev/davit/ent/variable"
-	"github.com/davitdev/davit/ent/variableversion"
 	"github.com/davitdev/davit/ent/workspace"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/principal"
@@ -108,7 +107,7 @@ func newLoaders(db *ent.Client, b batching) *loaders {
 			return db.GitCredential.Query().Where(gitcredential.ServiceIDIn(ids...)).All(ctx)
 		}, func(v *ent.GitCredential) string { return v.ServiceID }),
 		version: byKey(b, func(ctx context.Context, ids []string) ([]*ent.VariableVersion, error) {
-			return db.VariableVersion.Query().Where(variableversion.IDIn(ids...)).All(ctx)
+			return someVersions(ctx, db, ids, maxAnswer)
 		}, func(v *ent.VariableVersion) string { return v.ID }),
 		replica: byKey(b, func(ctx context.Context, ids []string) ([]*ent.Replica, error) {
 			return db.Replica.Query().Where(replica.IDIn(ids...)).All(ctx)

@@ -111,9 +111,21 @@ func (r *Resolver) logPage(ctx context.Context, of logOf, err error, q *model.Lo
 		}
 		want.Limit, want.From, want.To, want.After, want.Before = q.Limit, or(q.From), or(q.To), or(q.After), or(q.Before)
 	}
+	a := allowanceOf(ctx)
+	done, err := a.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	if a.spent() {
+		return &model.LogPage{Lines: []*model.LogLine{}, Gaps: []*logs.Gap{}}, nil
+	}
 	p, err := r.Logs.Query(ctx, want)
 	if err != nil {
 		return nil, err
+	}
+	for i := range p.Lines {
+		a.took(len(p.Lines[i].Message))
 	}
 	return &model.LogPage{
 		Lines: linesOf(p.Lines, p.Cursors()), Gaps: append([]*logs.Gap{}, p.Gaps...),

@@ -85,7 +85,8 @@ func readable(ctx context.Context) error {
 	return access.Allowed(p, access.Read, &role)
 }
 
-// nodes loads objects in the order of ids, nil where there is none.
+// nodes loads objects in the order of ids, which differ, nil where there is
+// none.
 func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if err := readable(ctx); err != nil {
 		return nil, err
@@ -93,8 +94,12 @@ func nodes(ctx context.Context, ids []string) ([]model.Node, error) {
 	if len(ids) > maxNodes {
 		return nil, fault.At("ids", fault.Invalid, "Ask for at most %d objects at a time.", maxNodes)
 	}
-	wait := make([]func() (model.Node, error), len(ids))
+	wait, seen := make([]func() (model.Node, error), len(ids)), map[string]bool{}
 	for i, id := range ids {
+		if seen[id] {
+			return nil, fault.At("ids", fault.Invalid, "Ask for each object once: %q is there twice.", id)
+		}
+		seen[id] = true
 		wait[i] = nodeLater(ctx, id)
 	}
 	out := make([]model.Node, len(ids))

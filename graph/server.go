@@ -71,8 +71,9 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv.SetRecoverFunc(recoverResolver(r.Log))
 	srv.SetDisableSuggestion(true)
 	srv.AroundResponses(func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
-		return next(r.withLoaders(ctx))
+		return bounded(r.withLoaders(ctx), maxAnswer, next)
 	})
+	srv.AroundFields(measure)
 	srv.AroundOperations(func(ctx context.Context, next graphql.OperationHandler) graphql.ResponseHandler {
 		return next(r.withLoaders(withBorrowed(ctx))) // for what a subscription loads before its first message
 	})

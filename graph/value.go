@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -288,7 +289,15 @@ func (r *Resolver) plainValue(ctx context.Context, v *ent.Variable) (*string, er
 	if v.Secret || v.CurrentID == nil {
 		return nil, nil //nolint:nilnil // null in the API
 	}
+	a := allowanceOf(ctx)
+	if a.spent() {
+		return new(string), nil
+	}
 	version, err := load(ctx).version.Load(ctx, *v.CurrentID)
+	if errors.Is(err, errTooLarge) && a != nil {
+		a.spend()
+		return new(string), nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4664,7 +4664,7 @@ enum LogStream {
 type Query {
   "Any object by its id. Fails with NOT_FOUND for what does not exist or may not be seen."
   node("Id of the object." id: ID!): Node
-  "Objects by their ids, in that order, null where there is none. At most 100."
+  "Objects by their ids, each once, in that order, null where there is none. At most 100."
   nodes("Ids of the objects." ids: [ID!]!): [Node]!
   "Who asks."
   viewer: Principal!

@@ -43,7 +43,7 @@ const (
 	BadRequest         Code = "BAD_REQUEST"               // not a GraphQL request at all
 	GraphQLParse       Code = "GRAPHQL_PARSE_FAILED"      // the document does not parse
 	GraphQLValidation  Code = "GRAPHQL_VALIDATION_FAILED" // the document does not fit the schema
-	QueryTooComplex    Code = "QUERY_TOO_COMPLEX"         // over a limit of tokens, depth, aliases or cost
+	QueryTooComplex    Code = "QUERY_TOO_COMPLEX"         // over a limit of tokens, depth, aliases, cost or bytes of the answer
 	RequestTooLarge    Code = "REQUEST_TOO_LARGE"         // the body is over its limit
 	UnsupportedMedia   Code = "UNSUPPORTED_MEDIA_TYPE"
 	NotAcceptable      Code = "NOT_ACCEPTABLE"
