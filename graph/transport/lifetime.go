@@ -55,8 +55,15 @@ func (s *socket) beatLater(ctx context.Context) {
 	})
 }
 
-// cut ends the connection without a word; the reader notices.
-func (s *socket) cut() { _ = s.wire.Close() }
+// cut ends the connection without a word; the reader notices. What the kernel has
+// for a peer that reads nothing goes with it: else that, and the end behind it,
+// would wait for the peer for minutes.
+func (s *socket) cut() {
+	if tcp, ok := s.wire.Conn.(interface{ SetLinger(sec int) error }); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = s.wire.Close()
+}
 
 // end forgets the operations and the timer, and cancels what runs.
 func (s *socket) end() {

@@ -13,6 +13,7 @@ import (
 type Limits struct {
 	Message      int64 // bytes of one message from the client
 	Operations   int   // running at once on one socket
+	Unsent       int64 // bytes of results that wait on one socket; then the peer is cut
 	PerPrincipal int   // sockets of one principal
 	PerAddress   int   // sockets of one address that nobody has signed in on
 
@@ -27,6 +28,7 @@ func DefaultLimits() Limits {
 	return Limits{
 		Message:      256 << 10,
 		Operations:   50,
+		Unsent:       20 << 20, // more than one answer may have
 		PerPrincipal: 50,
 		PerAddress:   200,
 		InitTimeout:  5 * time.Second,

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"sync/atomic"
@@ -126,25 +127,25 @@ func (s *socket) finish(ctx context.Context, op *operation, errs gqlerror.List) 
 }
 
 func (s *socket) sendNext(ctx context.Context, op *operation, resp *graphql.Response) error {
-	b := s.transport.Encoder.buffer()
-	defer s.transport.Encoder.release(b)
-	head(b, next, op.quoted)
-	s.transport.Encoder.response(ctx, b, resp)
-	tail(b)
-	return s.send(ctx, b.Bytes())
+	defer s.wait(len(resp.Data))()
+	return s.write(ctx, func(b *bytes.Buffer) [][]byte { return [][]byte{s.result(ctx, b, op, resp)} })
 }
 
 // sendLast sends the one response of op and that op is complete.
 func (s *socket) sendLast(ctx context.Context, op *operation, resp *graphql.Response) error {
-	b := s.transport.Encoder.buffer()
-	defer s.transport.Encoder.release(b)
-	head(b, next, op.quoted)
-	s.transport.Encoder.response(ctx, b, resp)
-	tail(b)
+	defer s.wait(len(resp.Data))()
 	if !s.remove(op) {
 		return nil
 	}
-	return s.send(ctx, b.Bytes(), completed(op.quoted))
+	return s.write(ctx, func(b *bytes.Buffer) [][]byte { return [][]byte{s.result(ctx, b, op, resp), completed(op.quoted)} })
+}
+
+// result encodes what op yielded.
+func (s *socket) result(ctx context.Context, b *bytes.Buffer, op *operation, resp *graphql.Response) []byte {
+	head(b, next, op.quoted)
+	s.transport.Encoder.response(ctx, b, resp)
+	tail(b)
+	return b.Bytes()
 }
 
 func (s *socket) sendErrors(ctx context.Context, op *operation, errs gqlerror.List) error {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type socket struct {
 	writing sync.Mutex
 	closing atomic.Bool    // a close frame was sent, or is about to be
 	heard   atomic.Bool    // anything since the last ping
+	unsent  atomic.Int64   // bytes of results that wait for their turn or are being written
 	helpers sync.WaitGroup // operations and timers
 
 	mu         sync.Mutex
@@ -179,16 +181,23 @@ func (s *socket) init(ctx context.Context, payload json.RawMessage) (context.Con
 // send writes messages in one piece, unless ctx has ended by the time it is
 // their turn. A client that does not take them in time is cut.
 func (s *socket) send(ctx context.Context, messages ...[]byte) error {
+	return s.write(ctx, func(*bytes.Buffer) [][]byte { return messages })
+}
+
+// write is send for messages that are encoded when it is their turn: what waits
+// for the messages of others is not held twice.
+func (s *socket) write(ctx context.Context, encode func(*bytes.Buffer) [][]byte) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	if ctx.Err() != nil {
 		return nil
 	}
-	held := s.transport.Encoder.buffer()
+	b, held := s.transport.Encoder.buffer(), s.transport.Encoder.buffer()
+	defer s.transport.Encoder.release(b)
 	defer s.transport.Encoder.release(held)
 	s.wire.hold(held)
 	var err error
-	for _, m := range messages {
+	for _, m := range encode(b) {
 		err = errors.Join(err, s.conn.Write(context.WithoutCancel(ctx), websocket.MessageText, m)) // the wire has the deadline
 	}
 	err = errors.Join(err, s.wire.flush())
@@ -196,4 +205,14 @@ func (s *socket) send(ctx context.Context, messages ...[]byte) error {
 		s.cut()
 	}
 	return err
+}
+
+// wait counts what op has to say among what waits for the client, until sent is
+// called. A client who leaves too much of it lying is cut.
+func (s *socket) wait(bytes int) (sent func()) {
+	n := int64(bytes)
+	if s.unsent.Add(n) > s.transport.Limits.Unsent && !s.closing.Load() {
+		s.cut()
+	}
+	return func() { s.unsent.Add(-n) }
 }

@@ -1,8 +1,12 @@
 package transport_test
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"net"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -71,4 +75,38 @@ func TestWebSocketAHundredThatDoNotReadHoldNobodyUp(t *testing.T) {
 	live.Wait()
 	close(enough)
 	slow.Wait()
+}
+
+// What waits for a client that reads nothing is bounded in bytes, also before it
+// took too long. It goes with the connection, what the kernel has included.
+func TestWebSocketAClientThatDoesNotReadHoldsLittle(t *testing.T) {
+	t.Parallel()
+
+	for name, limit := range map[string]func(*transport.Limits){
+		"bytes": func(l *transport.Limits) { l.WriteTimeout, l.Unsent = time.Hour, 5_000_000 },
+		"time":  func(l *transport.Limits) { l.WriteTimeout = 500 * time.Millisecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := serve(t, briefly{listen(t)}, func(ws *transport.WebSocket, _ *handler.Server) {
+				ws.Limits.KeepAlive = time.Hour
+				limit(&ws.Limits)
+			})
+			const many = 30
+			conn := idle(t, s) // one operation
+			defer conn.Close()
+			for i := range many {
+				_, err := fmt.Fprint(conn, frame(fmt.Sprintf(`{"id":"f%d","type":"subscribe","payload":{"query":"subscription{flood(bytes:400000)}"}}`, i)))
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range many + 1 {
+				<-s.ended
+			}
+			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("the connection ended with %v", err)
+			}
+		})
+	}
 }

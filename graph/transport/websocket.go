@@ -20,7 +20,8 @@ import (
 // A socket costs one goroutine and each running operation one more; they end
 // with the socket. There is no queue: an operation waits until its message is
 // out, so that a client who reads slowly slows nobody but itself, holds no
-// more than a message per operation, and is cut after Limits.WriteTimeout.
+// more than a message per operation and Limits.Unsent in all, and is cut after
+// Limits.WriteTimeout.
 //
 // An operation's context carries what the upgrade request's carried and Init
 // added. It ends when the operation is completed or the socket is gone, not
