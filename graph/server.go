@@ -67,6 +67,7 @@ func NewServer(r *Resolver, origin func(*http.Request) bool) *Server {
 	srv.Use(signedIn{r})
 	srv.Use(extension.Introspection{})
 	srv.Use(&guard.Guard{Limits: guard.DefaultLimits(), Weights: weights(), PageSize: pageSize, ListSize: listSize, Known: cache})
+	srv.Use(scoped{r})
 	srv.SetErrorPresenter(present(r.Log))
 	srv.SetRecoverFunc(recoverResolver(r.Log))
 	srv.SetDisableSuggestion(true)

@@ -289,6 +289,9 @@ func (r *Resolver) plainValue(ctx context.Context, v *ent.Variable) (*string, er
 	if v.Secret || v.CurrentID == nil {
 		return nil, nil //nolint:nilnil // null in the API
 	}
+	if err := readable(ctx); err != nil { // who set some is not to see the others
+		return nil, err
+	}
 	a := allowanceOf(ctx)
 	if a.spent() {
 		return new(string), nil
