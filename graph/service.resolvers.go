@@ -44,13 +44,7 @@ func (r *mutationResolver) UpdateService(ctx context.Context, input model.Update
 }
 
 func (r *mutationResolver) UpdateServiceInstance(ctx context.Context, input model.UpdateServiceInstanceInput) (*model.UpdateServiceInstancePayload, error) {
-	i, err := r.Projects.UpdateInstance(ctx, project.ChangeInstance{
-		ID: input.ServiceInstanceID, ExpectedVersion: input.ExpectedVersion, Apply: patch(*input.Settings), Asked: asked(ctx),
-	})
-	if err != nil {
-		return nil, err
-	}
-	d, err := r.applySettings(ctx, i, input.Apply)
+	i, d, err := r.updateInstance(ctx, input)
 	return &model.UpdateServiceInstancePayload{ClientMutationID: input.ClientMutationID, Instance: i, Deployment: d}, err
 }
 

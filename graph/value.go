@@ -14,6 +14,7 @@ import (
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/graph/model"
+	"github.com/davitdev/davit/internal/access"
 	"github.com/davitdev/davit/internal/principal"
 	"github.com/davitdev/davit/internal/project"
 	"github.com/davitdev/davit/internal/spec"
@@ -319,8 +320,14 @@ func (r *Resolver) createService(ctx context.Context, in model.CreateServiceInpu
 	if in.Settings != nil {
 		n.Settings = patch(*in.Settings)(spec.Settings{})
 	}
+	deploys := in.Deploy && n.Source.Ready() && !n.Access.GenerateDeployKey
+	if deploys { // asked before anything is changed
+		if _, err := access.Project(ctx, r.DB, access.Deploy, in.ProjectID); err != nil {
+			return nil, nil, err
+		}
+	}
 	svc, err := r.Projects.CreateService(ctx, n)
-	if err != nil || !in.Deploy || !n.Source.Ready() || n.Access.GenerateDeployKey {
+	if err != nil || !deploys {
 		return svc, []*ent.Deployment{}, err
 	}
 	deployments, err := r.Deployments.RequestAll(ctx, svc.ID)
@@ -337,13 +344,23 @@ func asked(ctx context.Context) map[string]any {
 	return in
 }
 
-// applySettings deploys changed settings with the image that serves.
-func (r *Resolver) applySettings(ctx context.Context, i *ent.ServiceInstance, mode model.ApplyMode) (*ent.Deployment, error) {
-	if mode == model.ApplyModeStage {
-		return nil, nil //nolint:nilnil // null in the API
+// updateInstance changes settings and, unless they are only staged, deploys them
+// with the image that serves.
+func (r *Resolver) updateInstance(ctx context.Context, in model.UpdateServiceInstanceInput) (*ent.ServiceInstance, *ent.Deployment, error) {
+	if in.Apply != model.ApplyModeStage { // asked before anything is changed
+		if _, err := access.Instance(ctx, r.DB, access.Deploy, in.ServiceInstanceID); err != nil {
+			return nil, nil, err
+		}
+	}
+	i, err := r.Projects.UpdateInstance(ctx, project.ChangeInstance{
+		ID: in.ServiceInstanceID, ExpectedVersion: in.ExpectedVersion, Apply: patch(*in.Settings), Asked: asked(ctx),
+	})
+	if err != nil || in.Apply == model.ApplyModeStage {
+		return i, nil, err
 	}
 	if key := principal.IdempotencyKey(ctx); key != "" { // under which the settings were changed
 		ctx = principal.WithIdempotencyKey(ctx, key+"/apply")
 	}
-	return r.Deployments.Apply(ctx, i.ID)
+	d, err := r.Deployments.Apply(ctx, i.ID)
+	return i, d, err
 }
