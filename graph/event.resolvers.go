@@ -47,6 +47,10 @@ func (r *operationResolver) Target(ctx context.Context, obj *ent.Operation) (mod
 	return orNil(node(ctx, obj.TargetID))
 }
 
+func (r *operationResolver) Command(ctx context.Context, obj *ent.Operation) ([]string, error) {
+	return r.commandOf(ctx, obj)
+}
+
 func (r *queryResolver) Operation(ctx context.Context, id string) (*ent.Operation, error) {
 	return access.Operation(ctx, r.DB, access.Read, id)
 }

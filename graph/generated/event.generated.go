@@ -30,6 +30,8 @@ type OperationResolver interface {
 	Error(ctx context.Context, obj *ent.Operation) (*lifecycle.Failure, error)
 
 	Target(ctx context.Context, obj *ent.Operation) (model.Node, error)
+
+	Command(ctx context.Context, obj *ent.Operation) ([]string, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -728,7 +730,7 @@ func (ec *executionContext) _Operation_command(ctx context.Context, field graphq
 			return ec.fieldContext_Operation_command(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Command, nil
+			return ec.Resolvers.Operation().Command(ctx, obj)
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v []string) graphql.Marshaler {
@@ -739,7 +741,7 @@ func (ec *executionContext) _Operation_command(ctx context.Context, field graphq
 	)
 }
 func (ec *executionContext) fieldContext_Operation_command(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Operation", field, false, false, errors.New("field of type String does not have child fields"))
+	return graphql.NewScalarFieldContext("Operation", field, true, true, errors.New("field of type String does not have child fields"))
 }
 
 func (ec *executionContext) _Operation_exitCode(ctx context.Context, field graphql.CollectedField, obj *ent.Operation) (ret graphql.Marshaler) {
@@ -1440,10 +1442,43 @@ func (ec *executionContext) _Operation(ctx context.Context, sel ast.SelectionSet
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "command":
-			out.Values[i] = ec._Operation_command(ctx, field, obj)
-			if out.Values[i] == graphql.RequiredNull {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Operation_command(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "exitCode":
 			out.Values[i] = ec._Operation_exitCode(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {

@@ -86,6 +86,19 @@ func (s *Service) OpenVariables(ctx context.Context, refs []spec.VariableRef, us
 	return env, nil
 }
 
+// OpenVersions opens values, for whoever has to hide them.
+func (s *Service) OpenVersions(versions []*ent.VariableVersion) ([]string, error) {
+	out := make([]string, len(versions))
+	for i, v := range versions {
+		value, err := s.Keys.Open(secret.Place{Table: "variables", Row: v.VariableID, Field: "value"}, v.Sealed)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = value
+	}
+	return out, nil
+}
+
 // Login opens a registry.
 type Login struct{ Username, Password string }
 

@@ -64,6 +64,12 @@ func (m *Mask) Text(s string) string {
 
 func bucket(start uint32) uint32 { return start * 0x9e3779b1 >> 20 } // 12 bits
 
+// Hide returns a text with the values in it hidden.
+func (m *Mask) Hide(text string) string {
+	out, _, _ := m.apply(nil, []byte(text), 0, true)
+	return string(out)
+}
+
 // at returns the length of the longest value p begins with, 0 if none.
 func (m *Mask) at(p []byte) int {
 	if len(p) < minSecret {
