@@ -5187,7 +5187,10 @@ type Operation implements Node {
   target: Node
   "When the run of a cron service was due, null for one that somebody asked for."
   scheduledAt: DateTime
-  "Words of the command it runs, null for an operation that runs none and for what a cron service starts by itself."
+  """
+  Words of the command it runs, known secret values in them hidden. Null for an operation that runs none, for what a cron service starts by itself, and for
+  whoever may not run commands and read logs there.
+  """
   command: [String!]
   "Exit code of the command, null until it ended by itself."
   exitCode: Int

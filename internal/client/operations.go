@@ -2260,7 +2260,8 @@ type Operation struct {
 	Status lifecycle.OperationStatus `json:"status"`
 	// Exit code of the command, null until it ended by itself.
 	ExitCode *int `json:"exitCode"`
-	// Words of the command it runs, null for an operation that runs none and for what a cron service starts by itself.
+	// Words of the command it runs, known secret values in them hidden. Null for an operation that runs none, for what a cron service starts by itself, and for
+	// whoever may not run commands and read logs there.
 	Command []string `json:"command"`
 	// When the run of a cron service was due, null for one that somebody asked for.
 	ScheduledAt *time.Time `json:"scheduledAt"`
