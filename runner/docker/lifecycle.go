@@ -46,10 +46,11 @@ func (e *Engine) Start(ctx context.Context, name string) error {
 }
 
 // halfStarted recognizes what an engine says that was killed while it started a
-// container: of a task that is there, or of the directory of one. It never
-// starts that container again.
+// container: of a task that is there, of the directory of one, or of a container
+// that containerd has and does not let go. It never starts that container again.
 func halfStarted(id, message string) bool {
 	return strings.Contains(message, "task "+id) && strings.Contains(message, "already exists") ||
+		strings.HasSuffix(message, "id already in use") ||
 		strings.Contains(message, "start shim: mkdir") && strings.Contains(message, "/"+id+": file exists")
 }
 

@@ -16,8 +16,9 @@ import (
 // so at every start from then on: that container never runs.
 func TestAContainerWhoseStartTheEngineDidNotOutliveIsRemoved(t *testing.T) {
 	for name, message := range map[string]string{
-		"its task is there":      "task %s: already exists",
-		"its directory is there": "failed to start shim: mkdir /run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/%s: file exists: unknown",
+		"its task is there":      "task ID: already exists",
+		"its directory is there": "failed to start shim: mkdir /run/docker/containerd/daemon/io.containerd.runtime.v2.task/moby/ID: file exists: unknown",
+		"containerd keeps it":    "id already in use",
 	} {
 		t.Run(name, func(t *testing.T) { halfStarted(t, message) })
 	}
@@ -33,7 +34,7 @@ func halfStarted(t *testing.T, message string) {
 			}
 			if id == stuck {
 				r.StatusCode = http.StatusInternalServerError
-				says(r, fmt.Appendf(nil, `{"message":%q}`, fmt.Sprintf(message, id)))
+				says(r, fmt.Appendf(nil, `{"message":%q}`, strings.ReplaceAll(message, "ID", id)))
 			}
 		}
 		return nil
