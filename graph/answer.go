@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
-
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"github.com/davitdev/davit/ent"
@@ -143,7 +142,7 @@ func sizeOf(v any) int {
 }
 
 func sizeOfAny(v reflect.Value) (n int) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // the others are short
 	case reflect.String:
 		return sizeOfText(v.String())
 	case reflect.Pointer, reflect.Interface:
@@ -177,7 +176,7 @@ func sizeOfText(s string) int {
 
 // emptied is a value of v's type without a text and without items.
 func emptied(v any) any {
-	switch of := reflect.ValueOf(v); of.Kind() {
+	switch of := reflect.ValueOf(v); of.Kind() { //nolint:exhaustive // the others are short
 	case reflect.String:
 		return reflect.Zero(of.Type()).Interface()
 	case reflect.Slice:

@@ -201,7 +201,7 @@ func (w *Worker) unwell(ctx context.Context, set *replicaSet, r *ent.Replica, er
 	message := fmt.Sprintf("The application was not healthy within %s", h.StartPeriod)
 	hint := "Check the path and the port of the health check, or give it a longer start period."
 	if p, ok := errors.AsType[*runner.ProbeError](err); ok {
-		message += ": " + logs.NewMask(set.secrets...).Text(p.Error()) // which has what it answered
+		message += ": " + logs.NewMask(set.secrets...).Hide(p.Error()) // which has what it answered
 		if p.Reason == runner.Refused {
 			code = fault.AppNotListening
 			hint = fmt.Sprintf("Make it listen on 0.0.0.0 and the port in PORT (%d), or set the service's port.", set.port)

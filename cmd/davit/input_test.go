@@ -55,7 +55,7 @@ func TestWhatIsGivenToReadIsSeenWithoutReadingIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep.Close()
-	if !hasInput(idle) || !hasInput(idle) {
+	if first, again := hasInput(idle), hasInput(idle); !first || !again {
 		t.Error("a pipe in which something waits has none")
 	}
 }

@@ -42,8 +42,10 @@ func TestVariablesThatChangedSinceADeploymentAreCounted(t *testing.T) {
 		t.Errorf("of variables that may not be seen %d changed", n)
 	}
 	c.variables = []client.Variable{
-		{Name: "SAME", Digest: "2", Scope: spec.ScopeProject}, {Name: "OTHER", Digest: "1", Scope: spec.ScopeProject},
-		{Name: "SAME", Digest: "1", Scope: spec.ScopeService}, {Name: "OTHER", Digest: "2", Scope: spec.ScopeService},
+		{Name: "SAME", Digest: "2", Scope: spec.ScopeProject},
+		{Name: "OTHER", Digest: "1", Scope: spec.ScopeProject},
+		{Name: "SAME", Digest: "1", Scope: spec.ScopeService},
+		{Name: "OTHER", Digest: "2", Scope: spec.ScopeService},
 		{Name: "NEW", Digest: "1", Scope: spec.ScopeService},
 	}
 	if n := c.changed(); n != 3 {

@@ -79,7 +79,7 @@ func (b *BuildKit) Build(ctx context.Context, req Request, sink Sink) (Result, e
 	if err != nil {
 		return Result{}, fmt.Errorf("build: %w", err)
 	}
-	defer os.RemoveAll(scratch)
+	defer os.RemoveAll(scratch) //nolint:errcheck // what is left goes with the next start
 	out := newReport(sink, req.Secrets)
 	name := b.sourceName()
 	fetched := &remote{client: b.Client, source: name + "-remote", dir: scratch, left: maxRemote}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -42,16 +43,11 @@ func (l lateFiles) Walk(ctx context.Context, _ string, fn fs.WalkDirFunc) error 
 		}
 		dir := &types.Stat{Path: one.dir, Mode: uint32(fs.ModeDir | 0o755)}
 		file := &types.Stat{Path: one.dir + "/" + one.name, Mode: 0o600, Size: one.size, ModTime: one.time.UnixNano()}
-		switch err := fn(dir.Path, &fsutil.DirEntryInfo{Stat: dir}, nil); err {
-		case nil:
-		case fs.SkipDir:
-			continue
-		default:
-			return err
+		err := fn(dir.Path, &fsutil.DirEntryInfo{Stat: dir}, nil)
+		if err == nil {
+			err = fn(file.Path, &fsutil.DirEntryInfo{Stat: file}, nil)
 		}
-		switch err := fn(file.Path, &fsutil.DirEntryInfo{Stat: file}, nil); err {
-		case nil, fs.SkipDir:
-		default:
+		if err != nil && !errors.Is(err, fs.SkipDir) {
 			return err
 		}
 	}

@@ -191,7 +191,7 @@ func TestAnUploadMayTakeLongAsLongAsItIsTaken(t *testing.T) {
 		"all of it, without an answer": {
 			&slowly{8, time.Second}, 8,
 			func(t *testing.T) http.HandlerFunc {
-				return func(w http.ResponseWriter, r *http.Request) {
+				return func(_ http.ResponseWriter, r *http.Request) {
 					_, _ = io.Copy(io.Discard, r.Body)
 					<-t.Context().Done()
 				}

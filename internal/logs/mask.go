@@ -56,12 +56,6 @@ func NewMask(values ...string) *Mask {
 	return m
 }
 
-// Text returns s with the values hidden.
-func (m *Mask) Text(s string) string {
-	out, _, _ := m.apply(nil, []byte(s), 0, true)
-	return string(out)
-}
-
 func bucket(start uint32) uint32 { return start * 0x9e3779b1 >> 20 } // 12 bits
 
 // Hide returns a text with the values in it hidden.

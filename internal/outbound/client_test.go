@@ -28,8 +28,12 @@ func TestAClientReachesWhatThePolicyAllows(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::127.0.0.1]", "0x7f.1"} {
-		if res, err := (Policy{}).Client().Get("http://" + host + ":" + port + "/away"); !fault.Is(err, fault.SourceForbidden) {
+		res, err := (Policy{}).Client().Get("http://" + host + ":" + port + "/away")
+		if !fault.Is(err, fault.SourceForbidden) {
 			t.Errorf("%s: %v, %v", host, res, err)
+		}
+		if err == nil {
+			_ = res.Body.Close()
 		}
 	}
 	if hits != 0 {

@@ -327,7 +327,7 @@ func TestAServiceThatIsDeletedMeanwhileIsNotChanged(t *testing.T) {
 				rows, err := next.Query(ctx, q)
 				if !deleted { // it was just read
 					deleted = true
-					must(w.DeleteService(w.owner, svc.ID))(t)
+					must(w.DeleteService(w.owner, svc.ID))(t) //nolint:contextcheck // somebody else's
 				}
 				return rows, err
 			})

@@ -56,7 +56,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	x := &exchange{server: s, route: rt, target: tg, in: r, client: w}
-	x.pass(upgrade)
+	x.pass(upgrade) //nolint:contextcheck // it is the request's
 	x.settle()
 }
 

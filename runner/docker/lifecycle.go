@@ -50,7 +50,7 @@ func (e *Engine) Start(ctx context.Context, name string) error {
 // that containerd has and does not let go. It never starts that container again.
 func halfStarted(id, message string) bool {
 	return strings.Contains(message, "task "+id) && strings.Contains(message, "already exists") ||
-		strings.HasSuffix(message, "id already in use") ||
+		strings.Contains(message, "id already in use") ||
 		strings.Contains(message, "start shim: mkdir") && strings.Contains(message, "/"+id+": file exists")
 }
 
