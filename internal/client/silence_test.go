@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -83,9 +84,9 @@ func TestAServerThatTakesARequestAndSaysNothingIsGivenUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				asked := 0
+				var asked atomic.Int64
 				cl := inMemory(t, func(w http.ResponseWriter, _ *http.Request) {
-					if asked++; asked > c.answers {
+					if asked.Add(1) > int64(c.answers) {
 						<-t.Context().Done()
 					}
 					_, _ = io.WriteString(w, platform)
@@ -113,10 +114,16 @@ func TestAServerThatTakesARequestAndSaysNothingIsGivenUp(t *testing.T) {
 func TestARequestIsSentAgainToAServerThatWasSilent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var keys []string
+		var (
+			mu   sync.Mutex
+			keys []string
+		)
 		c := inMemory(t, func(w http.ResponseWriter, r *http.Request) {
+			mu.Lock()
 			keys = append(keys, r.Header.Get("Idempotency-Key"))
-			if len(keys) == 2 {
+			second := len(keys) == 2
+			mu.Unlock()
+			if second {
 				<-t.Context().Done()
 			}
 			_, _ = io.WriteString(w, platform)
@@ -126,6 +133,8 @@ func TestARequestIsSentAgainToAServerThatWasSilent(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if len(keys) != 3 || keys[1] != keys[2] {
 			t.Errorf("sent under the keys %q, want the second twice", keys)
 		}
