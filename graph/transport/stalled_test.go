@@ -98,12 +98,10 @@ func TestWebSocketAClientThatDoesNotReadHoldsLittle(t *testing.T) {
 			for i := range many {
 				_, err := fmt.Fprint(conn, frame(fmt.Sprintf(`{"id":"f%d","type":"subscribe","payload":{"query":"subscription{flood(bytes:400000)}"}}`, i)))
 				if err != nil {
-					t.Fatal(err)
+					break // it is cut already
 				}
 			}
-			for range many + 1 {
-				<-s.ended
-			}
+			<-s.ended // the first of them; some may not have begun
 			if _, err := io.Copy(io.Discard, conn); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("the connection ended with %v", err)
 			}
