@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql/handler"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -197,7 +198,9 @@ func TestWebSocketOperationsAreCapped(t *testing.T) {
 func TestWebSocketWhatIsCompleteMakesRoomAtOnce(t *testing.T) {
 	t.Parallel()
 
-	c := serve(t, listen(t), func(ws *transport.WebSocket, _ *handler.Server) { ws.Limits.Operations = 1 }).connect(t)
+	c := serve(t, listen(t), func(ws *transport.WebSocket, _ *handler.Server) {
+		ws.Limits.Operations, ws.Limits.KeepAlive = 1, time.Hour
+	}).connect(t)
 	for range 500 {
 		c.subscribe("1", "{hello}")
 		c.want(`{"id":"1","type":"next","payload":{"data":{"hello":"hello"}}}`, `{"id":"1","type":"complete"}`)
