@@ -13,39 +13,9 @@ import (
 	"github.com/davitdev/davit/internal/spec"
 )
 
-// standingDocument asks what "davit status" tells a person beside the state of
-// an instance.
-const standingDocument = `query Standing($instance: ID!) {
-  serviceInstance(id: $instance) {
-    activeDeployment {
-      message trafficSwitchedAt
-      commit { sha message branch }
-      snapshot { variables { name digest } }
-    }
-    replicas { status startedAt restarts lastExitCode oomKilled }
-  }
-}`
-
-// standing is how the replicas of an instance fared, and what serves.
+// standing is what "davit status" tells a person beside the state of an instance.
 type standing struct {
-	ActiveDeployment *struct {
-		Message           *string    `json:"message"`
-		TrafficSwitchedAt *time.Time `json:"trafficSwitchedAt"`
-		Commit            *commit    `json:"commit"`
-		Snapshot          struct {
-			Variables []struct {
-				Name   string `json:"name"`
-				Digest string `json:"digest"`
-			} `json:"variables"`
-		} `json:"snapshot"`
-	} `json:"activeDeployment"`
-	Replicas []struct {
-		Status       lifecycle.ReplicaStatus `json:"status"`
-		StartedAt    *time.Time              `json:"startedAt"`
-		Restarts     int                     `json:"restarts"`
-		LastExitCode *int                    `json:"lastExitCode"`
-		OomKilled    bool                    `json:"oomKilled"`
-	} `json:"replicas"`
+	client.Standing
 
 	variables []client.Variable // that its next deployment gets, of the widest scope first; nil if they may not be seen
 	lastRun   *client.Operation // of a cron service, nil if it never ran
@@ -53,14 +23,11 @@ type standing struct {
 
 // loadStanding asks for the standing of an instance.
 func loadStanding(ctx context.Context, c *client.Client, i *client.Instance) (*standing, error) {
-	var out struct {
-		ServiceInstance standing `json:"serviceInstance"`
-	}
-	if err := c.Do(ctx, standingDocument, client.Variables{"instance": i.Id}, &out); err != nil {
+	out, err := client.AskStanding(ctx, c, i.Id)
+	if err != nil {
 		return nil, err
 	}
-	now := &out.ServiceInstance
-	var err error
+	now := &standing{Standing: out.ServiceInstance}
 	if now.variables, err = allVariables(ctx, c, i.Id); err != nil {
 		f, ok := errors.AsType[*fault.Error](err)
 		if !ok || f.Code.Info().Class != fault.ClassAccess {
@@ -143,7 +110,7 @@ func (c *standing) remembered() string {
 	case d.Message != nil && *d.Message != "":
 		return oneLine(strings.TrimSpace(*d.Message))
 	case d.Commit != nil:
-		return d.Commit.name() + " " + oneLine(d.Commit.Message)
+		return commitName(d.Commit) + " " + oneLine(d.Commit.Message)
 	}
 	return ""
 }

@@ -85,6 +85,15 @@ func (v *ActiveDeploymentBundleBundleRef) GetFiles() int { return v.Files }
 // GetSizeBytes returns ActiveDeploymentBundleBundleRef.SizeBytes, and is useful for accessing the field via an interface.
 func (v *ActiveDeploymentBundleBundleRef) GetSizeBytes() int64 { return v.SizeBytes }
 
+// AskStandingResponse is returned by AskStanding on success.
+type AskStandingResponse struct {
+	// A service in one environment by its id.
+	ServiceInstance Standing `json:"serviceInstance"`
+}
+
+// GetServiceInstance returns AskStandingResponse.ServiceInstance, and is useful for accessing the field via an interface.
+func (v *AskStandingResponse) GetServiceInstance() Standing { return v.ServiceInstance }
+
 // How what is deployed comes about.
 type BuilderKind string
 
@@ -182,6 +191,28 @@ type CancelOperationResponse struct {
 func (v *CancelOperationResponse) GetCancelOperation() CancelOperationCancelOperationCancelOperationPayload {
 	return v.CancelOperation
 }
+
+// Commit includes the GraphQL fields of Commit requested by the fragment Commit.
+// The GraphQL type's documentation follows.
+//
+// A commit of a git repository.
+type Commit struct {
+	// Its hash.
+	Sha string `json:"sha"`
+	// What its author wrote, at most 4 KiB.
+	Message string `json:"message"`
+	// Branch that was asked for, null for a tag or a hash.
+	Branch *string `json:"branch"`
+}
+
+// GetSha returns Commit.Sha, and is useful for accessing the field via an interface.
+func (v *Commit) GetSha() string { return v.Sha }
+
+// GetMessage returns Commit.Message, and is useful for accessing the field via an interface.
+func (v *Commit) GetMessage() string { return v.Message }
+
+// GetBranch returns Commit.Branch, and is useful for accessing the field via an interface.
+func (v *Commit) GetBranch() *string { return v.Branch }
 
 // A small file that is put into each container of a service.
 type ConfigFileInput struct {
@@ -740,6 +771,52 @@ type DeploymentUpdatedResponse struct {
 
 // GetDeploymentUpdated returns DeploymentUpdatedResponse.DeploymentUpdated, and is useful for accessing the field via an interface.
 func (v *DeploymentUpdatedResponse) GetDeploymentUpdated() Deployment { return v.DeploymentUpdated }
+
+// DeploymentsResponse is returned by Deployments on success.
+type DeploymentsResponse struct {
+	// A service in one environment by its id.
+	ServiceInstance DeploymentsServiceInstance `json:"serviceInstance"`
+}
+
+// GetServiceInstance returns DeploymentsResponse.ServiceInstance, and is useful for accessing the field via an interface.
+func (v *DeploymentsResponse) GetServiceInstance() DeploymentsServiceInstance {
+	return v.ServiceInstance
+}
+
+// DeploymentsServiceInstance includes the requested fields of the GraphQL type ServiceInstance.
+// The GraphQL type's documentation follows.
+//
+// A service in one environment: the settings in force and what runs now.
+type DeploymentsServiceInstance struct {
+	// Its deployments, newest first.
+	Deployments DeploymentsServiceInstanceDeploymentsDeploymentConnection `json:"deployments"`
+}
+
+// GetDeployments returns DeploymentsServiceInstance.Deployments, and is useful for accessing the field via an interface.
+func (v *DeploymentsServiceInstance) GetDeployments() DeploymentsServiceInstanceDeploymentsDeploymentConnection {
+	return v.Deployments
+}
+
+// DeploymentsServiceInstanceDeploymentsDeploymentConnection includes the requested fields of the GraphQL type DeploymentConnection.
+// The GraphQL type's documentation follows.
+//
+// A page of deployments.
+type DeploymentsServiceInstanceDeploymentsDeploymentConnection struct {
+	// The deployments alone.
+	Nodes []PastDeployment `json:"nodes"`
+	// Where the page lies.
+	PageInfo Page `json:"pageInfo"`
+}
+
+// GetNodes returns DeploymentsServiceInstanceDeploymentsDeploymentConnection.Nodes, and is useful for accessing the field via an interface.
+func (v *DeploymentsServiceInstanceDeploymentsDeploymentConnection) GetNodes() []PastDeployment {
+	return v.Nodes
+}
+
+// GetPageInfo returns DeploymentsServiceInstanceDeploymentsDeploymentConnection.PageInfo, and is useful for accessing the field via an interface.
+func (v *DeploymentsServiceInstanceDeploymentsDeploymentConnection) GetPageInfo() Page {
+	return v.PageInfo
+}
 
 // Environment includes the requested fields of the GraphQL type Environment.
 // The GraphQL type's documentation follows.
@@ -2322,6 +2399,163 @@ func (v *Page) GetHasNextPage() bool { return v.HasNextPage }
 
 // GetEndCursor returns Page.EndCursor, and is useful for accessing the field via an interface.
 func (v *Page) GetEndCursor() *string { return v.EndCursor }
+
+// A deployment in the list of its service's.
+type PastDeployment struct {
+	// Opaque and stable.
+	Id string `json:"id"`
+	// Counted from 1 for each service in an environment.
+	Number int `json:"number"`
+	// Where it is.
+	Status lifecycle.Status `json:"status"`
+	// How it ended, null until then.
+	Conclusion *lifecycle.Conclusion `json:"conclusion"`
+	// Where to open it, null if it has no host name.
+	Url *string `json:"url"`
+	// Whether it serves now.
+	IsActive bool `json:"isActive"`
+	// What its author wrote.
+	Message *string `json:"message"`
+	// When it was asked for.
+	CreatedAt time.Time `json:"createdAt"`
+	// When it began.
+	StartedAt *time.Time `json:"startedAt"`
+	// When it ended.
+	CompletedAt *time.Time `json:"completedAt"`
+	// When it began to serve.
+	TrafficSwitchedAt *time.Time `json:"trafficSwitchedAt"`
+	// What asked for it.
+	Trigger PastDeploymentTrigger `json:"trigger"`
+	// What was fetched of the repository, null until then and for other sources.
+	Commit *Commit `json:"commit"`
+	// What its replicas run, null until that is known and for a static site.
+	Image *PastDeploymentImageImageRef `json:"image"`
+	// What is served of a static site, null until that is known and for anything else.
+	Bundle *PastDeploymentBundleBundleRef `json:"bundle"`
+	// The deployment it goes back to.
+	RolledBackFrom *PastDeploymentRolledBackFromDeployment `json:"rolledBackFrom"`
+	// Why it ended otherwise than by success.
+	Failure *PastDeploymentFailure `json:"failure"`
+}
+
+// GetId returns PastDeployment.Id, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetId() string { return v.Id }
+
+// GetNumber returns PastDeployment.Number, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetNumber() int { return v.Number }
+
+// GetStatus returns PastDeployment.Status, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetStatus() lifecycle.Status { return v.Status }
+
+// GetConclusion returns PastDeployment.Conclusion, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetConclusion() *lifecycle.Conclusion { return v.Conclusion }
+
+// GetUrl returns PastDeployment.Url, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetUrl() *string { return v.Url }
+
+// GetIsActive returns PastDeployment.IsActive, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetIsActive() bool { return v.IsActive }
+
+// GetMessage returns PastDeployment.Message, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetMessage() *string { return v.Message }
+
+// GetCreatedAt returns PastDeployment.CreatedAt, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetCreatedAt() time.Time { return v.CreatedAt }
+
+// GetStartedAt returns PastDeployment.StartedAt, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetStartedAt() *time.Time { return v.StartedAt }
+
+// GetCompletedAt returns PastDeployment.CompletedAt, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetCompletedAt() *time.Time { return v.CompletedAt }
+
+// GetTrafficSwitchedAt returns PastDeployment.TrafficSwitchedAt, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetTrafficSwitchedAt() *time.Time { return v.TrafficSwitchedAt }
+
+// GetTrigger returns PastDeployment.Trigger, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetTrigger() PastDeploymentTrigger { return v.Trigger }
+
+// GetCommit returns PastDeployment.Commit, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetCommit() *Commit { return v.Commit }
+
+// GetImage returns PastDeployment.Image, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetImage() *PastDeploymentImageImageRef { return v.Image }
+
+// GetBundle returns PastDeployment.Bundle, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetBundle() *PastDeploymentBundleBundleRef { return v.Bundle }
+
+// GetRolledBackFrom returns PastDeployment.RolledBackFrom, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetRolledBackFrom() *PastDeploymentRolledBackFromDeployment {
+	return v.RolledBackFrom
+}
+
+// GetFailure returns PastDeployment.Failure, and is useful for accessing the field via an interface.
+func (v *PastDeployment) GetFailure() *PastDeploymentFailure { return v.Failure }
+
+// PastDeploymentBundleBundleRef includes the requested fields of the GraphQL type BundleRef.
+// The GraphQL type's documentation follows.
+//
+// The files of a static site.
+type PastDeploymentBundleBundleRef struct {
+	// How many there are.
+	Files int `json:"files"`
+}
+
+// GetFiles returns PastDeploymentBundleBundleRef.Files, and is useful for accessing the field via an interface.
+func (v *PastDeploymentBundleBundleRef) GetFiles() int { return v.Files }
+
+// PastDeploymentFailure includes the requested fields of the GraphQL type Failure.
+// The GraphQL type's documentation follows.
+//
+// Why something ended badly.
+type PastDeploymentFailure struct {
+	// Stable code, the same vocabulary as errors[].extensions.code.
+	Code string `json:"code"`
+	// What happened, a sentence.
+	Message string `json:"message"`
+}
+
+// GetCode returns PastDeploymentFailure.Code, and is useful for accessing the field via an interface.
+func (v *PastDeploymentFailure) GetCode() string { return v.Code }
+
+// GetMessage returns PastDeploymentFailure.Message, and is useful for accessing the field via an interface.
+func (v *PastDeploymentFailure) GetMessage() string { return v.Message }
+
+// PastDeploymentImageImageRef includes the requested fields of the GraphQL type ImageRef.
+// The GraphQL type's documentation follows.
+//
+// An image.
+type PastDeploymentImageImageRef struct {
+	// Name as it was asked for, or as the build called it.
+	Reference string `json:"reference"`
+}
+
+// GetReference returns PastDeploymentImageImageRef.Reference, and is useful for accessing the field via an interface.
+func (v *PastDeploymentImageImageRef) GetReference() string { return v.Reference }
+
+// PastDeploymentRolledBackFromDeployment includes the requested fields of the GraphQL type Deployment.
+// The GraphQL type's documentation follows.
+//
+// One attempt to change what a service runs in an environment: an immutable snapshot of what was wanted, and how far it came.
+// `status` says where it is; `conclusion` says how it ended and is null until COMPLETED.
+type PastDeploymentRolledBackFromDeployment struct {
+	// Counted from 1 for each service in an environment.
+	Number int `json:"number"`
+}
+
+// GetNumber returns PastDeploymentRolledBackFromDeployment.Number, and is useful for accessing the field via an interface.
+func (v *PastDeploymentRolledBackFromDeployment) GetNumber() int { return v.Number }
+
+// PastDeploymentTrigger includes the requested fields of the GraphQL type DeploymentTrigger.
+// The GraphQL type's documentation follows.
+//
+// What asked for a deployment.
+type PastDeploymentTrigger struct {
+	// In which way.
+	Kind TriggerKind `json:"kind"`
+}
+
+// GetKind returns PastDeploymentTrigger.Kind, and is useful for accessing the field via an interface.
+func (v *PastDeploymentTrigger) GetKind() TriggerKind { return v.Kind }
 
 // Phase includes the requested fields of the GraphQL type DeploymentPhase.
 // The GraphQL type's documentation follows.
@@ -4001,6 +4235,114 @@ type SourceUploadSource struct {
 // GetTypename returns SourceUploadSource.Typename, and is useful for accessing the field via an interface.
 func (v *SourceUploadSource) GetTypename() *string { return v.Typename }
 
+// Standing includes the requested fields of the GraphQL type ServiceInstance.
+// The GraphQL type's documentation follows.
+//
+// A service in one environment: the settings in force and what runs now.
+type Standing struct {
+	// The deployment that serves.
+	ActiveDeployment *StandingActiveDeployment `json:"activeDeployment"`
+	// The containers it has, of whichever deployment.
+	Replicas []StandingReplicasReplica `json:"replicas"`
+}
+
+// GetActiveDeployment returns Standing.ActiveDeployment, and is useful for accessing the field via an interface.
+func (v *Standing) GetActiveDeployment() *StandingActiveDeployment { return v.ActiveDeployment }
+
+// GetReplicas returns Standing.Replicas, and is useful for accessing the field via an interface.
+func (v *Standing) GetReplicas() []StandingReplicasReplica { return v.Replicas }
+
+// StandingActiveDeployment includes the requested fields of the GraphQL type Deployment.
+// The GraphQL type's documentation follows.
+//
+// One attempt to change what a service runs in an environment: an immutable snapshot of what was wanted, and how far it came.
+// `status` says where it is; `conclusion` says how it ended and is null until COMPLETED.
+type StandingActiveDeployment struct {
+	// What its author wrote.
+	Message *string `json:"message"`
+	// When it began to serve.
+	TrafficSwitchedAt *time.Time `json:"trafficSwitchedAt"`
+	// What was fetched of the repository, null until then and for other sources.
+	Commit *Commit `json:"commit"`
+	// What was wanted.
+	Snapshot StandingActiveDeploymentSnapshot `json:"snapshot"`
+}
+
+// GetMessage returns StandingActiveDeployment.Message, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeployment) GetMessage() *string { return v.Message }
+
+// GetTrafficSwitchedAt returns StandingActiveDeployment.TrafficSwitchedAt, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeployment) GetTrafficSwitchedAt() *time.Time { return v.TrafficSwitchedAt }
+
+// GetCommit returns StandingActiveDeployment.Commit, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeployment) GetCommit() *Commit { return v.Commit }
+
+// GetSnapshot returns StandingActiveDeployment.Snapshot, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeployment) GetSnapshot() StandingActiveDeploymentSnapshot { return v.Snapshot }
+
+// StandingActiveDeploymentSnapshot includes the requested fields of the GraphQL type DeploymentSnapshot.
+// The GraphQL type's documentation follows.
+//
+// What was wanted when a deployment was asked for.
+type StandingActiveDeploymentSnapshot struct {
+	// Its variables by name, without their values.
+	Variables []StandingActiveDeploymentSnapshotVariablesVariableDigest `json:"variables"`
+}
+
+// GetVariables returns StandingActiveDeploymentSnapshot.Variables, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeploymentSnapshot) GetVariables() []StandingActiveDeploymentSnapshotVariablesVariableDigest {
+	return v.Variables
+}
+
+// StandingActiveDeploymentSnapshotVariablesVariableDigest includes the requested fields of the GraphQL type VariableDigest.
+// The GraphQL type's documentation follows.
+//
+// A variable of a snapshot.
+type StandingActiveDeploymentSnapshotVariablesVariableDigest struct {
+	// Its name.
+	Name string `json:"name"`
+	// Differs if the value differs.
+	Digest string `json:"digest"`
+}
+
+// GetName returns StandingActiveDeploymentSnapshotVariablesVariableDigest.Name, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeploymentSnapshotVariablesVariableDigest) GetName() string { return v.Name }
+
+// GetDigest returns StandingActiveDeploymentSnapshotVariablesVariableDigest.Digest, and is useful for accessing the field via an interface.
+func (v *StandingActiveDeploymentSnapshotVariablesVariableDigest) GetDigest() string { return v.Digest }
+
+// StandingReplicasReplica includes the requested fields of the GraphQL type Replica.
+// The GraphQL type's documentation follows.
+//
+// One container of a deployment.
+type StandingReplicasReplica struct {
+	// Where it is.
+	Status lifecycle.ReplicaStatus `json:"status"`
+	// When it was last started.
+	StartedAt *time.Time `json:"startedAt"`
+	// How often it was started again.
+	Restarts int `json:"restarts"`
+	// Exit code of its last end.
+	LastExitCode *int `json:"lastExitCode"`
+	// Whether it was killed the last time because it ran out of memory.
+	OomKilled bool `json:"oomKilled"`
+}
+
+// GetStatus returns StandingReplicasReplica.Status, and is useful for accessing the field via an interface.
+func (v *StandingReplicasReplica) GetStatus() lifecycle.ReplicaStatus { return v.Status }
+
+// GetStartedAt returns StandingReplicasReplica.StartedAt, and is useful for accessing the field via an interface.
+func (v *StandingReplicasReplica) GetStartedAt() *time.Time { return v.StartedAt }
+
+// GetRestarts returns StandingReplicasReplica.Restarts, and is useful for accessing the field via an interface.
+func (v *StandingReplicasReplica) GetRestarts() int { return v.Restarts }
+
+// GetLastExitCode returns StandingReplicasReplica.LastExitCode, and is useful for accessing the field via an interface.
+func (v *StandingReplicasReplica) GetLastExitCode() *int { return v.LastExitCode }
+
+// GetOomKilled returns StandingReplicasReplica.OomKilled, and is useful for accessing the field via an interface.
+func (v *StandingReplicasReplica) GetOomKilled() bool { return v.OomKilled }
+
 // StartServiceResponse is returned by StartService on success.
 type StartServiceResponse struct {
 	// Runs a stopped service again. Watch the operation.
@@ -4124,6 +4466,30 @@ type TargetInstancesServiceInstanceEnvironment struct {
 
 // GetKind returns TargetInstancesServiceInstanceEnvironment.Kind, and is useful for accessing the field via an interface.
 func (v *TargetInstancesServiceInstanceEnvironment) GetKind() spec.EnvironmentKind { return v.Kind }
+
+// In which way a deployment was asked for.
+type TriggerKind string
+
+const (
+	// By a person.
+	TriggerKindManual TriggerKind = "MANUAL"
+	// By a program.
+	TriggerKindApi TriggerKind = "API"
+	// By redeploying an earlier one.
+	TriggerKindRedeploy TriggerKind = "REDEPLOY"
+	// By going back to an earlier one.
+	TriggerKindRollback TriggerKind = "ROLLBACK"
+	// By a change of settings.
+	TriggerKindConfigChange TriggerKind = "CONFIG_CHANGE"
+)
+
+var AllTriggerKind = []TriggerKind{
+	TriggerKindManual,
+	TriggerKindApi,
+	TriggerKindRedeploy,
+	TriggerKindRollback,
+	TriggerKindConfigChange,
+}
 
 // Input of unsetVariables.
 type UnsetVariablesInput struct {
@@ -4368,6 +4734,14 @@ var AllVariableUse = []VariableUse{
 	VariableUseRuntime,
 }
 
+// __AskStandingInput is used internally by genqlient
+type __AskStandingInput struct {
+	Instance string `json:"instance"`
+}
+
+// GetInstance returns __AskStandingInput.Instance, and is useful for accessing the field via an interface.
+func (v *__AskStandingInput) GetInstance() string { return v.Instance }
+
 // __CancelDeploymentInput is used internally by genqlient
 type __CancelDeploymentInput struct {
 	Deployment string `json:"deployment"`
@@ -4459,6 +4833,22 @@ type __DeploymentUpdatedInput struct {
 
 // GetDeployment returns __DeploymentUpdatedInput.Deployment, and is useful for accessing the field via an interface.
 func (v *__DeploymentUpdatedInput) GetDeployment() string { return v.Deployment }
+
+// __DeploymentsInput is used internally by genqlient
+type __DeploymentsInput struct {
+	Instance string  `json:"instance"`
+	First    int     `json:"first"`
+	After    *string `json:"after"`
+}
+
+// GetInstance returns __DeploymentsInput.Instance, and is useful for accessing the field via an interface.
+func (v *__DeploymentsInput) GetInstance() string { return v.Instance }
+
+// GetFirst returns __DeploymentsInput.First, and is useful for accessing the field via an interface.
+func (v *__DeploymentsInput) GetFirst() int { return v.First }
+
+// GetAfter returns __DeploymentsInput.After, and is useful for accessing the field via an interface.
+func (v *__DeploymentsInput) GetAfter() *string { return v.After }
 
 // __FindProjectInput is used internally by genqlient
 type __FindProjectInput struct {
@@ -4783,6 +5173,65 @@ func (v *__UseRepositoryInput) GetService() string { return v.Service }
 
 // GetRepository returns __UseRepositoryInput.Repository, and is useful for accessing the field via an interface.
 func (v *__UseRepositoryInput) GetRepository() GitSourceInput { return v.Repository }
+
+// The query executed by AskStanding.
+const AskStanding_Operation = `
+query AskStanding ($instance: ID!) {
+	serviceInstance(id: $instance) {
+		activeDeployment {
+			message
+			trafficSwitchedAt
+			commit {
+				... Commit
+			}
+			snapshot {
+				variables {
+					name
+					digest
+				}
+			}
+		}
+		replicas {
+			status
+			startedAt
+			restarts
+			lastExitCode
+			oomKilled
+		}
+	}
+}
+fragment Commit on Commit {
+	sha
+	message
+	branch
+}
+`
+
+// How the replicas of an instance fared, and what serves.
+func AskStanding(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	instance string,
+) (data_ *AskStandingResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "AskStanding",
+		Query:  AskStanding_Operation,
+		Variables: &__AskStandingInput{
+			Instance: instance,
+		},
+	}
+
+	data_ = &AskStandingResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
+}
 
 // The mutation executed by CancelDeployment.
 const CancelDeployment_Operation = `
@@ -5280,6 +5729,92 @@ func DeploymentUpdatedForwardData(interfaceChan interface{}, jsonRawMsg json.Raw
 	}
 	dataChan_ <- wsResp
 	return nil
+}
+
+// The query executed by Deployments.
+const Deployments_Operation = `
+query Deployments ($instance: ID!, $first: Int!, $after: Cursor) {
+	serviceInstance(id: $instance) {
+		deployments(first: $first, after: $after) {
+			nodes {
+				... PastDeployment
+			}
+			pageInfo {
+				... Page
+			}
+		}
+	}
+}
+fragment PastDeployment on Deployment {
+	id
+	number
+	status
+	conclusion
+	url
+	isActive
+	message
+	createdAt
+	startedAt
+	completedAt
+	trafficSwitchedAt
+	trigger {
+		kind
+	}
+	commit {
+		... Commit
+	}
+	image {
+		reference
+	}
+	bundle {
+		files
+	}
+	rolledBackFrom {
+		number
+	}
+	failure {
+		code
+		message
+	}
+}
+fragment Page on PageInfo {
+	hasNextPage
+	endCursor
+}
+fragment Commit on Commit {
+	sha
+	message
+	branch
+}
+`
+
+func Deployments(
+	ctx_ context.Context,
+	client_ graphql.Client,
+	instance string,
+	first int,
+	after *string,
+) (data_ *DeploymentsResponse, err_ error) {
+	req_ := &graphql.Request{
+		OpName: "Deployments",
+		Query:  Deployments_Operation,
+		Variables: &__DeploymentsInput{
+			Instance: instance,
+			First:    first,
+			After:    after,
+		},
+	}
+
+	data_ = &DeploymentsResponse{}
+	resp_ := &graphql.Response{Data: data_}
+
+	err_ = client_.MakeRequest(
+		ctx_,
+		req_,
+		resp_,
+	)
+
+	return data_, err_
 }
 
 // The query executed by FindProject.
