@@ -20,6 +20,10 @@ const (
 	breath = 20 * time.Millisecond
 	// lookAgain is how long an engine is believed that nothing was printed.
 	lookAgain = 30 * time.Second
+
+	// maxEscape is how many bytes of JSON a byte of output can take, maxFields what
+	// an entry has else.
+	maxEscape, maxFields = 6, 100
 )
 
 // look is one look at the end of the copy, which has to reach back to the last
@@ -81,6 +85,7 @@ func (l *logStream) known(f runner.Frame) (bool, error) {
 func (l *logStream) note(f runner.Frame) {
 	l.seen[f.Descriptor].add(f.Time)
 	l.end = f.Descriptor
+	l.size += maxEscape*int64(len(f.Data)) + maxFields
 }
 
 // goesBack reports whether f is older than the entry before it, and that is not
@@ -120,7 +125,7 @@ func (l *logStream) goOn() error {
 	k := l.look
 	l.back = nil
 	switch {
-	case k.fresh > 0:
+	case k.fresh > 0, l.short():
 		if err := l.sleep(breath); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -178,6 +179,43 @@ func TestWhoFollowsFromALandmark(t *testing.T) {
 				}}
 				at := time.Date(2026, 1, 2, 3, 4, 0, 12e6, time.UTC)
 				l := streamFrom(runner.Position{Stdout: 99, Time: at, StdoutLast: at})
+				if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
+					t.Errorf("got %s, want %s", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// The engine has not written yet what the reader got from an attachment. Of a copy
+// that may have lost its beginning, or that does not grow, that cannot be believed.
+func TestWhoFollowsACopyThatIsBehind(t *testing.T) {
+	t.Parallel()
+
+	a, b, c, d := entryAt(11, "a\n"), entryAt(12, "b\n"), entryAt(13, "c\n"), entryAt(14, "d\n")
+	still := slices.Repeat([][]string{{a, b}}, 200)
+	for name, tt := range map[string]struct {
+		copies [][]string
+		least  int64 // size of a copy that lost something
+		want   string
+	}{
+		"it catches up":               {[][]string{{a, b}, {a, b}, {a, b, c}, {a, b, c, d}}, 1 << 20, "d"},
+		"it has nothing that is late": {[][]string{{a}, {a, b}, {a, b, c}, {a, b, c, d}}, 1 << 20, "d"},
+		"it stands still":             {append(still, []string{a, b, c}), 1 << 20, "!bc"},
+		"it may have lost lines":      {[][]string{{a, b}, {a, b, c}, {a, b, c, d}}, 200, "!bcd"},
+		"nobody knows what it keeps":  {[][]string{{a, b}, {a, b, c}, {a, b, c, d}}, 0, "!bcd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				engine := &copies{next: func() (next []string) {
+					if len(tt.copies) > 0 {
+						next, tt.copies = tt.copies[0], tt.copies[1:]
+					}
+					return next
+				}}
+				l := streamFrom(runner.Position{Stdout: 3, Time: time.Date(2026, 1, 2, 3, 4, 0, 11e6, time.UTC)})
+				l.least = tt.least
 				if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
 					t.Errorf("got %s, want %s", got, tt.want)
 				}

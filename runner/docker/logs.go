@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 
 	"github.com/davitdev/davit/runner"
@@ -28,6 +30,9 @@ const maxAhead = 5 << 19
 
 // maxLag is by how much time the copy can be behind what it is a copy of.
 const maxLag = time.Minute
+
+// standstill is how long a copy that is behind is waited for while nothing is added.
+const standstill = 2 * time.Second
 
 // Logs reads the engine's json-file copy of the output.
 //
@@ -69,7 +74,7 @@ func (e *Engine) Logs(ctx context.Context, name string, from runner.Position, fo
 		return func() { t.Stop() }
 	}
 	l := streamFrom(from)
-	l.follow = follow
+	l.follow, l.least = follow, leastWithALoss(c.HostConfig)
 	l.open = func(tail string, follow bool) (io.ReadCloser, error) {
 		defer wait()()
 		o := client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Timestamps: true, Tail: tail, Follow: follow}
@@ -107,6 +112,9 @@ type logStream struct {
 	after  time.Time // of the position
 	lost   bool      // the copy does not reach back: count no more, go by time
 	gap    bool      // not told yet
+	size   int64     // of the copy, at most
+	least  int64     // size of a copy that lost its beginning
+	grew   time.Time // when there was more of a copy that is behind
 
 	back []back            // where times go back
 	seen [3]last           // of all that was read
@@ -236,8 +244,8 @@ func (l *logStream) beyond(err error) error {
 		return err
 	case l.live && !l.look.reached():
 		return l.lookFurther()
-	case !l.lost && l.ahead != [3]int64{} && (l.unread[runner.Stdout] > 0 || l.unread[runner.Stderr] > 0):
-		return l.again() // fewer lines than were read, though later ones
+	case l.short() && !l.behind():
+		return l.again()
 	case !l.follow:
 		return err
 	case !l.met:
@@ -245,6 +253,38 @@ func (l *logStream) beyond(err error) error {
 		return l.lookBack(leastTail, false)
 	}
 	return l.goOn()
+}
+
+// short reports whether what there is of the copy has fewer lines than were read,
+// though later ones.
+func (l *logStream) short() bool {
+	return !l.lost && l.ahead != [3]int64{} && (l.unread[runner.Stdout] > 0 || l.unread[runner.Stderr] > 0)
+}
+
+// behind reports whether the engine may still get to those lines: nothing of the copy
+// can have been deleted, and it grows.
+func (l *logStream) behind() bool {
+	if !l.follow || l.last || l.size >= l.least {
+		return false
+	}
+	if now := time.Now(); l.look.fresh > 0 || l.grew.IsZero() {
+		l.grew = now
+	}
+	return time.Since(l.grew) < standstill
+}
+
+// leastWithALoss is the size of all files of a copy but the newest: one that has been
+// deleted was the next of that size.
+func leastWithALoss(h *container.HostConfig) int64 {
+	if h == nil {
+		return 0
+	}
+	size, err := strconv.ParseInt(h.LogConfig.Config["max-size"], 10, 64)
+	files, ferr := strconv.ParseInt(h.LogConfig.Config["max-file"], 10, 64)
+	if err != nil || ferr != nil || h.LogConfig.Type != "json-file" {
+		return 0
+	}
+	return size * (files - 1)
 }
 
 // uncountable reports whether a whole copy has fewer lines than were read, and all
@@ -259,7 +299,7 @@ func (l *logStream) uncountable() bool {
 
 // again reads a copy that lost its beginning, by time.
 func (l *logStream) again() error {
-	l.lost, l.gap, l.live = true, true, false
+	l.lost, l.gap, l.live, l.met = true, true, false, false
 	l.seen = [3]last{}
 	return l.reopen("")
 }
