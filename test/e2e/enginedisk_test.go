@@ -63,7 +63,7 @@ func TestAFullDiskUnderTheEngine(t *testing.T) {
 		ids[n] = a.request(a.of).ID
 	}
 	for n, a := range attempts { // each is tried again for about a minute
-		f := a.endsWithin(ids[n], 3*patience).Failure
+		f := a.endsWithin(ids[n], patience).Failure
 		if f == nil || f.Code != fault.DiskFull || f.Domain != fault.Platform || !strings.Contains(f.Message, a.says) || f.Hint == nil || !strings.Contains(*f.Hint, "docker system df") {
 			t.Errorf("of %v: %+v", a.of, f)
 		} else if *f.Phase != a.phase {

@@ -26,14 +26,14 @@ type feed struct {
 	cuts   int         // how often it was
 }
 
-var errLate = fmt.Errorf("what was waited for did not come within %s", 3*patience)
+var errLate = fmt.Errorf("what was waited for did not come within %s", patience)
 
 // errEnough ends a feed whose reader has seen what it wanted.
 var errEnough = errors.New("enough")
 
 func (h *house) feed(source input) *feed {
 	f := &feed{h: h, source: source}
-	f.ctx, f.end = context.WithTimeoutCause(h.ctx, 3*patience, errLate)
+	f.ctx, f.end = context.WithTimeoutCause(h.ctx, patience, errLate)
 	return f
 }
 

@@ -52,7 +52,7 @@ func (s *service) dense(id string, from time.Time, to int64) {
 		return n >= to || wrong != ""
 	}
 	query := input{"from": from.UTC().Format(time.RFC3339Nano)}
-	s.within(3*patience, fmt.Sprintf("the log has line %d", to), func() bool { // it has to be caught up with
+	s.within(patience, fmt.Sprintf("the log has line %d", to), func() bool { // it has to be caught up with
 		query = s.past(input{"deploymentId": id}, query, take)
 		return last >= to || wrong != ""
 	})
@@ -98,7 +98,7 @@ func TestAHungControlPlaneHarmsNobody(t *testing.T) {
 	if traffic.Sent() < sent+int64(hangs/time.Second)*2 {
 		t.Errorf("only %d requests were answered", traffic.Sent()-sent)
 	}
-	if p.SlowestMs > 2500 {
+	if p.SlowestMs > 4000 {
 		t.Errorf("the application stood still for %d ms: its output was not taken", p.SlowestMs)
 	}
 	all := int64(lasts/time.Second) * int64(rate)
