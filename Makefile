@@ -51,8 +51,9 @@ fuzz: ## look for what breaks the parsers: make fuzz SECONDS=60 RUN=Guard
 lint: bin/golangci-lint ## check style and format
 	bin/golangci-lint run ./...
 
+# lint vets.
 test: ## run the tests on real services: make test PKG=./runner/... RUN=TestName
-	test/services run go run ./test/report $(if $(CI),-no-skip -again) -- $(RACE) -shuffle=on -timeout 20m $(if $(RUN),-run '$(RUN)') $(PKG)
+	test/services run go run ./test/report $(if $(CI),-no-skip -again) -- $(RACE) -vet=off -shuffle=on -timeout 30m $(if $(RUN),-run '$(RUN)') $(PKG)
 
 pictures: ## pictures of the console's pages and dialogs, light, dark and on a phone, in dist/pictures
 	PICTURES=$(CURDIR)/dist/pictures test/services run go test -count=1 -run 'TestOnAnEngine/(what_fails|axe)' ./test/console

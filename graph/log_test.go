@@ -286,7 +286,7 @@ func settled(t *testing.T, before int) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(10 * time.Second); ; {
+	for deadline := time.After(90 * time.Second); ; {
 		if runtime.NumGoroutine() <= before {
 			return
 		}

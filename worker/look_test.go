@@ -19,6 +19,7 @@ import (
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/lifecycle"
 	"github.com/davitdev/davit/internal/logs"
+	"github.com/davitdev/davit/test/wait"
 )
 
 // answered asks the database. One that was away a moment ago may turn down whoever
@@ -70,15 +71,7 @@ func (h *house) until(what string, done func() bool) {
 // within fails the test unless done holds before d is over.
 func (h *house) within(d time.Duration, what string, done func() bool) {
 	h.t.Helper()
-	end := time.Now().Add(d)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		if time.Now().After(end) {
-			h.t.Fatalf("%s: not within %s", what, d)
-		}
-		<-tick.C
-	}
+	wait.Within(h.t, d, what, done)
 }
 
 // host is the name under which an instance is served.

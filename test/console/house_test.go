@@ -105,7 +105,7 @@ func (h *house) deleteProjects(ctx context.Context) error {
 			return err
 		}
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for len(out.Workspace.Projects.Nodes) > 0 {
 		select {

@@ -15,6 +15,7 @@ import (
 	"github.com/davitdev/davit/internal/client"
 	"github.com/davitdev/davit/internal/store"
 	"github.com/davitdev/davit/test/server"
+	"github.com/davitdev/davit/test/wait"
 )
 
 // patience is how long a test waits for what must happen, on a machine that
@@ -264,15 +265,7 @@ func (h *house) until(what string, done func() bool) {
 // within fails the test unless done holds before d is over.
 func (h *house) within(d time.Duration, what string, done func() bool) {
 	h.t.Helper()
-	end := time.Now().Add(d)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		if time.Now().After(end) {
-			h.t.Fatalf("%s: not within %s", what, d)
-		}
-		<-tick.C
-	}
+	wait.Within(h.t, d, what, done)
 }
 
 // ours fails the test unless exactly so many containers of the house run, and

@@ -13,7 +13,7 @@ export const ours = new Set([new URL(origin).host]); // what pages may ask
 export const desktop = { width: 1280, height: 860 };
 export const phone = { width: 390, height: 844 };
 
-const patience = Number(process.env.PATIENCE ?? 60_000); // on a machine that has other things to do
+const patience = Number(process.env.PATIENCE ?? 180_000); // on a machine that has other things to do
 
 // story runs what is told in a browser that reaches nothing but this machine.
 // What a page complains about, or asks anybody else for, fails it.

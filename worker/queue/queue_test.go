@@ -20,6 +20,7 @@ import (
 
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/wake/redistest"
+	"github.com/davitdev/davit/test/wait"
 )
 
 // forBoth runs test on both kinds of Redis; open returns a further process's
@@ -113,13 +114,7 @@ func await[T any](tb testing.TB, ch <-chan T) T {
 // eventually waits until what holds.
 func eventually(tb testing.TB, what string, holds func() bool) {
 	tb.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			tb.Fatalf("it never came to pass that %s", what)
-		}
-	}
+	wait.Within(tb, 90*time.Second, what, holds)
 }
 
 func stats(tb testing.TB, q *Queue) Stats {
