@@ -1,11 +1,13 @@
 # What one can type here. CI runs "make check".
 
-PKG ?= ./...
 SECONDS ?= 30
 
 # SQLite is machine-translated C: half the time of the tests, and no race of
 # ours to be found in it.
 RACE := -race -gcflags=modernc.org/...=-race=false
+
+# Here tests are programs that look at Davit from outside: they see no race of its.
+OUTSIDE := ^\./(bench|cmd|release|test|web)(/|$$)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo demo-full bench chaos check engines fuzz generate lint loki pictures release test unchanged web
@@ -51,9 +53,12 @@ fuzz: ## look for what breaks the parsers: make fuzz SECONDS=60 RUN=Guard
 lint: bin/golangci-lint ## check style and format
 	bin/golangci-lint run ./...
 
-# lint vets.
+TEST := -vet=off -shuffle=on -timeout 30m $(if $(RUN),-run '$(RUN)') # lint vets
 test: ## run the tests on real services: make test PKG=./runner/... RUN=TestName
-	test/services run go run ./test/report $(if $(CI),-no-skip -again) -- $(RACE) -vet=off -shuffle=on -timeout 30m $(if $(RUN),-run '$(RUN)') $(PKG)
+	all=$$(go list -f '.{{slice .ImportPath (len .Module.Path)}}' $(or $(PKG),./...)) && \
+	inside=$$(echo "$$all" | grep -Ev '$(OUTSIDE)'; true) outside=$$(echo "$$all" | grep -E '$(OUTSIDE)'; true) && \
+	test/services run go run ./test/report $(if $(CI),-no-skip -again) -- \
+		$${inside:+$(RACE) $(TEST) $$inside} $${inside:+$${outside:+--}} $${outside:+$(TEST) $$outside}
 
 pictures: ## pictures of the console's pages and dialogs, light, dark and on a phone, in dist/pictures
 	PICTURES=$(CURDIR)/dist/pictures test/services run go test -count=1 -run 'TestOnAnEngine/(what_fails|axe)' ./test/console

@@ -1,7 +1,8 @@
 // Command report runs "go test" with its arguments, prints what failed, and
 // names the slowest, and ends with a line "N passed, N failed". With -no-skip a
 // skipped test fails the run, because a test that did not run has not passed.
-// With -again the few that failed run once more, alone; see retry.go.
+// With -again the few that failed run once more, alone; see retry.go. Another "--"
+// begins the arguments of another "go test", which runs after the first.
 package main
 
 import (
@@ -35,8 +36,21 @@ type options struct{ noSkip, again bool }
 // skipped if noSkip.
 func run(ctx context.Context, w io.Writer, o options, args []string) bool {
 	r := newReport(w)
-	err := r.goTest(ctx, args)
-	if o.again && r.retry(ctx, args) {
+	var errs []error
+	for {
+		next := slices.Index(args, "--")
+		r.args = args
+		if next >= 0 {
+			r.args = args[:next]
+		}
+		errs = append(errs, r.goTest(ctx, r.args))
+		if next < 0 {
+			break
+		}
+		args = args[next+1:]
+	}
+	err := errors.Join(errs...)
+	if o.again && r.retry(ctx) {
 		err = nil
 	}
 	return r.end(err, o.noSkip)
@@ -64,13 +78,20 @@ type event struct {
 
 type test struct{ pkg, name string }
 
+// failure is a test that failed and the arguments of its go test.
+type failure struct {
+	test
+	args []string
+}
+
 type report struct {
 	w              io.Writer
+	args           []string          // of the go test that runs
 	output         map[test][]string // of what has not ended; a name of "" is the package
 	broken         map[string]bool   // packages in which a test failed
 	passed, failed int
-	failures       []test // that were named
-	fatal          bool   // something failed that is no test's alone
+	failures       []failure // that were named
+	fatal          bool      // something failed that is no test's alone
 	skipped        []test
 	took           []duration // of whole tests, parts included
 }
@@ -143,7 +164,7 @@ func (r *report) ended(t test, e event) {
 		r.dump(t)
 	default:
 		r.failed++
-		r.failures = append(r.failures, t)
+		r.failures = append(r.failures, failure{t, r.args})
 		r.broken[t.pkg] = true
 		r.dump(t)
 	}

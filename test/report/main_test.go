@@ -89,6 +89,19 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// Of two runs, each test is run again as it was run.
+func TestAgainInTheSecondRun(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "go.mod", "module sample\n\ngo 1.26\n")
+	write(t, "a_test.go", "package sample\n\nimport (\"flag\"; \"os\"; \"testing\")\n\nvar second = flag.Bool(\"second\", false, \"\")\n\n"+
+		"func TestA(t *testing.T) { if *second { t.Error() } }\n\nfunc TestB(t *testing.T) { if !*second { t.Error() }; "+once[1:]+"\n")
+	var out strings.Builder
+	ok := run(t.Context(), &out, options{again: true}, []string{"-run=TestA", "./...", "--", "-run=TestB", "-second=true", "./..."})
+	if !ok || !strings.Contains(out.String(), "flaky sample TestB") || !strings.HasSuffix(out.String(), "2 passed, 0 failed\n") {
+		t.Errorf("%t, %s", ok, out.String())
+	}
+}
+
 // judge runs a module of one test file and returns what is printed of it, after
 // a look at the verdict, at what it says somewhere, and at its last line.
 func judge(t *testing.T, body string, o options, limit string, ok bool, says, closing string) string {

@@ -22,13 +22,13 @@ func endsAll(line string) bool {
 // retry runs those that failed once more, each alone and whole, because its
 // parts may need each other, and reports whether all of them passed. They are
 // named flaky: a flaky test is a bug, of it or of what it tests.
-func (r *report) retry(ctx context.Context, args []string) bool {
-	failed := slices.DeleteFunc(slices.Clone(r.failures), func(t test) bool { return strings.Contains(t.name, "/") })
+func (r *report) retry(ctx context.Context) bool {
+	failed := slices.DeleteFunc(slices.Clone(r.failures), func(f failure) bool { return strings.Contains(f.name, "/") })
 	if len(failed) == 0 || len(failed) > mostRetried || r.fatal {
 		return false
 	}
-	flags := args[:1+lastFlag(args)]
 	for _, t := range failed {
+		flags := t.args[:1+lastFlag(t.args)]
 		fmt.Fprintf(r.w, "again %s %s\n", t.pkg, t.name)
 		second := newReport(r.w)
 		err := second.goTest(ctx, slices.Concat(flags, []string{"-count=1", "-run=^" + t.name + "$", t.pkg}))
