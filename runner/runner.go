@@ -321,6 +321,11 @@ type Frame struct {
 	// Gap reports that output may be lost between the frame before, or the
 	// position asked for, and this one.
 	Gap bool
+	// Missing is how many of the lines that were read the runner's own copy does
+	// not have, and never will: an engine that is killed takes them along. What
+	// comes next is counted without them. Such a frame has no data, and is one
+	// of the last (Logs without follow only).
+	Missing int64
 }
 
 // Stream is output under way. It is not safe for concurrent use, except that

@@ -110,9 +110,16 @@ func (o *output) copy(stream runner.Stream) error {
 		if err != nil {
 			return err
 		}
-		w := o.stdout
+		w, doubted := o.stdout, &o.doubted.Stdout
 		if f.Descriptor == runner.Stderr {
-			w = o.stderr
+			w, doubted = o.stderr, &o.doubted.Stderr
+		}
+		if f.Missing > 0 {
+			*doubted = max(0, *doubted-f.Missing)
+			if err := w.Fewer(f.Missing); err != nil {
+				return err
+			}
+			continue
 		}
 		if f.Gap {
 			if err := o.gone(w); err != nil {

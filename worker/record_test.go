@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/deploy"
 	"github.com/davitdev/davit/internal/fault"
 	"github.com/davitdev/davit/internal/logs"
@@ -45,7 +47,7 @@ func TestRecorder(t *testing.T) {
 				if n == 100 {
 					p.stop()
 				}
-				if status, body := h.get(host, fmt.Sprintf("/log?n=%d", n)); status != 200 {
+				if status, body := h.get(host, fmt.Sprintf("/log?n=%d", n)); status != http.StatusOK {
 					t.Fatalf("%d %s", status, body)
 				}
 				want = append(want, n)
@@ -72,7 +74,7 @@ func TestRecorder(t *testing.T) {
 		d := h.deploy(i, "")
 		host := h.host(i)
 		p.stop()
-		if status, body := h.get(host, "/log?n=3"); status != 200 {
+		if status, body := h.get(host, "/log?n=3"); status != http.StatusOK {
 			t.Fatalf("%d %s", status, body)
 		}
 		p = h.idle() // one that has never followed the replica
@@ -159,10 +161,37 @@ func TestAReplicaThatNobodyRecordsIsFound(t *testing.T) {
 	left := p.Recorder.pumpOf(h.live(i)[0].ID)
 	left.cancel()
 	<-left.done
-	if status, body := h.get(h.host(i), "/log?n=3"); status != 200 {
+	if status, body := h.get(h.host(i), "/log?n=3"); status != http.StatusOK {
 		t.Fatalf("%d %s", status, body)
 	}
 	h.until("it is recorded", func() bool { return slices.Contains(p.output(d, logs.Stdout), "line 3") })
+}
+
+// three has what serves print three lines.
+func (p *process) three(d *ent.Deployment) {
+	p.h.t.Helper()
+	i, err := d.QueryInstance().Only(p.h.ctx)
+	if err != nil {
+		p.h.t.Fatal(err)
+	}
+	if status, body := p.h.get(p.h.host(i), "/log?n=3"); status != http.StatusOK {
+		p.h.t.Fatalf("%d %s", status, body)
+	}
+}
+
+// prints has it print three lines, and waits until as many as wanted are recorded.
+func (p *process) prints(d *ent.Deployment, want int) {
+	p.h.t.Helper()
+	p.three(d)
+	p.h.until("it is recorded", func() bool {
+		n := 0
+		for _, l := range p.output(d, logs.Stdout) {
+			if strings.HasPrefix(l, "line ") {
+				n++
+			}
+		}
+		return n == want
+	})
 }
 
 // An engine that dies takes along what it had read from an application and not
@@ -175,22 +204,7 @@ func TestWhereAnEngineWasAwayLinesMayBeMissing(t *testing.T) {
 	p := h.start()
 	i := h.service(h.version("v1", nil), nil)
 	d := h.deploy(i, "")
-	prints := func(want int) {
-		t.Helper()
-		if status, body := h.get(h.host(i), "/log?n=3"); status != 200 {
-			t.Fatalf("%d %s", status, body)
-		}
-		h.until("it is recorded", func() bool {
-			n := 0
-			for _, l := range p.output(d, logs.Stdout) {
-				if strings.HasPrefix(l, "line ") {
-					n++
-				}
-			}
-			return n == want
-		})
-	}
-	prints(3)
+	p.prints(d, 3)
 	for range 2 { // the second time nothing was printed in between
 		before := engine.unanswered.Load()
 		h.fake.SetAway(true)
@@ -198,13 +212,44 @@ func TestWhereAnEngineWasAwayLinesMayBeMissing(t *testing.T) {
 		h.fake.SetAway(false)
 		h.running(i, 1)
 	}
-	prints(6)
+	p.prints(d, 6)
 	page, err := p.Recorder.Logs.Query(h.ctx, logs.Query{Source: sourceOf(d.InstanceID, d.ID), Filter: logs.Filter{Streams: []logs.Kind{logs.Stdout, logs.Stderr}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(page.Gaps) != 1 || page.Gaps[0].Reason != logs.EngineAway || page.Gaps[0].Dropped != 0 {
 		t.Errorf("the gaps are %+v", page.Gaps)
+	}
+}
+
+// What an engine had handed on and not kept is not in its copy. It counts no more: else
+// as many lines of the next run were taken for them after the next restart of Davit.
+func TestLinesThatAnEngineTookAlongDoNotHideOthers(t *testing.T) {
+	t.Parallel()
+	for _, davit := range []string{"while Davit runs", "while Davit is away"} {
+		t.Run(davit, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, storetest.SQLite(t))
+			p := h.start()
+			i := h.service(h.version("v1", nil), nil)
+			d := h.deploy(i, "")
+			p.prints(d, 3)
+			if davit == "while Davit is away" {
+				p.stop()
+			}
+			h.fake.RestartWithout(2)
+			if davit == "while Davit is away" {
+				p = h.start()
+			}
+			h.until("it serves again", func() bool {
+				status, _ := h.get(h.host(i), "/")
+				return h.live(i)[0].Restarts == 1 && status == http.StatusOK
+			})
+			p.stop()
+			p.three(d)
+			p = h.start()
+			p.prints(d, 9)
+		})
 	}
 }
 

@@ -145,6 +145,18 @@ func (w *Writer) Doubt(why GapReason) error {
 	})
 }
 
+// Fewer says that the raw output has lost lines that were taken, and the unfinished
+// one: what is handed in next has a number that is so much lower.
+func (w *Writer) Fewer(lines int64) error {
+	return w.locked(func() {
+		w.split.flush()
+		w.split.reset(0)
+		after := w.stream.queue.after
+		after.Raw, after.Shown = max(0, after.Raw-lines), 0
+		w.stream.queue.checkpoint(after)
+	})
+}
+
 // Resume forgets the unfinished raw line, waits until all that was taken is in
 // the spool, and returns where to go on: the next byte handed in is the first
 // of raw line number Lines, counted from 0. It is called after ErrBehind, and

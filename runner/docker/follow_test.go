@@ -224,6 +224,55 @@ func TestWhoFollowsACopyThatIsBehind(t *testing.T) {
 	}
 }
 
+// Of a container that does not run, the whole copy: an engine that was killed had handed
+// on more than it kept.
+func TestLogsOfACopyThatLostItsEnd(t *testing.T) {
+	t.Parallel()
+
+	a, b := entryAt(11, "a\n"), entryAt(12, "b\n")
+	for name, tt := range map[string]struct {
+		entries []string
+		read    int64
+		least   int64
+		want    string
+	}{
+		"a line":                         {[]string{a, b}, 3, 1 << 20, "missing 1;"},
+		"all":                            {nil, 3, 1 << 20, "missing 3;"},
+		"none":                           {[]string{a, b}, 2, 1 << 20, ""},
+		"none, and there is more":        {[]string{a, b}, 1, 1 << 20, "b;"},
+		"or it was its beginning, once":  {[]string{a, b}, 3, 200, ""},
+		"nobody knows what the copy has": {[]string{a, b}, 3, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := streamFrom(runner.Position{Stdout: tt.read, Time: time.Date(2026, 1, 2, 3, 4, 0, 13e6, time.UTC)})
+			engine := &copies{last: tt.entries, next: func() []string { return nil }}
+			l.ending, l.open, l.least = endWith(t.Context(), func() error { return nil }), engine.open, tt.least
+			if err := l.begin(""); err != nil {
+				t.Fatal(err)
+			}
+			var got strings.Builder
+			for {
+				f, err := l.Next()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Missing > 0 {
+					fmt.Fprintf(&got, "missing %d;", f.Missing)
+					continue
+				}
+				fmt.Fprintf(&got, "%s;", f.Data)
+			}
+			if got.String() != tt.want {
+				t.Errorf("got %s, want %s", got.String(), tt.want)
+			}
+		})
+	}
+}
+
 // Two outputs, parts of lines, bursts of any size, files that come twice.
 func TestWhoFollowsGetsWhateverIsPrinted(t *testing.T) {
 	t.Parallel()

@@ -207,9 +207,10 @@ func (l *logStream) Next() (runner.Frame, error) {
 			if err = l.beyond(l.reason(err)); err == nil {
 				continue
 			}
-			if l.gap && errors.Is(err, io.EOF) && !l.isClosed() {
-				l.gap = false
-				return runner.Frame{Descriptor: runner.Stdout, Gap: true}, nil
+			if errors.Is(err, io.EOF) && !l.isClosed() {
+				if f, ok := l.closing(); ok {
+					return f, nil
+				}
 			}
 			return runner.Frame{}, err
 		}
@@ -231,6 +232,26 @@ func (l *logStream) Next() (runner.Frame, error) {
 		f.Gap, l.gap = l.gap, false
 		return f, nil
 	}
+}
+
+// closing is what is left to say where the copy has ended: a gap, or that a copy of
+// which nothing can have been deleted has fewer lines than were read, none of them
+// later.
+func (l *logStream) closing() (runner.Frame, bool) {
+	if l.gap {
+		l.gap = false
+		return runner.Frame{Descriptor: runner.Stdout, Gap: true}, true
+	}
+	if l.follow || l.lost || l.size >= l.least {
+		return runner.Frame{}, false
+	}
+	for _, fd := range []runner.Descriptor{runner.Stdout, runner.Stderr} {
+		if n := l.unread[fd]; n > 0 {
+			l.unread[fd] = 0
+			return runner.Frame{Descriptor: fd, Missing: n}, true
+		}
+	}
+	return runner.Frame{}, false
 }
 
 // beyond goes on where an answer of the engine has ended as err says, if there is

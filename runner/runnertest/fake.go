@@ -87,13 +87,18 @@ func (f *Fake) Kill(name string, exitCode int, oom bool) {
 
 // Restart ends what runs, as an engine does that was killed, and is another
 // engine from then on.
-func (f *Fake) Restart() {
+func (f *Fake) Restart() { f.RestartWithout(0) }
+
+// RestartWithout is Restart of an engine that had handed on the last lines of each
+// output and not kept them.
+func (f *Fake) RestartWithout(lines int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, b := range f.containers {
 		if b.State == runner.Running {
 			b.finish(255, false)
 			b.Outlived = true
+			b.log = b.log[:len(b.log)-lines]
 		}
 	}
 }

@@ -153,6 +153,12 @@ func (s *fakeStream) take() (_ runner.Frame, wake <-chan struct{}, _ error) {
 	}
 	over := s.b.State == runner.Exited && s.b.starts >= s.starts
 	if !s.follow || over || s.b.gone {
+		for fd, n := range s.skip {
+			if n > 0 && !s.follow {
+				s.skip[fd] = 0
+				return runner.Frame{Descriptor: runner.Descriptor(fd), Missing: n}, nil, nil
+			}
+		}
 		return runner.Frame{}, nil, io.EOF
 	}
 	return runner.Frame{}, s.b.wake, nil
