@@ -7,7 +7,7 @@ SECONDS ?= 30
 RACE := -race -gcflags=modernc.org/...=-race=false
 
 # Here tests are programs that look at Davit from outside: they see no race of its.
-OUTSIDE := ^\./(bench|cmd|release|test|web)(/|$$)
+OUTSIDE := ^\./(bench|release|test|web)(/|$$)
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo demo-full bench chaos check engines fuzz generate lint loki pictures release test unchanged web

@@ -132,7 +132,7 @@ func TestCancelWhileTheEngineHangs(t *testing.T) {
 	if _, err := h.verbs.Cancel(h.ctx, d.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.within(h.row(d.ID).Settings.DrainTimeout+soon, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+	h.within(h.row(d.ID).Settings.DrainTimeout+5*time.Second, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
 }
 
 // deaf is an engine that answers no question about what there is.
@@ -183,14 +183,14 @@ func TestDeadlinesAndRoutesWaitForNoEngine(t *testing.T) {
 	if _, err := h.db.Exec(h.ctx, "UPDATE deployments SET deadline_at = 1 WHERE id = ?", d.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.within(soon, "its deadline ends it", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+	h.within(10*time.Second, "its deadline ends it", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
 	if f := h.row(d.ID).Failure; f == nil || f.Code != fault.DeadlineExceeded {
 		t.Errorf("it ended with %+v", f)
 	}
 	if _, err := h.verbs.Stop(h.ctx, i.ID); err != nil {
 		t.Fatal(err)
 	}
-	h.within(2*listTime+soon, "its route says that it is stopped", func() bool {
+	h.within(2*listTime+5*time.Second, "its route says that it is stopped", func() bool {
 		status, _ := h.get(h.host(i), "/")
 		return status == http.StatusServiceUnavailable
 	})
@@ -365,7 +365,7 @@ func TestAKilledProxyIsBack(t *testing.T) {
 	}
 	for range 3 {
 		kill()
-		h.within(soon, "it serves again", answers("v1"))
+		h.within(2*time.Second, "it serves again", answers("v1"))
 	}
 	for n, when := range []lifecycle.Status{lifecycle.Preparing, lifecycle.Deploying, lifecycle.Finalizing} {
 		version := "switch-" + string('a'+rune(n))
@@ -375,11 +375,11 @@ func TestAKilledProxyIsBack(t *testing.T) {
 			return now.Status == when || now.Status == lifecycle.Finalizing || now.Status == lifecycle.Completed
 		})
 		kill()
-		h.within(soon, "it serves again", func() bool { status, _ := h.get(host, "/"); return status == http.StatusOK })
+		h.within(2*time.Second, "it serves again", func() bool { status, _ := h.get(host, "/"); return status == http.StatusOK })
 		if d = h.completed(d.ID); *d.Conclusion != lifecycle.Succeeded {
 			t.Fatalf("it ended as %s: %+v", *d.Conclusion, d.Failure)
 		}
-		h.within(soon, "the new version serves", answers(version))
+		h.within(2*time.Second, "the new version serves", answers(version))
 	}
 	p.stop()
 	if _, err := os.Stat(s.LogFile); err != nil {

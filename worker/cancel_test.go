@@ -56,7 +56,7 @@ func TestCancel(t *testing.T) {
 				if _, err := h.verbs.Cancel(h.ctx, d.ID); err != nil {
 					t.Fatal(err)
 				}
-				h.within(spec.StopGrace+soon, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+				h.within(spec.StopGrace+5*time.Second, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
 				if d = h.row(d.ID); *d.Conclusion != lifecycle.Canceled || d.Failure.Code != fault.Canceled {
 					t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Failure)
 				}
@@ -99,7 +99,7 @@ func TestCancel(t *testing.T) {
 		if _, err := h.verbs.Cancel(h.ctx, d.ID); err != nil {
 			t.Fatal(err)
 		}
-		h.within(spec.StopGrace+soon, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+		h.within(spec.StopGrace+5*time.Second, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
 		h.tidy()
 	})
 }

@@ -176,7 +176,7 @@ func TestCommand(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			h.within(spec.StopGrace+soon, "it ends", func() bool { return h.operation(op.ID).Status.Final() })
+			h.within(spec.StopGrace+5*time.Second, "it ends", func() bool { return h.operation(op.ID).Status.Final() })
 			if op = h.operation(op.ID); op.Status != lifecycle.OperationCanceled || op.ExitCode != nil || !p.closed(op) {
 				t.Errorf("it ended as %s with %v: %+v", op.Status, op.ExitCode, op.Failure)
 			}

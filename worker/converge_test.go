@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/davitdev/davit/ent"
 	"github.com/davitdev/davit/internal/lifecycle"
@@ -98,7 +99,7 @@ func TestConverge(t *testing.T) {
 			d := h.deploy(i, "")
 			r := h.running(i, 1)[0]
 			h.fake.Kill(r.ContainerName, 137, true)
-			h.within(soon, "it is back", func() bool {
+			h.within(5*time.Second, "it is back", func() bool {
 				now := h.live(i)[0]
 				return now.Status == lifecycle.ReplicaRunning && now.Restarts == 1 && now.Health == lifecycle.HealthHealthy
 			})
@@ -171,7 +172,7 @@ func TestConverge(t *testing.T) {
 		if err := h.fake.Remove(h.ctx, r.ContainerName); err != nil {
 			t.Fatal(err)
 		}
-		h.within(soon, "it is back", func() bool {
+		h.within(5*time.Second, "it is back", func() bool {
 			now := h.live(i)
 			return len(now) == 1 && now[0].ID != r.ID && now[0].Status == lifecycle.ReplicaRunning
 		})

@@ -37,10 +37,6 @@ import (
 // patience is how long a test waits for what must happen.
 const patience = 90 * time.Second
 
-// soon is how long it waits for what nobody may have to look for: that is done every
-// half minute. How fast things are on a machine without tests, bench and the soak say.
-const soon = 20 * time.Second
-
 // house is an installation with everything real but the engine: rows, logs, a
 // proxy that serves, and a queue. Workers come and go on it.
 type house struct {

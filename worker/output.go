@@ -101,7 +101,7 @@ func (o *output) flush() error {
 
 // copy writes a stream to its end. It fails with logs.ErrBehind when the log
 // takes less than comes in.
-func (o *output) copy(stream runner.Stream) error {
+func (o *output) copy(ctx context.Context, stream runner.Stream) error {
 	for {
 		f, err := stream.Next()
 		if errors.Is(err, io.EOF) {
@@ -116,7 +116,7 @@ func (o *output) copy(stream runner.Stream) error {
 		}
 		if f.Missing > 0 {
 			*doubted = max(0, *doubted-f.Missing)
-			if err := w.Fewer(f.Missing); err != nil {
+			if err := w.Fewer(ctx, f.Missing); err != nil {
 				return err
 			}
 			continue

@@ -51,7 +51,7 @@ func TestAGapOfTheCopyIsInBothOutputs(t *testing.T) {
 				t.Fatal(err)
 			}
 			printed := frames(append(tt.before, gap))
-			if err := out.copy(&printed); err != nil {
+			if err := out.copy(t.Context(), &printed); err != nil {
 				t.Fatal(err)
 			}
 			if err := out.end(context.WithoutCancel(p.ctx)); err != nil {
@@ -82,7 +82,7 @@ func TestTheLastLineIsKnownByItsTime(t *testing.T) {
 	step := func(stdout, stderr time.Time, printed ...runner.Frame) {
 		t.Helper()
 		f := frames(printed)
-		if err := errors.Join(out.copy(&f), out.flush()); err != nil {
+		if err := errors.Join(out.copy(t.Context(), &f), out.flush()); err != nil {
 			t.Fatal(err)
 		}
 		if got := out.taken(); !got.StdoutLast.Equal(stdout) || !got.StderrLast.Equal(stderr) {

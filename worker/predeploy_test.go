@@ -196,7 +196,7 @@ func TestPreDeploy(t *testing.T) {
 			if _, err := h.verbs.Cancel(h.ctx, d.ID); err != nil {
 				t.Fatal(err)
 			}
-			h.within(spec.StopGrace+soon, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
+			h.within(spec.StopGrace+5*time.Second, "it ends", func() bool { return h.row(d.ID).Status == lifecycle.Completed })
 			if d = h.row(d.ID); *d.Conclusion != lifecycle.Canceled || phaseOf(d.Phases, lifecycle.PhasePreDeploy).Status != lifecycle.PhaseCanceled {
 				t.Errorf("it ended as %s: %+v", *d.Conclusion, d.Phases)
 			}

@@ -203,7 +203,7 @@ func (rec *Recorder) pump(ctx context.Context, by printer, out *output, stream r
 		away = false
 	}
 	for {
-		err := out.copy(stream)
+		err := out.copy(ctx, stream)
 		stream.Close()
 		if ctx.Err() != nil {
 			return
@@ -301,7 +301,7 @@ func (rec *Recorder) catchUp(ctx context.Context, by printer, out *output, limit
 		if err != nil {
 			return err
 		}
-		err = out.copy(stream)
+		err = out.copy(ctx, stream)
 		stream.Close()
 		again := unreadable
 		if unreadable = errors.Is(err, runner.ErrUnreadable); unreadable && again {

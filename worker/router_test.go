@@ -225,7 +225,7 @@ func TestRoutesDoNotWaitWhileTheEngineIsAskedForNetworks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.within(soon, "the proxy has them", func() bool {
+		h.within(2*time.Second, "the proxy has them", func() bool {
 			hello, err := h.client.Hello(h.ctx)
 			return err == nil && hello.Table >= tableVersion(version)
 		})

@@ -146,15 +146,20 @@ func (w *Writer) Doubt(why GapReason) error {
 }
 
 // Fewer says that the raw output has lost lines that were taken, and the unfinished
-// one: what is handed in next has a number that is so much lower.
-func (w *Writer) Fewer(lines int64) error {
-	return w.locked(func() {
+// one: what is handed in next has a number that is so much lower. It returns once the
+// spool has that: whoever goes on after a crash has to count alike.
+func (w *Writer) Fewer(ctx context.Context, lines int64) error {
+	err := w.locked(func() {
 		w.split.flush()
 		w.split.reset(0)
 		after := w.stream.queue.after
 		after.Raw, after.Shown = max(0, after.Raw-lines), 0
 		w.stream.queue.checkpoint(after)
 	})
+	if err != nil {
+		return err
+	}
+	return w.stream.queue.wait(ctx)
 }
 
 // Resume forgets the unfinished raw line, waits until all that was taken is in

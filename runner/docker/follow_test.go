@@ -45,6 +45,16 @@ func (c *copies) open(tail string, follow bool) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(multiplexed(entries...))), nil
 }
 
+// answering answers with one copy after another.
+func answering(list [][]string) *copies {
+	return &copies{next: func() (next []string) {
+		if len(list) > 0 {
+			next, list = list[0], list[1:]
+		}
+		return next
+	}}
+}
+
 // follow reads all that c has, with an exclamation mark where there is a gap.
 func (c *copies) follow(t *testing.T) []string {
 	t.Helper()
@@ -53,7 +63,13 @@ func (c *copies) follow(t *testing.T) []string {
 
 func (c *copies) followIn(t *testing.T, l *logStream) []string {
 	t.Helper()
-	l.ending, l.follow, l.open = endWith(t.Context(), func() error { return nil }), true, c.open
+	l.follow = true
+	return c.readIn(t, l)
+}
+
+func (c *copies) readIn(t *testing.T, l *logStream) []string {
+	t.Helper()
+	l.ending, l.open = endWith(t.Context(), func() error { return nil }), c.open
 	if err := l.begin(""); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +82,11 @@ func (c *copies) followIn(t *testing.T, l *logStream) []string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got = append(got, map[bool]string{true: "!"}[f.Gap]+string(f.Data))
+		text := map[bool]string{true: "!"}[f.Gap] + string(f.Data)
+		if f.Missing > 0 {
+			text += fmt.Sprintf("-%d", f.Missing)
+		}
+		got = append(got, text)
 	}
 }
 
@@ -105,12 +125,7 @@ func TestWhoFollowsGetsEachLineOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				engine := &copies{next: func() (next []string) {
-					if len(tt.copies) > 0 {
-						next, tt.copies = tt.copies[0], tt.copies[1:]
-					}
-					return next
-				}}
+				engine := answering(tt.copies)
 				if got := strings.Join(engine.follow(t), ""); got != tt.want {
 					t.Errorf("got %s, want %s", got, tt.want)
 				}
@@ -133,12 +148,7 @@ func TestWhoFollowsWhatCannotBeCounted(t *testing.T) {
 		"and does not go on": {[][]string{{a, b}}, "!"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			engine := &copies{next: func() (next []string) {
-				if len(tt.copies) > 0 {
-					next, tt.copies = tt.copies[0], tt.copies[1:]
-				}
-				return next
-			}}
+			engine := answering(tt.copies)
 			l := streamFrom(runner.Position{Stdout: 99, Time: time.Date(2026, 1, 2, 5, 0, 0, 0, time.UTC)})
 			if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
 				t.Errorf("%s: got %s, want %s", name, got, tt.want)
@@ -171,12 +181,7 @@ func TestWhoFollowsFromALandmark(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				engine := &copies{next: func() (next []string) {
-					if len(tt.copies) > 0 {
-						next, tt.copies = tt.copies[0], tt.copies[1:]
-					}
-					return next
-				}}
+				engine := answering(tt.copies)
 				at := time.Date(2026, 1, 2, 3, 4, 0, 12e6, time.UTC)
 				l := streamFrom(runner.Position{Stdout: 99, Time: at, StdoutLast: at})
 				if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
@@ -208,12 +213,7 @@ func TestWhoFollowsACopyThatIsBehind(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				engine := &copies{next: func() (next []string) {
-					if len(tt.copies) > 0 {
-						next, tt.copies = tt.copies[0], tt.copies[1:]
-					}
-					return next
-				}}
+				engine := answering(tt.copies)
 				l := streamFrom(runner.Position{Stdout: 3, Time: time.Date(2026, 1, 2, 3, 4, 0, 11e6, time.UTC)})
 				l.least = tt.least
 				if got := strings.Join(engine.followIn(t, l), ""); got != tt.want {
@@ -236,38 +236,20 @@ func TestLogsOfACopyThatLostItsEnd(t *testing.T) {
 		least   int64
 		want    string
 	}{
-		"a line":                         {[]string{a, b}, 3, 1 << 20, "missing 1;"},
-		"all":                            {nil, 3, 1 << 20, "missing 3;"},
+		"a line":                         {[]string{a, b}, 3, 1 << 20, "-1"},
+		"all":                            {nil, 3, 1 << 20, "-3"},
 		"none":                           {[]string{a, b}, 2, 1 << 20, ""},
-		"none, and there is more":        {[]string{a, b}, 1, 1 << 20, "b;"},
+		"none, and there is more":        {[]string{a, b}, 1, 1 << 20, "b"},
 		"or it was its beginning, once":  {[]string{a, b}, 3, 200, ""},
 		"nobody knows what the copy has": {[]string{a, b}, 3, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := streamFrom(runner.Position{Stdout: tt.read, Time: time.Date(2026, 1, 2, 3, 4, 0, 13e6, time.UTC)})
+			l.least = tt.least
 			engine := &copies{last: tt.entries, next: func() []string { return nil }}
-			l.ending, l.open, l.least = endWith(t.Context(), func() error { return nil }), engine.open, tt.least
-			if err := l.begin(""); err != nil {
-				t.Fatal(err)
-			}
-			var got strings.Builder
-			for {
-				f, err := l.Next()
-				if errors.Is(err, io.EOF) {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				if f.Missing > 0 {
-					fmt.Fprintf(&got, "missing %d;", f.Missing)
-					continue
-				}
-				fmt.Fprintf(&got, "%s;", f.Data)
-			}
-			if got.String() != tt.want {
-				t.Errorf("got %s, want %s", got.String(), tt.want)
+			if got := strings.Join(engine.readIn(t, l), ""); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
 	}

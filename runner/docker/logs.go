@@ -288,8 +288,8 @@ func (l *logStream) behind() bool {
 	if !l.follow || l.last || l.size >= l.least {
 		return false
 	}
-	if now := time.Now(); l.look.fresh > 0 || l.grew.IsZero() {
-		l.grew = now
+	if l.look.fresh > 0 || l.grew.IsZero() {
+		l.grew = time.Now()
 	}
 	return time.Since(l.grew) < standstill
 }

@@ -11,7 +11,7 @@ import (
 
 // cancelLimit is what is promised for a cancel before the switch: the grace of
 // a replica that never served, and five seconds.
-const cancelLimit = spec.StopGrace + soon
+const cancelLimit = spec.StopGrace + 5*time.Second
 
 // One after the other: what is promised within seconds is promised to a machine
 // that has time for it.

@@ -22,10 +22,6 @@ import (
 // has other things to do.
 const patience = 3 * time.Minute
 
-// soon is how long it waits for what nobody may have to look for: that is done every
-// half minute.
-const soon = 20 * time.Second
-
 // house is an installation of its own on the Docker engine of the tests.
 type house struct {
 	t         *testing.T

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -36,7 +37,7 @@ func TestTheEngineIsKilled(t *testing.T) {
 		s := s.in(t)
 		must(t, d.Kill(t.Context()))
 		must(t, d.Start(t.Context()))
-		s.within(soon, "it is back", s.well)
+		s.within(5*time.Second, "it is back", s.well)
 		s.ours(1)
 	})
 	t.Run("and Davit with it", func(t *testing.T) {
@@ -48,7 +49,7 @@ func TestTheEngineIsKilled(t *testing.T) {
 		must(t, d.Kill(t.Context()))
 		must(t, d.Start(t.Context()))
 		s.start()
-		s.within(soon, "it is back", s.well)
+		s.within(5*time.Second, "it is back", s.well)
 		s.until("its log says where lines may be missing", func() bool { return s.gaps(id) == before+1 })
 		s.kill()
 		s.start()
@@ -68,7 +69,7 @@ func TestTheEngineIsKilled(t *testing.T) {
 		must(t, d.KillAll(t.Context()))
 		must(t, d.Start(t.Context()))
 		s.succeeded(id)
-		s.within(soon, "the new version answers", func() bool { _, body := s.answer("/"); return body == "v2" })
+		s.within(5*time.Second, "the new version answers", func() bool { _, body := s.answer("/"); return body == "v2" })
 		s.ours(1)
 	})
 	t.Run("with all it runs, and a command before a deployment", func(t *testing.T) {
@@ -90,7 +91,7 @@ func TestTheEngineIsKilled(t *testing.T) {
 		if n := ran(); n != 2 {
 			t.Errorf("the command ran %d times", n)
 		}
-		s.within(soon, "the new version answers", s.well)
+		s.within(5*time.Second, "the new version answers", s.well)
 		s.ours(1)
 	})
 	t.Run("and gives out an address that leads elsewhere", func(t *testing.T) {
